@@ -1,0 +1,18 @@
+"""Image sets: where they come from, how they are prepared, how they are split."""
+
+from __future__ import annotations
+
+from study.data.cache import get_or_make, user_cache_folder
+from study.data.image_set import ImageSet
+from study.data.loading import DATASETS, load_images
+from study.data.splits import Split, split
+
+__all__ = [
+    "DATASETS",
+    "ImageSet",
+    "Split",
+    "get_or_make",
+    "load_images",
+    "split",
+    "user_cache_folder",
+]

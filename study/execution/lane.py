@@ -1,0 +1,129 @@
+"""A lane: one long-lived Ray Train worker group behind a Tune trainable that runs trial after trial.
+
+This process only passes messages, so it imports no torch.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+import setproctitle
+from ray import tune
+from ray.train import FailureConfig, RunConfig, ScalingConfig
+from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+
+from study.execution.messages import Assignment, WorkerSettings
+from study.execution.process_group import ProcessGroup
+
+MAX_GROUP_FAILURES = 3
+"""How often Ray Train starts a lane's worker group again before the lane is given up."""
+
+
+@dataclass(frozen=True)
+class LaneSettings:
+    """What every lane of a study is told."""
+
+    study: str
+    mailbox: Any  # actor handle of the study's `Mailbox`
+    storage: str
+    workers: int
+    cpus: float
+    gpus: float
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """What one worker asks of Ray."""
+        return {"CPU": self.cpus, **({"GPU": self.gpus} if self.gpus else {})}
+
+
+class Lane(tune.Trainable):  # type: ignore[misc]  # ray has no types
+    """Tune's handle on a lane. A step is one report of the trial in hand."""
+
+    def setup(self, config: dict[str, Any], settings: LaneSettings) -> None:
+        """Open the lane, start its worker group on a thread, and hand it its first trial."""
+        self.settings = settings
+        self.mailbox = settings.mailbox
+        self.lane = ray.get(self.mailbox.open.remote())
+        self.group = threading.Thread(target=self._run_group, name=self.lane, daemon=True)
+        self.group.start()
+        self._assign(config["assignment"])
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Hand the lane its next trial."""
+        self._assign(new_config["assignment"])
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Train to the next report and return it.
+
+        Raises:
+            LaneBroken: The worker group has ended for good.
+        """
+        name = f"{self.settings.study} trial {self.assignment.number} on {self.lane}"
+        return {"report": ray.get(self.mailbox.advance.options(name=name).remote(self.lane))}
+
+    def cleanup(self) -> None:
+        """Let the workers return, so that the group gives back what it held."""
+        ray.get(self.mailbox.close.remote(self.lane))
+        self.group.join(30)
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Nothing to keep: checkpoints are the workers', in the study's storage."""
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        """Nothing was kept."""
+
+    def _assign(self, assignment: Assignment) -> None:
+        self.assignment = assignment
+        setproctitle.setproctitle(
+            f"ray::{self.settings.study} trial {assignment.number} ({self.lane}, trainable)"
+        )
+        ray.get(self.mailbox.assign.remote(self.lane, assignment))
+
+    def _run_group(self) -> None:
+        try:
+            make_group(self.settings, self.lane).fit()
+        except Exception as error:
+            cause = error.__cause__ or error
+            message = f"{type(cause).__name__}: {' '.join(str(cause).split())}"[:500]
+            ray.get(self.mailbox.fail.remote(self.lane, message))
+
+
+def make_group(settings: LaneSettings, lane: str) -> DataParallelTrainer:
+    """The Ray Train trainer whose workers serve a lane."""
+
+    def loop(config: dict[str, Any]) -> None:
+        from study.execution.worker import work  # imports torch, on the worker alone
+
+        work(config["settings"])
+
+    return DataParallelTrainer(
+        loop,
+        train_loop_config={
+            "settings": WorkerSettings(
+                study=settings.study,
+                lane=lane,
+                mailbox=settings.mailbox,
+                storage=settings.storage,
+                cpus=settings.cpus,
+                gpus=settings.gpus,
+            )
+        },
+        backend_config=ProcessGroup(gpus_per_worker=settings.gpus),
+        scaling_config=ScalingConfig(
+            num_workers=settings.workers,
+            use_gpu=settings.gpus > 0,
+            resources_per_worker=settings.resources,
+        ),
+        run_config=RunConfig(
+            name=f"{settings.study}-{lane}",
+            # Ray Train's own files, which hold nothing that the ledger does not.
+            storage_path=tempfile.mkdtemp(prefix="fidtune-lane-"),
+            failure_config=FailureConfig(max_failures=MAX_GROUP_FAILURES),
+        ),
+    )
+

@@ -1,0 +1,219 @@
+"""Running a study: cluster, lanes, search and ledger put together."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import ray
+from ray import tune
+
+import models
+import study
+from study.execution.cluster import Cluster, Placement, connect, place
+from study.execution.conductor import Conductor
+from study.execution.interrupt import on_interrupt
+from study.execution.lane import Lane, LaneSettings
+from study.execution.mailbox import Mailbox
+from study.execution.progress import Display, make_display
+from study.execution.tune_faces import ConductorScheduler, ConductorSearcher, TrialErrors
+from study.results.ledger import Ledger
+from study.results.storage import Storage, join
+from study.search import Search
+from study.spec import StudyFile
+
+LANE_RETRIES = 2
+"""How often a trial is begun again in another lane after its lane was lost."""
+
+POLL_SECONDS = 0.5
+"""How often the display asks what the lanes are doing."""
+
+
+TRAINABLE_BYTES = 2**20
+"""Memory that Tune's placement group books for a lane's trainable."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended."""
+
+    study: str
+    storage: Storage
+    interrupted: bool
+    best_trial: int | None
+    best_value: float | None
+    picture: str | None  # name in the storage of the best trial's sample grid
+
+
+def run_study(
+    study_file: StudyFile,
+    storage: Storage,
+    address: str | None = None,
+    display: Display | None = None,
+) -> RunResult:
+    """Run a study to its end, or until Ctrl-C.
+
+    Args:
+        study_file: The study.
+        storage: Where its folder is made.
+        address: Ray cluster to join (see `cluster.connect`).
+        display: Shows what happens; None chooses by where the output goes.
+
+    Raises:
+        UserError: The name is taken, the storage cannot be written, the cluster cannot be reached
+            or can never place a lane. Nothing has been started or written then.
+    """
+    spec = study_file.study
+    storage.check_writable()
+    if storage.exists(join(spec.name, "study.yaml")):
+        storage.claim(spec.name, study_file.text)  # says that the name is taken
+    _quiet_tune()
+    with connect(address) as cluster:
+        search = Search(study_file)
+        placement = place(spec.scale, cluster, search.planned)
+        storage.claim(spec.name, study_file.text)
+        display = display or make_display(search.planned, spec.score.metric)
+        try:
+            display.message(_welcome(study_file, storage, cluster, placement, search.planned))
+            with Ledger(storage, spec.name) as ledger:
+                conductor = Conductor(
+                    study_file, search, ledger, placement.lanes, code_digest(), [display.event]
+                )
+                _run_trials(conductor, study_file, storage, placement, display)
+        finally:
+            display.close()
+    best = conductor.best
+    return RunResult(
+        study=spec.name,
+        storage=storage,
+        interrupted=conductor.interrupted,
+        best_trial=None if best is None else best[1],
+        best_value=None if best is None else best[0],
+        picture=_keep_picture(storage, spec.name, conductor.best_picture),
+    )
+
+
+def _run_trials(
+    conductor: Conductor,
+    study_file: StudyFile,
+    storage: Storage,
+    placement: Placement,
+    display: Display,
+) -> None:
+    name = study_file.study.name
+    mailbox = (
+        ray.remote(Mailbox)
+        .options(name=f"{name} mailbox", num_cpus=0, max_concurrency=10_000)
+        .remote()
+    )
+    settings = LaneSettings(
+        study=name,
+        mailbox=mailbox,
+        storage=storage.uri,
+        workers=placement.workers,
+        cpus=placement.cpus,
+        gpus=placement.gpus,
+    )
+    # The worker group asks Ray for its own CPU and GPU; the trainable in front of it holds none. Tune
+    # wants something to be asked for, so it is a little of the node's memory.
+    trainable = tune.with_resources(
+        tune.with_parameters(Lane, settings=settings), {"memory": TRAINABLE_BYTES}
+    )
+
+    def interrupt() -> None:
+        conductor.interrupted = True
+        display.message("stopping: trials stop at their next batch (Ctrl-C again to stop at once)")
+        ray.get(mailbox.interrupt.remote())
+
+    with (
+        tempfile.TemporaryDirectory(prefix="fidtune-tune-") as folder,
+        _Poll(mailbox, display),
+        on_interrupt(interrupt),
+    ):
+        tune.Tuner(
+            trainable,
+            tune_config=tune.TuneConfig(
+                search_alg=ConductorSearcher(conductor),
+                scheduler=ConductorScheduler(conductor),
+                num_samples=-1,
+                reuse_actors=True,
+                trial_name_creator=lambda trial: f"{name}-{trial.config['assignment'].number:04d}",
+                trial_dirname_creator=lambda trial: f"{trial.config['assignment'].number:04d}",
+            ),
+            run_config=tune.RunConfig(
+                name=name,
+                storage_path=folder,  # Tune's own files, which hold nothing that the ledger does not
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=LANE_RETRIES),
+                callbacks=[TrialErrors(conductor)],
+            ),
+        ).fit()
+    ray.kill(mailbox)
+
+
+class _Poll:
+    """Keeps the display told of what the lanes are doing, on a thread."""
+
+    def __init__(self, mailbox: ray.actor.ActorHandle, display: Display) -> None:
+        self.mailbox = mailbox
+        self.display = display
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self._run, name="progress", daemon=True)
+
+    def __enter__(self) -> None:
+        self.thread.start()
+
+    def __exit__(self, *exception: object) -> None:
+        self.over.set()
+        self.thread.join()
+
+    def _run(self) -> None:
+        while not self.over.wait(POLL_SECONDS):
+            self.display.lanes(ray.get(self.mailbox.snapshot.remote()))
+
+
+def code_digest() -> str:
+    """sha256 over the source of `models` and `study`, in hex: what ran, even between releases."""
+    digest = hashlib.sha256()
+    for package in (models, study):
+        root = Path(str(package.__file__)).parent
+        for file in sorted(root.rglob("*.py")):
+            digest.update(str(file.relative_to(root.parent)).encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _quiet_tune() -> None:
+    """Switch off what the ledger and our display replace."""
+    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+    os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1000000")
+    os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+    os.environ.setdefault("TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S", "0")
+
+
+def _welcome(
+    study_file: StudyFile, storage: Storage, cluster: Cluster, placement: Placement, trials: int
+) -> str:
+    spec = study_file.study
+    wanted = spec.scale.lanes
+    less = f" ({wanted} do not fit)" if wanted and wanted > placement.lanes < trials else ""
+    per_worker = f"{placement.cpus:g} CPU" + (f" + {placement.gpus:g} GPU" if placement.gpus else "")
+    lines = [
+        f"study {spec.name}: {trials} trials, results in {storage.locate(spec.name)}",
+        f"{placement.lanes} lanes{less} of {placement.workers} x {per_worker}",
+    ]
+    if cluster.dashboard:
+        lines.append(f"Ray dashboard: {cluster.dashboard}")
+    return "\n".join(lines)
+
+
+def _keep_picture(storage: Storage, name: str, picture: str | None) -> str | None:
+    if picture is None:
+        return None
+    best = join(name, "best.png")
+    storage.write_atomic(best, storage.read(picture))
+    return best
+

@@ -1,0 +1,54 @@
+"""The workers of one trial, seen from one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Team:
+    """Rank `rank` of `world` workers, on its device.
+
+    With one worker nothing is wrapped, gathered or agreed on, and no process group is needed.
+    """
+
+    rank: int = 0
+    world: int = 1
+    device: torch.device = torch.device("cpu")
+
+    def wrap(self, family: nn.Module) -> Callable[..., Any]:
+        """The family as the training loop is to call it: averaging gradients over the team."""
+        if self.world == 1:
+            return family
+        ids = [self.device] if self.device.type == "cuda" else None
+        return nn.parallel.DistributedDataParallel(family, device_ids=ids)
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set on any worker: the same answer on all of them."""
+        if self.world == 1:
+            return flag
+        votes = torch.tensor(int(flag), device=self.device)
+        dist.all_reduce(votes, dist.ReduceOp.MAX)
+        return bool(votes.item())
+
+    def mean(self, value: Tensor) -> Tensor:
+        """A scalar's mean over the team."""
+        if self.world == 1:
+            return value
+        total = value.detach().clone()
+        dist.all_reduce(total, dist.ReduceOp.SUM)
+        return total / self.world
+
+    def gather(self, rows: Tensor) -> Tensor:
+        """Each worker's rows [n_r, ...] (CPU), joined in the order of ranks, on every worker."""
+        if self.world == 1:
+            return rows
+        shares: list[Any] = [None] * self.world
+        dist.all_gather_object(shares, rows)
+        return torch.cat(shares)

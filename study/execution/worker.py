@@ -1,0 +1,143 @@
+"""The loop that a lane's Ray Train workers run, from the lane's start to its end."""
+
+from __future__ import annotations
+
+import gc
+import socket
+import threading
+import time
+from typing import Any
+
+import ray
+import ray.train
+import setproctitle
+import torch
+
+from models.training import Step
+from study.execution.messages import (
+    Advance,
+    Assign,
+    Assignment,
+    Progress,
+    Quit,
+    Report,
+    WorkerSettings,
+    failed,
+)
+from study.execution.team import Team
+from study.execution.trial import TrialRun
+from study.execution.workbench import Workbench
+from study.results.storage import Storage, join
+
+PROGRESS_SECONDS = 0.5
+"""How often, at most, a worker says what it is doing."""
+
+
+def work(settings: WorkerSettings) -> None:
+    """Run trial after trial until told to quit. Every rank runs this.
+
+    Raises:
+        RuntimeError: The study's storage cannot be seen from this node.
+    """
+    context = ray.train.get_context()
+    rank, world = context.get_world_rank(), context.get_world_size()
+    torch.set_num_threads(max(1, int(settings.cpus)))
+    storage = Storage.from_uri(settings.storage)
+    if not storage.exists(join(settings.study, "study.yaml")):
+        raise RuntimeError(
+            f"the storage {settings.storage} is not the same folder on node {socket.gethostname()}: "
+            "use a shared folder or s3://"
+        )
+    device = torch.device("cuda" if settings.gpus > 0 and torch.cuda.is_available() else "cpu")
+    _Worker(settings, Workbench(storage, device), Team(rank, world, device)).run()
+
+
+class _Worker:
+    def __init__(self, settings: WorkerSettings, bench: Workbench, team: Team) -> None:
+        self.settings = settings
+        self.bench = bench
+        self.team = team
+        self.run_in_hand: TrialRun | None = None
+        self.interrupted = threading.Event()
+        self.last_note = 0.0
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def run(self) -> None:
+        lane, rank = self.settings.lane, self.team.rank
+        self._title(None)
+        position = self._ask("join", lane, rank, self.team.world)
+        sequence, assignment, last = position.sequence, position.assignment, position.last
+        while True:
+            command = self._ask("next", lane, sequence)
+            match command:
+                case Quit():
+                    return
+                case Assign():
+                    # The last trial's weights go before the next one's come.
+                    self.run_in_hand, assignment, last = None, command.assignment, None
+                    gc.collect()
+                    self._title(assignment.number)
+                case Advance():
+                    assert assignment is not None  # `Assign` comes before any `Advance`
+                    last = self._advance(sequence, assignment, last)
+            sequence += 1
+
+    def _advance(self, sequence: int, assignment: Assignment, last: Report | None) -> Report:
+        try:
+            if self.run_in_hand is None:
+                self.run_in_hand = TrialRun(assignment, self.bench, self.team)
+            report = self.run_in_hand.advance(self.interrupted.is_set, self._watch)
+        except Exception as error:
+            # A trial that cannot be built or run fails alone; its lane goes on. The cause is told
+            # in one line, as a reason for the ledger.
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
+            report = failed(assignment.number, reason, last)
+            self._answer(sequence, report)
+            self.run_in_hand = None
+            if self.team.world > 1:
+                raise  # the others may wait for this rank: Ray Train restarts the group
+            return report
+        if self.team.rank == 0:
+            self._answer(sequence, report)
+        return report
+
+    def _answer(self, sequence: int, report: Report) -> None:
+        signed = report.signed(self.settings.lane, socket.gethostname())
+        self._ask("answer", self.settings.lane, sequence, signed)
+
+    def _watch(self, step: Step) -> None:
+        now = time.monotonic()
+        if self.team.rank != 0 or not (step.last or now - self.last_note >= PROGRESS_SECONDS):
+            return
+        assert self.run_in_hand is not None
+        self.last_note = now
+        self.settings.mailbox.note.remote(
+            Progress(
+                lane=self.settings.lane,
+                state="scoring" if step.last else "training",
+                trial=self.run_in_hand.assignment.number,
+                epoch=step.epoch + 1,
+                epochs=self.run_in_hand.spec.train.epochs,
+                batch=step.batch + 1,
+                batches=step.batches,
+                loss=float(step.loss),
+            )
+        )
+
+    def _ask(self, method: str, *args: Any) -> Any:
+        # The task's name is what the Ray dashboard shows.
+        trial = "" if self.run_in_hand is None else f" trial {self.run_in_hand.assignment.number}"
+        name = f"{self.settings.study}{trial} {self.settings.lane} {method}"
+        return ray.get(getattr(self.settings.mailbox, method).options(name=name).remote(*args))
+
+    def _title(self, trial: int | None) -> None:
+        """Name the process, in the dashboard's table of workers and in `ps`, after its trial."""
+        what = "idle" if trial is None else f"trial {trial}"
+        setproctitle.setproctitle(f"ray::{self.settings.study} {what} ({self.settings.lane})")
+
+    def _listen(self) -> None:
+        try:
+            ray.get(self.settings.mailbox.interrupted.remote())
+        except ray.exceptions.RayError:
+            return  # the study has ended, and its mailbox with it
+        self.interrupted.set()

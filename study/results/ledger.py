@@ -1,0 +1,109 @@
+"""Appending to a study's tables: buffered rows, one new Parquet file a flush."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from study.results.storage import Storage, join
+from study.results.tables import (
+    END_STATES,
+    SCHEMAS,
+    TABLES,
+    Row,
+    Stamp,
+    TrialRow,
+    concat,
+    table_of,
+    to_arrow,
+)
+
+# A trial that is seen to have ended must have its scores and reports there: trials go last.
+_FLUSH_ORDER = tuple(reversed(TABLES))
+
+
+class Ledger:
+    """The writer of one study's tables. Threads may share it; each process opens its own.
+
+    A flush writes one new file for each table that has rows, whole or not at all. It comes by
+    itself when a trial ends, and at any append at least `max_age` seconds after the last flush, so
+    that fast trials do not write a file a row. Leaving the context flushes what is left.
+    """
+
+    def __init__(self, storage: Storage, study: str, max_age: float = 2.0) -> None:
+        """Write nothing yet.
+
+        Args:
+            storage: Where the study is; `Storage.claim` has made its folder.
+            study: Its name.
+            max_age: Least time between two flushes that no ended trial asked for, in seconds.
+        """
+        self.storage = storage
+        self.study = study
+        self.max_age = max_age
+        self._lock = threading.RLock()
+        self._rows: dict[str, list[pa.Table]] = {table: [] for table in TABLES}
+        self._flushed = -float("inf")
+        self._written = datetime.min.replace(tzinfo=UTC)
+        self._sequence = 0
+
+    def __enter__(self) -> Ledger:
+        """The ledger itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Flush what is left, whatever ended the context."""
+        self.flush()
+
+    def append(self, row: Row) -> None:
+        """Append a row to the table it belongs to.
+
+        Raises:
+            ValueError: A value of the row has another type than its column: a bug in the caller.
+            OSError: The storage cannot be written; the rows stay in the buffer.
+        """
+        with self._lock:
+            stamp = Stamp(study=self.study, written=self._now(), sequence=self._sequence)
+            self._rows[table_of(row)].append(to_arrow(row, stamp))
+            self._sequence += 1
+            ended = isinstance(row, TrialRow) and row.state in END_STATES
+            if ended or time.monotonic() - self._flushed >= self.max_age:
+                self.flush()
+
+    def flush(self) -> None:
+        """Write what is in the buffer.
+
+        Raises:
+            OSError: The storage cannot be written; rows not yet written stay in the buffer.
+        """
+        with self._lock:
+            for table in _FLUSH_ORDER:
+                if self._rows[table]:
+                    self._write(table, concat(self._rows[table], SCHEMAS[table]))
+                    self._rows[table] = []
+            self._flushed = time.monotonic()
+
+    def _now(self) -> datetime:
+        """The time, but never earlier than a row before: the newest row has to be the newest."""
+        self._written = max(datetime.now(UTC), self._written + timedelta(microseconds=1))
+        return self._written
+
+    def _write(self, table: str, rows: pa.Table) -> None:
+        buffer = pa.BufferOutputStream()
+        # Small files: statistics and dictionaries would be most of them.
+        parquet.write_table(
+            rows, buffer, compression="zstd", use_dictionary=False, write_statistics=False
+        )
+        name = f"{self._written:%Y%m%dT%H%M%S%f}Z-{uuid.uuid4().hex[:12]}.parquet"
+        self.storage.write_atomic(join(self.study, table, name), buffer.getvalue())

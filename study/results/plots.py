@@ -1,0 +1,241 @@
+"""Pictures of a study: sample grids, learning curves, scores against parameters."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+from PIL import Image
+
+from study.results.leaderboard import Direction, rank, shorten, varying
+from study.results.tables import CONFIG_PREFIX
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe and Ito's palette: told apart with any kind of colour vision.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_GREY = "#B8B8B8"
+_DECADES = 1.0  # a range that spans more goes on a logarithmic axis
+_MOST_PANELS_A_ROW = 3
+_LONGEST_TICK = 18
+_MOST_TICK_TEXT = 30  # characters of all labels below a panel before they are turned
+
+
+def image_grid(
+    images: NDArray[np.uint8], columns: int | None = None, pad: int = 1, scale: int = 1
+) -> Image.Image:
+    """Images side by side, row by row.
+
+    Args:
+        images: Of shape [N, C, H, W], C being 1 or 3, from 0 to 255.
+        columns: Images a row; as square as can be by default.
+        pad: Width of the lines between and around images, in unscaled pixels.
+        scale: Whole number of times that each pixel is repeated, to make small images visible.
+
+    Raises:
+        ValueError: The images have another shape or type, or there are none.
+    """
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1] not in (1, 3):
+        raise ValueError(
+            f"The images are {images.dtype} {list(images.shape)}, "
+            "but must be uint8 [N, 1 or 3, H, W]"
+        )
+    count, channels, height, width = images.shape
+    if not count:
+        raise ValueError("There are no images to show")
+    columns = min(columns or math.ceil(math.sqrt(count)), count)
+    rows = math.ceil(count / columns)
+    cells = np.full((rows * columns, channels, height + pad, width + pad), 128, np.uint8)
+    cells[:count, :, pad:, pad:] = images
+    cells = cells.reshape(rows, columns, channels, height + pad, width + pad)
+    canvas = cells.transpose(0, 3, 1, 4, 2).reshape(
+        rows * (height + pad), columns * (width + pad), channels
+    )
+    canvas = np.pad(canvas, ((0, pad), (0, pad), (0, 0)), constant_values=128)  # [H', W', C]
+    canvas = canvas.repeat(scale, axis=0).repeat(scale, axis=1)
+    return Image.fromarray(canvas[..., 0] if channels == 1 else canvas)
+
+
+def learning_curves(
+    reports: pd.DataFrame, top: int = 5, direction: Direction = "minimize"
+) -> Figure:
+    """Loss and objective of each trial over its epochs; the best trials are in colour.
+
+    Args:
+        reports: Rows of the table `reports`, of one study.
+        top: Number of trials in colour, by their last objective.
+        direction: Whether a smaller or a larger objective is better.
+    """
+    scored = reports.dropna(subset=["value"]).sort_values("epoch")
+    last = scored.groupby("trial")["value"].last()
+    order = last.sort_values(ascending=direction == "minimize")
+    leaders = [int(trial) for trial in order.index[:top]]
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    panels = figure.subplots(1, 2)
+    _curves(panels[0], reports.dropna(subset=["loss"]), "loss", "training loss", leaders)
+    _curves(panels[1], scored, "value", "objective", leaders)
+    names = [f"trial {trial}" for trial in leaders]
+    handles, labels = panels[1].get_legend_handles_labels()
+    if handles:
+        best_first = sorted(
+            zip(handles, labels, strict=True), key=lambda each: names.index(each[1])
+        )
+        panels[1].legend(*zip(*best_first, strict=True), frameon=False, fontsize=9)
+    return figure
+
+
+def score_against(trials: pd.DataFrame) -> Figure:
+    """The objective against each parameter that varies: dots are complete, crosses pruned.
+
+    Args:
+        trials: Rows of the table `trials`, of one study.
+    """
+    shown = trials[trials["state"].isin(["complete", "pruned"]) & np.isfinite(trials["value"])]
+    configs = [c for c in shown.columns if c.startswith(CONFIG_PREFIX)]
+    names = [name for name in configs if shown[name].nunique() > 1]
+    titles = shorten([name.removeprefix(CONFIG_PREFIX) for name in names])
+    columns = max(1, min(_MOST_PANELS_A_ROW, len(names)))
+    rows = max(1, math.ceil(len(names) / columns))
+    figure = Figure(figsize=(3.6 * columns + 0.4, 3.0 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    for index, panel in enumerate(panels.flat):
+        if index >= len(names):
+            panel.set_visible(False)
+            continue
+        known = shown.dropna(subset=[names[index]])
+        _scatter(panel, known, names[index])
+        panel.set_xlabel(titles[names[index].removeprefix(CONFIG_PREFIX)])
+        if index % columns == 0:
+            panel.set_ylabel("objective")
+    _scale(panels[0, 0], "y", shown["value"])
+    if len(names):
+        handles, labels = panels[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False)
+    else:
+        panels[0, 0].set_visible(True)
+        panels[0, 0].set_axis_off()
+        panels[0, 0].text(0.5, 0.5, "no parameter varies among scored trials", ha="center")
+    return figure
+
+
+def best_trials(
+    trials: pd.DataFrame,
+    scores: pd.DataFrame,
+    top: int = 10,
+    direction: Direction = "minimize",
+) -> pd.DataFrame:
+    """The best trials of one study, with the parameters in which they differ.
+
+    Args:
+        trials: Rows of the table `trials`.
+        scores: Rows of the table `scores`.
+        top: Number of trials.
+        direction: Whether a smaller or a larger objective is better.
+
+    Raises:
+        UserError: The scores cannot be compared.
+    """
+    ranked = rank(_records(trials), _records(scores), direction)[:top]
+    names = varying([row.config for row in ranked])
+    short = shorten(names)
+    return pd.DataFrame(
+        [
+            {
+                "rank": row.rank,
+                "trial": row.trial,
+                "score": row.value,
+                "state": row.state,
+                "epoch": row.epoch,
+                **{short[name]: row.config.get(name) for name in names},
+            }
+            for row in ranked
+        ],
+        columns=["rank", "trial", "score", "state", "epoch", *short.values()],
+    ).set_index("rank")
+
+
+def _curves(
+    panel: Axes, reports: pd.DataFrame, column: str, label: str, leaders: list[int]
+) -> None:
+    for trial in reports["trial"].unique():
+        rows = reports[reports["trial"] == trial].sort_values("epoch")
+        place = leaders.index(trial) if trial in leaders else None
+        panel.plot(
+            rows["epoch"],
+            rows[column],
+            color=_GREY if place is None else COLOURS[place % len(COLOURS)],
+            linewidth=1 if place is None else 2,
+            marker="." if len(rows) == 1 else None,
+            zorder=2 if place is None else 3,
+            label=None if place is None else f"trial {trial}",
+        )
+    panel.set_xlabel("epoch")
+    panel.set_ylabel(label)
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _scale(panel, "y", reports[column])
+    _tidy(panel)
+
+
+def _scatter(panel: Axes, trials: pd.DataFrame, name: str) -> None:
+    positions, categories = _positions(trials[name])
+    for state, marker, colour in (("complete", "o", COLOURS[0]), ("pruned", "x", COLOURS[1])):
+        chosen = (trials["state"] == state).to_numpy()
+        panel.scatter(
+            positions[chosen],
+            trials["value"].to_numpy()[chosen],
+            marker=marker,
+            s=28,
+            color=colour,
+            alpha=0.8,
+            linewidths=1.2 if marker == "x" else 0,
+            label=state,
+        )
+    if categories:
+        many = sum(map(len, categories)) > _MOST_TICK_TEXT
+        panel.set_xticks(
+            range(len(categories)),
+            categories,
+            rotation=30 if many else 0,
+            ha="right" if many else "center",
+        )
+        panel.set_xlim(-0.5, len(categories) - 0.5)
+    else:
+        _scale(panel, "x", trials[name])
+    _tidy(panel)
+
+
+def _positions(values: pd.Series[Any]) -> tuple[NDArray[np.float64], list[str]]:
+    """Where values go on the axis, and for what is not a number the categories' names, in order."""
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        return values.to_numpy(dtype=np.float64), []
+    texts = values.astype(str)
+    categories = sorted(set(texts))
+    codes = texts.map(categories.index).to_numpy(dtype=np.float64)
+    # Spread a category's dots, the same at each drawing: successive multiples of the golden ratio.
+    spread = (np.arange(len(codes)) * 0.618034 % 1 - 0.5) * 0.3
+    return codes + spread, [
+        c if len(c) <= _LONGEST_TICK else f"{c[: _LONGEST_TICK - 1]}…" for c in categories
+    ]
+
+
+def _scale(panel: Axes, axis: Literal["x", "y"], values: pd.Series[Any]) -> None:
+    """Make the axis logarithmic if the values span decades."""
+    finite = values[np.isfinite(values)]
+    if len(finite) and finite.min() > 0 and finite.max() > 10**_DECADES * finite.min():
+        panel.set(**{f"{axis}scale": "log"})
+
+
+def _tidy(panel: Axes) -> None:
+    panel.grid(alpha=0.25, linewidth=0.6)
+    panel.set_axisbelow(True)
+    panel.spines[["top", "right"]].set_visible(False)
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]

@@ -1,0 +1,121 @@
+"""Reading the ledger: Parquet files into Arrow, Arrow into DuckDB.
+
+Readers take a snapshot and never wait for writers. Neither pandas, torch nor Ray is imported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import duckdb
+import pyarrow as pa
+from pyarrow import parquet
+
+from study.results.storage import Storage, join
+from study.results.tables import KEYS, SCHEMAS, TABLES, concat
+from study.spec.errors import UserError
+
+_READERS = 16  # threads: an object store takes tens of milliseconds a file
+_ATTEMPTS = 10
+
+
+def read_table(storage: Storage, table: str, studies: Sequence[str] | None = None) -> pa.Table:
+    """Every row ever appended to a table, by all studies or by those named.
+
+    Columns are the core columns, then the `config.*` columns of all these studies by name.
+
+    Args:
+        storage: Where the studies are.
+        table: `trials`, `reports`, `scores` or `artifacts`.
+        studies: Names of studies; all by default. One that is not there has no rows.
+    """
+    folders = [join(name, table) for name in (storage.studies() if studies is None else studies)]
+    with ThreadPoolExecutor(_READERS) as pool:
+        for _ in range(_ATTEMPTS):
+            files = [
+                join(folder, file)
+                for folder, files in zip(folders, pool.map(storage.files, folders), strict=True)
+                for file in files
+                if file.endswith(".parquet")
+            ]
+            try:
+                tables = list(pool.map(lambda file: _read_file(storage, file), files))
+            except FileNotFoundError:  # gone since it was listed: its rows are elsewhere by now
+                continue
+            return _text_for_null(concat(tables, SCHEMAS[table]))
+    raise OSError(f"The files of table `{table}` in {storage.uri} change faster than they are read")
+
+
+def connect(
+    storage: Storage, studies: Sequence[str] | None = None, tables: Sequence[str] = TABLES
+) -> duckdb.DuckDBPyConnection:
+    """A DuckDB database in memory with a snapshot of the tables, locked away from all files.
+
+    Of several rows with one key (`tables.KEYS`) it has the newest only. Take answers as Arrow
+    tables: DuckDB's own rows need pytz for their times.
+
+    Args:
+        storage: Where the studies are.
+        studies: Names of studies; all by default.
+        tables: The tables to read; all by default.
+    """
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    # In this order: what a trial wrote before it was seen to end is read after that.
+    for table in (name for name in TABLES if name in tables):
+        key = ", ".join(KEYS[table])
+        connection.register("appended", read_table(storage, table, studies))
+        connection.execute(
+            f"CREATE TABLE {table} AS SELECT * FROM appended QUALIFY row_number() OVER "
+            f"(PARTITION BY {key} ORDER BY written DESC, sequence DESC) = 1 ORDER BY {key}"
+        )
+        connection.unregister("appended")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def query(storage: Storage, sql: str, studies: Sequence[str] | None = None) -> pa.Table:
+    """The answer to a question in SQL (DuckDB's) about the tables.
+
+    Parameters have a dot in their name, and so need double quotes: `"config.train.batch_size"`.
+
+    Args:
+        storage: Where the studies are.
+        sql: One statement over `trials`, `reports`, `scores` and `artifacts`.
+        studies: Names of studies; all by default.
+
+    Raises:
+        UserError: DuckDB does not understand the query, or it reaches for a file.
+    """
+    named = [name for name in TABLES if re.search(rf"\b{name}\b", sql, re.IGNORECASE)]
+    with connect(storage, studies, named or TABLES) as connection:
+        try:
+            relation = connection.sql(sql)
+            if relation is None:
+                raise UserError(f"The query {sql!r} has no answer: it must be one SELECT")
+            return relation.to_arrow_table()
+        except duckdb.Error as error:
+            raise UserError(_explain(str(error))) from error
+
+
+def _read_file(storage: Storage, file: str) -> pa.Table:
+    return parquet.ParquetFile(pa.BufferReader(storage.read(file))).read(use_threads=False)
+
+
+def _text_for_null(table: pa.Table) -> pa.Table:
+    """Columns in which nobody ever wrote a value, as text: DuckDB would make them integers."""
+    fields = [f.with_type(pa.string()) if f.type == pa.null() else f for f in table.schema]
+    return table.cast(pa.schema(fields))
+
+
+def _explain(message: str) -> str:
+    """DuckDB's message without its drawing of the query, and with advice that it cannot give."""
+    message = message.partition("\n\nLINE ")[0]
+    if "Table with name" in message:
+        return message.partition("\nDid you mean")[0] + f" (the tables are {', '.join(TABLES)})"
+    if re.search(r'Referenced (table|column) "config', message):
+        return message + ' (parameters need double quotes: "config.train.batch_size")'
+    return message

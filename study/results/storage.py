@@ -1,0 +1,259 @@
+"""Where studies live: a folder, a network share or an object store, behind one URI.
+
+    <storage>/<study>/study.yaml
+    <storage>/<study>/{trials,reports,scores,artifacts}/*.parquet
+    <storage>/<study>/{checkpoints,samples}/...
+    <storage>/.cache/...                                  shared by all studies
+
+Names are relative to the storage, with `/` between their parts. What starts with a dot is
+temporary or private: listings leave it out.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import random
+import re
+import shutil
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pyarrow as pa
+from pyarrow import fs as pafs
+
+from study.spec.errors import UserError
+
+STUDY_FILE = "study.yaml"
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}")
+_CLAIM_ATTEMPTS = 20
+
+
+def default_storage() -> str:
+    """Where studies go if nobody says: `$STUDY_STORAGE`, or the folder `studies` right here."""
+    return os.environ.get("STUDY_STORAGE") or "./studies"
+
+
+def check_name(name: str) -> str:
+    """The name of a study, if it can be one.
+
+    Raises:
+        UserError: It is empty, longer than 80 characters, starts with a dot, or has characters
+            other than letters, digits, `.`, `_` and `-`.
+    """
+    if not _NAME.fullmatch(name):
+        raise UserError(
+            f"The study name is {name!r}, but must be 1 to 80 letters, digits, '.', '_' or '-', "
+            "and not start with '.'"
+        )
+    return name
+
+
+def join(*parts: str) -> str:
+    """Parts of a name, joined."""
+    return "/".join(part.strip("/") for part in parts if part)
+
+
+@dataclass(frozen=True)
+class Storage:
+    """One place that holds studies. It can be pickled and sent to other processes."""
+
+    uri: str
+    filesystem: pafs.FileSystem
+    root: str
+
+    @classmethod
+    def from_uri(cls, uri: str) -> Storage:
+        """Open the storage at a folder path, a `file://` URI or an `s3://` URI.
+
+        Nothing is created or contacted for a folder. Credentials for S3 come from its usual
+        environment variables and files.
+
+        Raises:
+            UserError: The URI has another scheme, or cannot be understood.
+        """
+        scheme = uri.partition("://")[0] if "://" in uri else ""
+        if scheme in ("", "file"):
+            folder = unquote(urlsplit(uri).path) if scheme else uri
+            if not folder:
+                raise UserError(f"The storage is {uri!r}, but must name a folder")
+            root = os.path.abspath(os.path.expanduser(folder))
+            return cls(root, pafs.LocalFileSystem(), root)
+        if scheme != "s3":
+            raise UserError(f"The storage is {uri!r}, but must be a folder, file:// or s3:// URI")
+        try:
+            filesystem, root = pafs.FileSystem.from_uri(uri)
+        except (OSError, ValueError) as error:
+            raise UserError(f"The storage {uri!r} cannot be opened: {error}") from error
+        return cls(uri.rstrip("/"), filesystem, root.rstrip("/"))
+
+    @property
+    def is_local(self) -> bool:
+        """Whether files are written by rename (a folder) rather than by one put."""
+        return isinstance(self.filesystem, pafs.LocalFileSystem)
+
+    def path(self, name: str = "") -> str:
+        """Path of a name inside `filesystem`."""
+        return f"{self.root}/{name}".rstrip("/")
+
+    def locate(self, name: str = "") -> str:
+        """A name as people find it: a path, or an address with its scheme."""
+        if self.is_local:
+            return self.path(name)
+        head, mark, options = self.uri.partition("?")
+        return f"{head}/{name}".rstrip("/") + mark + options
+
+    def write_atomic(self, name: str, data: bytes | pa.Buffer) -> None:
+        """Write a file that readers see whole or not at all, over any older one of that name.
+
+        Raises:
+            OSError: The storage cannot be written.
+        """
+        if not self.is_local:  # an object appears when its put is complete
+            with self.filesystem.open_output_stream(self.path(name)) as stream:
+                stream.write(data)
+            return
+        target = Path(self.path(name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{uuid.uuid4().hex}.tmp")
+        try:
+            _write_synced(temporary, data)
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def read(self, name: str) -> bytes:
+        """The content of a file.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+        """
+        with self.filesystem.open_input_file(self.path(name)) as stream:
+            content: bytes = stream.read()
+        return content
+
+    def files(self, folder: str) -> list[str]:
+        """Names of the files right in a folder, sorted, without the folder; none without it."""
+        return sorted(i.base_name for i in self._entries(folder) if i.is_file)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file or folder of that name."""
+        info = self.filesystem.get_file_info(self.path(name))
+        return bool(info.type != pafs.FileType.NotFound)
+
+    def delete(self, name: str) -> None:
+        """Delete a file.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+        """
+        self.filesystem.delete_file(self.path(name))
+
+    def studies(self) -> list[str]:
+        """Names of the studies in this storage, sorted."""
+        names = [i.base_name for i in self._entries("") if i.type == pafs.FileType.Directory]
+        files = self.filesystem.get_file_info([self.path(join(n, STUDY_FILE)) for n in names])
+        return sorted(name for name, info in zip(names, files, strict=True) if info.is_file)
+
+    def require(self, study: str) -> None:
+        """Make sure that a study is in this storage.
+
+        Raises:
+            UserError: It is not.
+        """
+        if _NAME.fullmatch(study) and self.exists(join(study, STUDY_FILE)):
+            return
+        near = difflib.get_close_matches(study, self.studies(), n=1)
+        hint = f"did you mean '{near[0]}'?" if near else "`study list` shows what is"
+        raise UserError(f"No study named '{study}' is in {self.uri}: {hint}")
+
+    def claim(self, study: str, study_yaml: str) -> None:
+        """Take a name for a new study, and leave the study's file there.
+
+        Of any number of processes that claim one name at once, at most one succeeds.
+
+        Raises:
+            UserError: The name is taken, or cannot be a study's.
+        """
+        check_name(study)
+        data = study_yaml.encode()
+        won = self._claim_folder(study, data) if self.is_local else self._claim_put(study, data)
+        if not won:
+            raise UserError(
+                f"a study named '{study}' is already in {self.uri}: choose another with --name"
+            )
+
+    def check_writable(self) -> None:
+        """Make sure that this storage can be written, and leave nothing behind.
+
+        Raises:
+            UserError: It cannot.
+        """
+        probe = f".probe-{uuid.uuid4().hex}"
+        try:
+            if self.is_local:  # the storage itself need not exist yet: its nearest ancestor must do
+                ancestors = (Path(self.root), *Path(self.root).parents)
+                folder = next(path for path in ancestors if path.exists())
+                (folder / probe).touch()
+                (folder / probe).unlink()
+            else:
+                self.write_atomic(probe, b"")
+                self.delete(probe)
+        except OSError as error:
+            reason = error.strerror or error
+            raise UserError(f"The storage {self.uri} cannot be written: {reason}") from error
+
+    def _entries(self, folder: str) -> list[pafs.FileInfo]:
+        selector = pafs.FileSelector(self.path(folder), allow_not_found=True)
+        try:
+            entries = self.filesystem.get_file_info(selector)
+        except NotADirectoryError:
+            return []
+        return [info for info in entries if not info.base_name.startswith(".")]
+
+    def _claim_folder(self, study: str, data: bytes) -> bool:
+        # A folder cannot be renamed over one that has something in it, and a study's always has.
+        folder = Path(self.path(study))
+        temporary = folder.with_name(f".claim-{uuid.uuid4().hex}")
+        temporary.mkdir(parents=True)
+        try:
+            _write_synced(temporary / STUDY_FILE, data)
+            temporary.rename(folder)
+        except OSError:
+            if not folder.exists():
+                raise
+            return False
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return True
+
+    def _claim_put(self, study: str, data: bytes) -> bool:
+        # Arrow has no conditional put, but object stores list what has been put. Each claimant
+        # puts a mark, then lists: whoever finds its mark alone has the name, and takes its mark
+        # away only after the study's file is there. Whoever finds another's withdraws and retries.
+        mark = join(study, f".claim-{uuid.uuid4().hex}")
+        selector = pafs.FileSelector(self.path(study), allow_not_found=True)
+        for attempt in range(_CLAIM_ATTEMPTS):
+            if self.filesystem.get_file_info(selector) and self.exists(join(study, STUDY_FILE)):
+                return False
+            self.write_atomic(mark, b"")
+            try:
+                found = self.filesystem.get_file_info(selector)
+                if [info.path.rpartition("/")[2] for info in found] == [mark.rpartition("/")[2]]:
+                    self.write_atomic(join(study, STUDY_FILE), data)
+                    return True
+            finally:
+                self.delete(mark)
+            time.sleep(random.uniform(0, 0.01 * 2 ** min(attempt, 6)))
+        return False
+
+
+def _write_synced(path: Path, data: bytes | pa.Buffer) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())  # or a power failure leaves the new name with no content

@@ -1,0 +1,7 @@
+"""The search: one Optuna study that proposes trials and says which to stop. Knows no Ray."""
+
+from study.search.pruners import make_pruner
+from study.search.samplers import SAMPLERS
+from study.search.search import PastTrial, Search, Suggestion, trial_seed
+
+__all__ = ["SAMPLERS", "PastTrial", "Search", "Suggestion", "make_pruner", "trial_seed"]

@@ -1,0 +1,177 @@
+"""One Optuna study behind both search and pruning."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import TrialState, create_trial
+
+from study.search.pruners import make_pruner
+from study.search.samplers import SAMPLERS
+from study.spec import Dimension, Picks, StudyFile
+from study.spec.holes import Choice, Label
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A trial to run: its number in the study, its seed, and what fills the holes."""
+
+    number: int
+    seed: int
+    picks: Picks
+
+
+@dataclass(frozen=True)
+class PastTrial:
+    """A trial that happened before, read back from the ledger.
+
+    Attributes:
+        picks: What filled the holes.
+        state: `complete`, `pruned` or `failed`.
+        values: The objectives' values, in the study's order; empty if it failed before a report.
+        reports: Score by epoch.
+    """
+
+    picks: Picks
+    state: str
+    values: tuple[float, ...]
+    reports: Mapping[int, float]
+
+
+class Search:
+    """Asks, judges and is told: the whole search of one study.
+
+    Nothing of it is ever pickled: `add_past` rebuilds it from the ledger.
+
+    Args:
+        study_file: The space, the sampler, the pruner and the starting points.
+        past: Trials that happened before, in the order of their numbers.
+    """
+
+    def __init__(self, study_file: StudyFile, past: Sequence[PastTrial] = ()) -> None:
+        self._space = study_file.space
+        self._settings = study_file.study.search
+        epochs = study_file.study.train.epochs
+        for dimension in self._space.dimensions():
+            if dimension.name == "train.epochs" and not isinstance(dimension.hole, Choice):
+                epochs = int(dimension.hole.high)
+        self._study = optuna.create_study(
+            study_name=study_file.study.name,
+            directions=["minimize"] * len(self._settings.objectives),
+            sampler=SAMPLERS[self._settings.sampler](self._settings.seed),
+            pruner=make_pruner(self._settings.pruner, epochs),
+        )
+        self._running: dict[int, optuna.Trial] = {}
+        points: list[Picks] = [*study_file.starting_points]
+        if self._settings.sampler == "grid":
+            grid = (filled.picks for filled in self._space.grid())
+            points += itertools.islice(grid, self._settings.trials)
+        self._planned = min(
+            self._settings.trials,
+            len(points) if self._settings.sampler == "grid" else self._settings.trials,
+        )
+        for trial in past:
+            self._add_past(trial)
+        self._asked = len(past)
+        for point in points[len(past) :]:
+            self._study.enqueue_trial(dict(point))
+
+    @property
+    def planned(self) -> int:
+        """How many trials the study runs in all; a grid may be smaller than `search.trials`."""
+        return self._planned
+
+    def ask(self) -> Suggestion | None:
+        """The next trial, or None when all have been handed out."""
+        if self._asked >= self._planned:
+            return None
+        trial = self._study.ask()
+        self._asked += 1
+        filled = self._space.fill(lambda dimension: _suggest(trial, dimension))
+        self._running[trial.number] = trial
+        return Suggestion(trial.number, trial_seed(self._settings.seed, trial.number), filled.picks)
+
+    def report(self, number: int, epoch: int, value: float) -> bool:
+        """Note a running trial's score after an epoch; answers whether it should be pruned."""
+        if len(self._settings.objectives) > 1:
+            return False  # Optuna cannot prune by several objectives, and the study file says so
+        trial = self._running[number]
+        trial.report(value, step=epoch)
+        return trial.should_prune()
+
+    def complete(self, number: int, values: Sequence[float]) -> None:
+        """A trial ran to its end with these objectives."""
+        self._study.tell(self._running.pop(number), list(values))
+
+    def prune(self, number: int) -> None:
+        """A trial was stopped early. Optuna takes its last report as its value."""
+        self._study.tell(self._running.pop(number), state=TrialState.PRUNED)
+
+    def fail(self, number: int) -> None:
+        """A trial ended without a score; it tells the sampler nothing about its point."""
+        self._study.tell(self._running.pop(number), state=TrialState.FAIL)
+
+    @property
+    def trials(self) -> list[optuna.trial.FrozenTrial]:
+        """Every trial as Optuna knows it."""
+        return self._study.get_trials(deepcopy=False)
+
+    def _add_past(self, past: PastTrial) -> None:
+        distributions: dict[str, BaseDistribution] = {}
+
+        def recorded(dimension: Dimension) -> Label:
+            distributions[dimension.name] = _distribution(dimension)
+            return past.picks[dimension.name]
+
+        self._space.fill(recorded)
+        state = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED}.get(
+            past.state, TrialState.FAIL
+        )
+        self._study.add_trial(
+            create_trial(
+                state=state,
+                values=list(past.values) if state == TrialState.COMPLETE else None,
+                params=dict(past.picks),
+                distributions=distributions,
+                intermediate_values={e: v for e, v in past.reports.items() if math.isfinite(v)},
+            )
+        )
+
+
+def trial_seed(study_seed: int, number: int) -> int:
+    """A trial's seed (32 bits): a function of the study's seed and the trial's number alone."""
+    digest = hashlib.sha256(f"{study_seed}:{number}".encode()).digest()
+    return int.from_bytes(digest[:4], "big")
+
+
+def _distribution(dimension: Dimension) -> BaseDistribution:
+    hole = dimension.hole
+    if isinstance(hole, Choice):
+        return CategoricalDistribution(hole.labels)
+    if hole.kind == "int":
+        step = 1 if hole.step is None else int(hole.step)
+        return IntDistribution(int(hole.low), int(hole.high), log=hole.log, step=step)
+    return FloatDistribution(hole.low, hole.high, log=hole.log, step=hole.step)
+
+
+def _suggest(trial: optuna.Trial, dimension: Dimension) -> Label:
+    name, hole = dimension.name, dimension.hole
+    if isinstance(hole, Choice):
+        return trial.suggest_categorical(name, hole.labels)
+    if hole.kind == "int":
+        step = 1 if hole.step is None else int(hole.step)
+        return trial.suggest_int(name, int(hole.low), int(hole.high), log=hole.log, step=step)
+    return trial.suggest_float(name, hole.low, hole.high, log=hole.log, step=hole.step)

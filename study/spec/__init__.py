@@ -1,0 +1,17 @@
+"""The study file: typed, validated, with holes. Imports neither torch nor ray."""
+
+from study.spec.errors import UserError
+from study.spec.space import Dimension, Picks, Space
+from study.spec.study import Study
+from study.spec.study_file import StudyFile, parse_study, read_study_file
+
+__all__ = [
+    "Dimension",
+    "Picks",
+    "Space",
+    "Study",
+    "StudyFile",
+    "UserError",
+    "parse_study",
+    "read_study_file",
+]

@@ -1,0 +1,147 @@
+"""Turning pydantic's findings into one line: where, what, the rule."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from study.spec.holes import DISCRIMINATORS
+from study.spec.names import nearest
+from study.spec.study import Study
+from study.spec.yaml_file import TreePath
+
+_MISSING = object()
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """One mistake in a plain tree."""
+
+    path: TreePath
+    rule: str
+
+    def __str__(self) -> str:
+        dotted = ".".join(map(str, self.path))
+        return f"{dotted}: {self.rule}" if dotted else self.rule
+
+
+def complaints(tree: Any) -> list[Complaint]:
+    """Everything that is wrong with a plain tree as a study, first things first."""
+    try:
+        Study.model_validate(tree)
+    except ValidationError as error:
+        return [_complaint(tree, detail) for detail in error.errors(include_url=False)]
+    return []
+
+
+def _complaint(tree: Any, detail: ErrorDetails) -> Complaint:
+    path = _real_path(tree, detail["loc"])
+    value = _at(tree, path)
+    context = detail.get("ctx", {})
+    match detail["type"]:
+        case "extra_forbidden":
+            known = sorted(_known_keys(tree, path[:-1]))
+            hint = nearest(str(path[-1]), known) or f"; known are {', '.join(known)}"
+            return Complaint(path, f"unknown key{hint}")
+        case "missing":
+            return Complaint(path, "is missing")
+        case "value_error":
+            return Complaint(path, str(context["error"]))
+        case "union_tag_invalid" | "literal_error" | "enum":
+            if detail["type"] == "union_tag_invalid":
+                path = (*path, str(context["discriminator"]).strip("'"))
+                value = context["tag"]
+                expected = str(context["expected_tags"])
+            else:
+                expected = str(context["expected"])
+            options = [option.strip().strip("'") for option in expected.replace(" or ", ", ").split(",")]
+            return Complaint(
+                path, f"{value!r} is not one of {', '.join(options)}{nearest(str(value), options)}"
+            )
+        case "union_tag_not_found":
+            discriminator = str(context["discriminator"]).strip("'")
+            return Complaint((*path, discriminator), "is missing")
+        case "string_pattern_mismatch":
+            return Complaint(
+                path,
+                f"{value!r} must be 1 to 80 letters, digits, dots, dashes or underscores, "
+                "and not begin with a dot",
+            )
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return Complaint(path, f"{_show(value)} must be a section with keys of its own")
+        case _:
+            rule = detail["msg"].replace("Input should be", "must be").replace("Value", "value")
+            return Complaint(path, f"{_show(value)} {rule}")
+
+
+def _show(value: Any) -> str:
+    text = "null" if value is None else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _real_path(tree: Any, location: tuple[int | str, ...]) -> TreePath:
+    """Pydantic's location without the tags of unions, which are no keys of the file."""
+    path: list[int | str] = []
+    node = tree
+    for position, step in enumerate(location):
+        if isinstance(node, Mapping):
+            if step in node:
+                node = node[str(step)]
+            elif step in {node.get(key) for key in DISCRIMINATORS if isinstance(node.get(key), str)}:
+                continue
+            elif position < len(location) - 1:
+                continue
+            path.append(step)
+        elif isinstance(node, list | tuple) and isinstance(step, int):
+            node = node[step] if step < len(node) else _MISSING
+            path.append(step)
+        elif not path or position == len(location) - 1:
+            # A tag below a scalar, as in `pruner: asha`, is no part of the path.
+            continue
+    return tuple(path)
+
+
+def _at(tree: Any, path: TreePath) -> Any:
+    node = tree
+    for step in path:
+        try:
+            node = node[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return node
+
+
+def _known_keys(tree: Any, path: TreePath) -> set[str]:
+    """The keys that the section at a path may hold, given the kinds that the tree names."""
+    sections: list[type[BaseModel]] = [Study]
+    node = tree
+    for step in path:
+        if not isinstance(node, Mapping):
+            return set()
+        node = node.get(step)
+        fields = [s.model_fields[str(step)] for s in sections if step in s.model_fields]
+        sections = [section for field in fields for section in _sections(field.annotation)]
+        tagged = [s for s in sections if _tag_fits(s, node)]
+        sections = tagged or sections
+    return {name for section in sections for name in section.model_fields}
+
+
+def _tag_fits(section: type[BaseModel], node: Any) -> bool:
+    for key in DISCRIMINATORS:
+        if key in section.model_fields and isinstance(node, Mapping):
+            return node.get(key) in typing.get_args(section.model_fields[key].annotation)
+    return True
+
+
+def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif typing.get_origin(annotation) in (typing.Union, types.UnionType, typing.Annotated):
+        for argument in typing.get_args(annotation):
+            yield from _sections(argument)

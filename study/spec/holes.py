@@ -1,0 +1,169 @@
+"""Holes: what a study file may put in place of a leaf to make it a search dimension.
+
+There are three, and no others::
+
+    {float: [1.0e-5, 1.0e-2], log: true}    # step: 0.1 makes it a grid
+    {int: [100, 2000], log: true}           # step: 100
+    {choice: [adam, sgd]}                   # options may be numbers, names, lists or sub-trees
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Label = str | int | float | bool | None
+"""What a search records for a value: the number itself, or the name of a choice's option."""
+
+DISCRIMINATORS = ("kind", "family")
+"""Keys that name a sub-tree: a choice's branch `{kind: cosine, ...}` is called `cosine`."""
+
+
+class HoleError(ValueError):
+    """A hole that cannot be searched; the message is the rule it breaks."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """A `float` or `int` hole: low <= value <= high, both ends included."""
+
+    kind: str  # "float" or "int"
+    low: float
+    high: float
+    log: bool = False
+    step: float | None = None
+
+    def contains(self, value: Any) -> bool:
+        """Whether a value of the right type lies in the range and on its grid."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        if self.kind == "int" and not isinstance(value, int):
+            return False
+        if not self.low <= value <= self.high:
+            return False
+        if self.step is None:
+            return True
+        steps = (value - self.low) / self.step
+        return math.isclose(steps, round(steps), abs_tol=1e-8)
+
+    def grid(self) -> list[Label] | None:
+        """Every value if there are finitely many worth trying, None for a continuous range."""
+        if self.step is None:
+            return None if self.kind == "float" or self.log else [*range(int(self.low), int(self.high) + 1)]
+        count = math.floor((self.high - self.low) / self.step + 1e-8) + 1
+        values = [self.low + index * self.step for index in range(count)]
+        return [int(value) for value in values] if self.kind == "int" else [*values]
+
+    def __str__(self) -> str:
+        notes = (", log" if self.log else "") + (f", step {self.step:g}" if self.step else "")
+        return f"{self.kind} {self.low:g} to {self.high:g}{notes}"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A `choice` hole: one of several options, each under a label of its own."""
+
+    labels: tuple[Label, ...]
+    options: tuple[Any, ...]  # parsed sub-trees, which may hold holes of their own
+
+    def option(self, label: Label) -> Any:
+        """The sub-tree under a label."""
+        return self.options[self.position(label)]
+
+    def position(self, label: Label) -> int:
+        """Index of a label; True and 1 are different labels."""
+        for index, known in enumerate(self.labels):
+            if known == label and type(known) is type(label):
+                return index
+        raise HoleError(f"{label!r} is not one of {', '.join(map(str, self.labels))}")
+
+    def is_branch(self, label: Label) -> bool:
+        """Whether the option is a sub-tree, whose dimensions then carry its label in their names."""
+        return isinstance(self.option(label), Mapping)
+
+    def __str__(self) -> str:
+        return "one of " + ", ".join("null" if label is None else str(label) for label in self.labels)
+
+
+Hole = Range | Choice
+
+_KINDS = ("float", "int", "choice")
+_OPTIONS = {"float": {"log", "step"}, "int": {"log", "step"}, "choice": set[str]()}
+
+
+def is_hole(node: Any) -> bool:
+    """Whether a node of the file is written as a hole (rightly or not)."""
+    return isinstance(node, Mapping) and any(kind in node for kind in _KINDS)
+
+
+def parse_hole(node: Mapping[str, Any]) -> Hole:
+    """Read a hole. The options of a choice are left as they stand.
+
+    Raises:
+        HoleError: It cannot be searched.
+    """
+    kinds = [kind for kind in _KINDS if kind in node]
+    if len(kinds) > 1:
+        raise HoleError(f"a hole is one of float, int and choice, not {' and '.join(kinds)}")
+    kind = kinds[0]
+    unknown = sorted(set(node) - _OPTIONS[kind] - {kind})
+    if unknown:
+        allowed = " and ".join(sorted(_OPTIONS[kind])) or "nothing else"
+        raise HoleError(f"unknown key `{unknown[0]}` in a {kind} hole, which takes {allowed}")
+    return _parse_choice(node[kind]) if kind == "choice" else _parse_range(kind, node)
+
+
+def _parse_range(kind: str, node: Mapping[str, Any]) -> Range:
+    bounds, log, step = node[kind], node.get("log", False), node.get("step")
+    if not isinstance(bounds, list) or len(bounds) != 2:
+        raise HoleError(f"a {kind} hole is written {{{kind}: [low, high]}}, not {bounds!r}")
+    for value in bounds if step is None else [*bounds, step]:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise HoleError(f"{value!r} in a {kind} hole is not a finite number")
+        if kind == "int" and not isinstance(value, int):
+            raise HoleError(f"{value!r} in an int hole is not a whole number")
+    low, high = bounds
+    if not isinstance(log, bool):
+        raise HoleError(f"`log` is {log!r}, but must be true or false")
+    if low > high:
+        raise HoleError(f"low {low:g} is greater than high {high:g}")
+    if log and low <= 0:
+        raise HoleError(f"log of {low:g}: a log range must begin above 0")
+    if log and step is not None:
+        raise HoleError("`log` and `step` cannot go together")
+    if step is not None and step <= 0:
+        raise HoleError(f"`step` is {step:g}, but must be greater than 0")
+    return Range(kind, low, high, log, step)
+
+
+def _parse_choice(options: Any) -> Choice:
+    if not isinstance(options, list):
+        raise HoleError(f"a choice hole is written {{choice: [a, b]}}, not {options!r}")
+    if not options:
+        raise HoleError("an empty choice: at least one option must be given")
+    for option in options:
+        if is_hole(option):
+            raise HoleError("an option of a choice cannot itself be a hole; it may hold holes inside")
+    labels = [_label(option, index) for index, option in enumerate(options)]
+    names = [str(label) for label in labels]
+    for index, name in enumerate(names):
+        if names.count(name) > 1:
+            if not isinstance(options[index], Mapping):
+                raise HoleError(f"the option {name} stands twice in the choice")
+            # Two branches of one kind (two linear schedules, say) are told apart by their place.
+            labels[index] = f"{name}#{index}"
+    return Choice(tuple(labels), tuple(options))
+
+
+def _label(option: Any, index: int) -> Label:
+    if isinstance(option, Mapping):
+        names = [option[key] for key in DISCRIMINATORS if isinstance(option.get(key), str)]
+        return names[0] if names else f"#{index}"
+    if isinstance(option, list):
+        return json.dumps(option)
+    if option is None or isinstance(option, bool | int | float | str):
+        return option
+    raise HoleError(f"{option!r} cannot be an option of a choice")

@@ -1,0 +1,50 @@
+"""The names that a study file may use, so that it is checked without importing what they name.
+
+Each list is held equal to the registry behind it by a test.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What a study file's checks need to know of a data set before it is loaded."""
+
+    size: int  # native side in pixels
+    channels: int
+    images: int
+
+
+DATASETS = {
+    "mnist5k": DatasetInfo(size=28, channels=1, images=5000),
+    "digits": DatasetInfo(size=8, channels=1, images=1797),
+}
+
+METRIC_EMBEDDERS = {"fd_vae": "vae", "fd_pixels": "pixels"}
+"""Each metric and the embedder that it means. Lower is better for all of them."""
+
+SAMPLERS = ("ancestral", "ddim")
+"""Image samplers of the diffusion families."""
+
+SEARCH_SAMPLERS = ("tpe", "random", "grid", "cma-es", "gp", "qmc")
+PRUNERS = (
+    "none",
+    "asha",
+    "hyperband",
+    "median",
+    "percentile",
+    "patient",
+    "wilcoxon",
+    "threshold",
+)
+OBJECTIVES = ("score", "parameters", "train_seconds")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` for the known name most like a mistaken one, else an empty string."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean `{close[0]}`?" if close else ""

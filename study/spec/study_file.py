@@ -1,0 +1,230 @@
+"""A study file, read and found valid: every hole, every branch, every starting point."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from study.spec.complaints import complaints
+from study.spec.errors import UserError
+from study.spec.holes import Choice, HoleError, Label
+from study.spec.names import nearest
+from study.spec.space import Dimension, Filled, Picks, Space, SpaceError
+from study.spec.study import Study
+from study.spec.yaml_file import Document, TreePath, parse_scalar, read_yaml
+
+SEARCHABLE = ("model", "train")
+"""Sections that may hold holes. The others say what all trials share: two scores against different
+images, or of different sizes, are never ranked against each other."""
+
+
+@dataclass(frozen=True)
+class StudyFile:
+    """A valid study file.
+
+    Attributes:
+        space: The file's tree with its holes.
+        study: The study with its holes filled with first values: everything outside `SEARCHABLE` is
+            the same in every trial.
+        starting_points: Picks (of some or all dimensions) to try before the search's own.
+    """
+
+    space: Space
+    study: Study
+    starting_points: tuple[Picks, ...]
+    text: str  # the whole study as YAML, overrides applied: reading it gives this study again
+
+    def spec(self, picks: Mapping[str, Label]) -> Study:
+        """The plain study with its holes filled.
+
+        Raises:
+            HoleError: Picks that do not fit the space.
+            UserError: A combination that no check of the branches had met and that is invalid.
+        """
+        filled = self.space.refill(picks)
+        for complaint in complaints(filled.tree):
+            raise UserError(str(complaint))
+        return Study.model_validate(filled.tree)
+
+    def branches(self) -> Iterator[tuple[Picks, Study]]:
+        """One filled study for each way through the choices between sub-trees."""
+        for filled in self.space.branches():
+            yield filled.picks, Study.model_validate(filled.tree)
+
+
+def read_study_file(
+    path: Path | str, overrides: Sequence[str] = (), name: str | None = None
+) -> StudyFile:
+    """Read a study file.
+
+    Args:
+        path: A YAML file.
+        overrides: `PATH=VALUE` each, as given to `--set`; a value is YAML and may be a hole.
+        name: Takes the place of the file's `name`.
+
+    Raises:
+        UserError: Anything wrong in the file or in an override, in one line.
+    """
+    document = read_yaml(Path(path))
+    if not isinstance(document.tree, Mapping):
+        raise UserError(f"{path}: a study file is a mapping with the keys name, data, model, train, ...")
+    changes = [_parse_override(text) for text in overrides]
+    if name is not None:
+        changes.append((("name",), name, f"--name {name}"))
+    return _study_file(document, changes)
+
+
+def parse_study(tree: Mapping[str, Any]) -> StudyFile:
+    """A study from a plain mapping, as `read_study_file` makes it from a file."""
+    return _study_file(Document("study", dict(tree), {}), [])
+
+
+def _study_file(document: Document, changes: list[tuple[TreePath, Any, str]]) -> StudyFile:
+    tree = copy.deepcopy(document.tree)
+    for path, value, source in changes:
+        _set(tree, path, value, source)
+    checker = _Checker(document, {path: source for path, _, source in changes})
+    try:
+        space = Space(tree)
+    except SpaceError as error:
+        raise checker.error(error.path, error.rule) from None
+    checker.check_places(space)
+    try:
+        first = None
+        for filled in space.corners():
+            checker.check(space, filled)
+            first = first or filled
+    except HoleError as error:
+        raise checker.error((), str(error)) from None
+    assert first is not None  # a space has at least one corner
+    study = Study.model_validate(first.tree)
+    points = tuple(
+        _starting_point(space, point, index, checker)
+        for index, point in enumerate(study.search.enqueue)
+    )
+    _check_sampler(space, study, checker)
+    return StudyFile(space, study, points, yaml.safe_dump(tree, sort_keys=False))
+
+
+class _Checker:
+    """Says where a mistake stands: in the file (with its line) or in an override."""
+
+    def __init__(self, document: Document, overridden: dict[TreePath, str]) -> None:
+        self.document = document
+        self.overridden = overridden
+
+    def error(self, path: TreePath, rule: str, dotted: str | None = None) -> UserError:
+        where = self.document.where(path)
+        for changed, source in self.overridden.items():
+            if path[: len(changed)] == changed:
+                where = source
+        dotted = ".".join(map(str, path)) if dotted is None else dotted
+        return UserError(f"{where}: {dotted}: {rule}" if dotted else f"{where}: {rule}")
+
+    def check_places(self, space: Space) -> None:
+        for dimension in space.dimensions():
+            if dimension.path[0] not in SEARCHABLE:
+                raise self.error(
+                    dimension.path,
+                    f"a hole cannot stand here, only in {' and '.join(SEARCHABLE)}: "
+                    "trials are ranked only if they share everything else",
+                )
+
+    def check(self, space: Space, filled: Filled) -> None:
+        for complaint in complaints(filled.tree):
+            path = space.locate(complaint.path, filled.picks)
+            branch = _branch_note(filled, complaint.path)
+            raise self.error(path, complaint.rule + branch, ".".join(map(str, complaint.path)))
+
+
+def _branch_note(filled: Filled, path: TreePath) -> str:
+    """Which branch was taken, where the complaint is about one or about the whole."""
+    taken = [f"{name} is {label}" for name, label in filled.picks.items() if isinstance(label, str)]
+    inside = [
+        note
+        for note, name in zip(taken, (n for n, v in filled.picks.items() if isinstance(v, str)), strict=True)
+        if ".".join(map(str, path)).startswith(name.rsplit(".", 1)[0]) or not path
+    ]
+    return f" (where {', '.join(inside)})" if inside and len(path) < 2 else ""
+
+
+def _parse_override(text: str) -> tuple[TreePath, Any, str]:
+    dotted, equals, value = text.partition("=")
+    source = f"--set {text}"
+    steps = dotted.strip().split(".")
+    if not equals or not all(steps):
+        raise UserError(f"{source}: an override is written PATH=VALUE, as in train.epochs=5")
+    path = tuple(int(step) if step.isdigit() else step for step in steps)
+    try:
+        return path, parse_scalar(value), source
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from None
+
+
+def _set(tree: Any, path: TreePath, value: Any, source: str) -> None:
+    node = tree
+    for position, step in enumerate(path):
+        last = position == len(path) - 1
+        so_far = ".".join(map(str, path[:position]))
+        if isinstance(node, list):
+            if not isinstance(step, int) or step >= len(node):
+                raise UserError(f"{source}: {so_far} is a list of {len(node)}; `{step}` is no place in it")
+        elif isinstance(node, dict):
+            if isinstance(step, int):
+                raise UserError(f"{source}: {so_far or 'the study'} has keys, and `{step}` is none")
+            if "choice" in node and step != "choice":
+                raise UserError(
+                    f"{source}: {so_far} is a choice: replace it whole, or name an option as "
+                    f"{so_far}.choice.0"
+                )
+            if not last:
+                node.setdefault(step, {})
+        else:
+            raise UserError(f"{source}: {so_far} is {node!r} and has no `{step}` inside")
+        if last:
+            node[step] = value
+        else:
+            node = node[step]
+
+
+def _starting_point(
+    space: Space, point: Mapping[str, Any], index: int, checker: _Checker
+) -> Picks:
+    dimensions: dict[str, Dimension] = {d.name: d for d in space.dimensions()}
+    picks: Picks = {}
+    for name, value in point.items():
+        path = ("search", "enqueue", index, name)
+        if name not in dimensions:
+            raise checker.error(path, f"no such dimension{nearest(name, dimensions)}")
+        hole = dimensions[name].hole
+        label = json.dumps(value) if isinstance(value, list) else value
+        if isinstance(hole, Choice):
+            try:
+                hole.position(label)
+            except HoleError as error:
+                raise checker.error(path, str(error)) from None
+        elif not hole.contains(label):
+            raise checker.error(path, f"{value!r} is not in {hole}")
+        picks[name] = label
+    return picks
+
+
+def _check_sampler(space: Space, study: Study, checker: _Checker) -> None:
+    search = study.search
+    if search.sampler == "grid":
+        try:
+            next(space.grid())
+        except HoleError as error:
+            raise checker.error(("search", "sampler"), str(error)) from None
+    if not space.dimensions() and search.trials > 1:
+        raise checker.error(
+            ("search", "trials"),
+            f"{search.trials} trials of a study without holes would all be the same: "
+            "make a leaf a float, int or choice, or set trials to 1",
+        )

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from diffusers import DDIMScheduler, DDPMScheduler
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Generator, Tensor
+
+from models.samplers import SAMPLERS, Spacing, Variance, ancestral, ddim, respaced
+from models.schedules import SCHEDULES, Schedule, cosine, linear
+
+SHAPE = (3, 1, 4, 4)
+
+
+class Toy:
+    """A denoiser that is a smooth function of both its arguments, and no more."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+
+    def predict_epsilon(self, x_t: Tensor, t: Tensor) -> Tensor:
+        return torch.tanh(x_t + 0.01 * t.view(-1, 1, 1, 1)) + 0.2 * x_t.roll(1, dims=-1)
+
+
+class Gaussian:
+    """The exact denoiser of data that are normal, with this mean and deviation in each pixel."""
+
+    def __init__(self, schedule: Schedule, mean: float, deviation: float) -> None:
+        self.schedule = schedule
+        self.mean, self.deviation = mean, deviation
+
+    def predict_epsilon(self, x_t: Tensor, t: Tensor) -> Tensor:
+        alpha_bar = self.schedule.alpha_bars[t].view(-1, 1, 1, 1)
+        variance = alpha_bar * self.deviation**2 + 1 - alpha_bar
+        return ((1 - alpha_bar).sqrt() * (x_t - alpha_bar.sqrt() * self.mean) / variance).float()
+
+
+def seeded(seed: int = 0) -> Generator:
+    return Generator().manual_seed(seed)
+
+
+def peer(kind: Any, schedule: Schedule, spacing: Spacing, clip: bool, **options: Any) -> Any:
+    """A scheduler of diffusers; with tables in float64, for it loses digits where beta is small."""
+    scheduler = kind(
+        num_train_timesteps=schedule.timesteps,
+        trained_betas=schedule.betas.tolist(),
+        timestep_spacing=spacing,
+        clip_sample=clip,
+        **options,
+    )
+    scheduler.betas = schedule.betas
+    scheduler.alphas = 1 - scheduler.betas
+    scheduler.alphas_cumprod = torch.cumprod(scheduler.alphas, dim=0)
+    return scheduler
+
+
+def follow(scheduler: Any, model: Toy, x: Tensor, steps: int, **options: Any) -> list[Any]:
+    scheduler.set_timesteps(steps)
+    states = []
+    for t in scheduler.timesteps:
+        epsilon = model.predict_epsilon(x, t.expand(len(x)))
+        output = scheduler.step(epsilon, t, x, **options)
+        x = output.prev_sample
+        states.append((int(t), x, output.pred_original_sample))
+    return states
+
+
+@pytest.mark.parametrize("kind", sorted(SCHEDULES))
+@pytest.mark.parametrize("variance", ["fixed_small", "fixed_large"])
+@pytest.mark.parametrize("spacing", ["trailing", "leading"])
+@pytest.mark.parametrize(("steps", "clip"), [(100, True), (20, True), (7, True), (20, False)])
+def test_ancestral_follows_diffusers(
+    kind: str, variance: Variance, spacing: Spacing, steps: int, clip: bool
+) -> None:
+    model = Toy(SCHEDULES[kind](100))
+    scheduler = peer(DDPMScheduler, model.schedule, spacing, clip, variance_type=variance)
+    x_T = torch.randn(SHAPE, generator=seeded())
+    theirs = follow(scheduler, model, x_T, steps, generator=seeded(1))
+    ours = list(
+        ancestral(
+            model,
+            x_T,
+            steps=steps,
+            generator=seeded(1),
+            clip_x0=clip,
+            spacing=spacing,
+            variance=variance,
+        )
+    )
+    assert [state.t for state in ours] == [t for t, _, _ in theirs]
+    for state, (t, x, x0) in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(state.x0, x0, rtol=1e-5, atol=1e-5)
+        # diffusers adds noise to finished images where the last timestep visited is not 0
+        if t > 0 and state is ours[-1] and variance == "fixed_large":
+            continue
+        torch.testing.assert_close(state.x, x, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", sorted(SCHEDULES))
+@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("spacing", ["trailing", "leading"])
+@pytest.mark.parametrize(("steps", "clip"), [(100, True), (20, True), (20, False)])
+def test_ddim_follows_diffusers(
+    kind: str, eta: float, spacing: Spacing, steps: int, clip: bool
+) -> None:
+    model = Toy(SCHEDULES[kind](100))
+    scheduler = peer(DDIMScheduler, model.schedule, spacing, clip)
+    x_T = torch.randn(SHAPE, generator=seeded())
+    theirs = follow(scheduler, model, x_T, steps, eta=eta, generator=seeded(1))
+    ours = list(
+        ddim(
+            model,
+            x_T,
+            steps=steps,
+            generator=seeded(1),
+            clip_x0=clip,
+            spacing=spacing,
+            eta=eta,
+        )
+    )
+    assert [state.t for state in ours] == [t for t, _, _ in theirs]
+    for state, (_, x, x0) in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(state.x0, x0, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(state.x, x, rtol=1e-5, atol=1e-5)
+
+
+def test_full_ancestral_steps_have_the_posteriors_mean_and_variance() -> None:
+    schedule = cosine(30)
+    model, x = Toy(schedule), torch.randn(SHAPE, generator=seeded())
+    noise = seeded(1)
+    for state in ancestral(model, x, steps=30, generator=seeded(1)):
+        mean = schedule.posterior_mean(state.x0, x, torch.full((len(x),), state.t))
+        if state.t > 0:
+            mean += schedule.posterior_variance[state.t].sqrt() * torch.randn(
+                SHAPE, generator=noise
+            )
+        torch.testing.assert_close(state.x, mean.float(), rtol=1e-5, atol=1e-5)
+        x = state.x
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLERS))
+@pytest.mark.parametrize("kind", ["linear", "cosine"])
+def test_with_the_exact_denoiser_the_samples_have_the_datas_moments(name: str, kind: str) -> None:
+    model = Gaussian(SCHEDULES[kind](1000), mean=0.3, deviation=0.2)
+    x_T = torch.randn(64, 1, 16, 16, generator=seeded())
+    *_, last = SAMPLERS[name](model, x_T, steps=100, generator=seeded(1))
+    assert float(last.x.mean()) == pytest.approx(0.3, abs=0.01)
+    assert float(last.x.std()) == pytest.approx(0.2, rel=0.05)
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLERS))
+@pytest.mark.parametrize("spacing", ["trailing", "leading"])
+@pytest.mark.parametrize("steps", [1, 6, 40])
+def test_a_sampler_yields_each_step_and_ends_in_the_clean_images(
+    name: str, spacing: Spacing, steps: int
+) -> None:
+    x_T = torch.randn(SHAPE, generator=seeded())
+    states = list(
+        SAMPLERS[name](Toy(linear(40)), x_T, steps=steps, generator=seeded(), spacing=spacing)
+    )
+    assert [state.t for state in states] == respaced(40, steps, spacing)
+    torch.testing.assert_close(states[-1].x, states[-1].x0)
+    assert states[-1].x.abs().max() <= 1
+    assert not states[-1].x.requires_grad
+
+
+@given(st.integers(1, 1000), st.data())
+def test_the_timesteps_visited_fall_within_range(timesteps: int, data: st.DataObject) -> None:
+    steps = data.draw(st.integers(1, timesteps))
+    trailing = respaced(timesteps, steps, "trailing")
+    leading = respaced(timesteps, steps, "leading")
+    for visited in (trailing, leading):
+        assert len(visited) == len(set(visited)) == steps
+        assert visited == sorted(visited, reverse=True)
+        assert 0 <= visited[-1] <= visited[0] < timesteps
+    assert trailing[0] == timesteps - 1
+    assert leading[-1] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("ddim", {"steps": 11}, r"`steps` is 11, but must be in 1 \.\. 10"),
+        ("ancestral", {"steps": 0}, r"`steps` is 0, but must be in 1 \.\. 10"),
+        ("ddim", {"steps": 5, "eta": 1.5}, r"`eta` is 1.5, but must be in \[0, 1\]"),
+        ("ddim", {"steps": 5, "eta": math.nan}, "`eta` is nan"),
+        ("ancestral", {"steps": 5, "variance": "learned"}, "`variance` is 'learned'"),
+        ("ddim", {"steps": 5, "spacing": "even"}, "`spacing` is 'even'"),
+    ],
+)
+def test_a_value_out_of_range_is_named_with_its_rule(
+    name: str, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        next(SAMPLERS[name](Toy(linear(10)), torch.zeros(SHAPE), generator=seeded(), **options))

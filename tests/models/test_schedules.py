@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from diffusers import DDPMScheduler
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.schedules import SCHEDULES, Schedule, constant, cosine, inverse_linear, linear
+
+betas = st.floats(1e-5, 0.3)
+timesteps = st.integers(1, 1000)
+
+
+@st.composite
+def schedules(draw: st.DrawFn) -> Schedule:
+    kind = draw(st.sampled_from(sorted(SCHEDULES)))
+    options: dict[str, Any] = {}
+    if kind == "cosine":
+        options = {"offset": draw(st.floats(0, 0.1)), "max_beta": draw(st.floats(0.01, 0.999))}
+    elif kind == "constant":
+        options = {"beta": draw(betas)}
+    else:
+        start, end = sorted([draw(betas), draw(betas)])
+        options = {"beta_start": start, "beta_end": end}
+    return SCHEDULES[kind](draw(timesteps), **options)
+
+
+@given(schedules())
+def test_alpha_bars_fall_strictly_from_below_one_to_above_zero(schedule: Schedule) -> None:
+    bars = torch.cat([torch.ones(1, dtype=torch.float64), schedule.alpha_bars])
+    assert (bars.diff() < 0).all()
+    assert bars[-1] > 0
+    signal_to_noise = schedule.alpha_bars / (1 - schedule.alpha_bars)
+    assert (signal_to_noise.diff() < 0).all()
+
+
+@given(schedules())
+def test_betas_are_in_range_and_bound_the_posterior_variance(schedule: Schedule) -> None:
+    assert schedule.betas.dtype == torch.float64
+    assert ((schedule.betas > 0) & (schedule.betas < 1)).all()
+    assert (schedule.posterior_variance <= schedule.betas).all()
+    assert schedule.posterior_variance[0] == 0
+    assert (schedule.posterior_variance[1:] > 0).all()
+
+
+@given(schedules())
+def test_noise_added_at_once_has_the_moments_of_noise_added_step_by_step(
+    schedule: Schedule,
+) -> None:
+    mean, variance = 1.0, 0.0  # of x_t given x_0 = 1
+    for t, beta in enumerate(schedule.betas.tolist()):
+        mean, variance = mean * math.sqrt(1 - beta), variance * (1 - beta) + beta
+        if t in (0, schedule.timesteps // 2, schedule.timesteps - 1):
+            at, one, zero = torch.tensor([t]), torch.ones(1), torch.zeros(1)
+            assert float(schedule.add_noise(one, at, zero)) == pytest.approx(mean, rel=1e-6)
+            deviation = float(schedule.add_noise(zero, at, one))
+            assert deviation**2 == pytest.approx(variance, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", sorted(SCHEDULES))
+@pytest.mark.parametrize("t", [1, 7, 19])
+def test_the_posterior_is_bayes_rule_on_a_grid(kind: str, t: int) -> None:
+    schedule = SCHEDULES[kind](20)
+    x0, x_t = 0.4, -0.3
+    x = torch.linspace(-12, 12, 200_001, dtype=torch.float64)  # candidates for x_{t-1}
+
+    def log_normal(value: Any, mean: Any, variance: Any) -> Any:
+        return -0.5 * (value - mean) ** 2 / variance
+
+    previous, beta = schedule.alpha_bars_previous[t], schedule.betas[t]
+    density = torch.softmax(
+        log_normal(x, previous.sqrt() * x0, 1 - previous)
+        + log_normal(x_t, (1 - beta).sqrt() * x, beta),
+        dim=0,
+    )
+    mean = (density * x).sum()
+    got = schedule.posterior_mean(torch.tensor([x0]), torch.tensor([x_t]), torch.tensor([t]))
+    assert float(got) == pytest.approx(float(mean), abs=1e-6)
+    variance = (density * (x - mean) ** 2).sum()
+    assert float(schedule.posterior_variance[t]) == pytest.approx(float(variance), rel=1e-4)
+
+
+@given(timesteps, betas, betas)
+def test_inverse_linear_is_linear_reversed_in_time(steps: int, start: float, end: float) -> None:
+    rising = linear(steps, beta_start=start, beta_end=end)
+    falling = inverse_linear(steps, beta_start=start, beta_end=end)
+    assert torch.equal(falling.betas, rising.betas.flip(0))
+
+
+@given(st.integers(100, 2000))
+def test_only_scaled_schedules_end_at_the_same_noise_for_any_number_of_timesteps(
+    steps: int,
+) -> None:
+    for schedule in (linear, inverse_linear, constant):
+        end = schedule(steps, scaled=True).alpha_bars[-1].log()
+        assert float(end / schedule(1000).alpha_bars[-1].log()) == pytest.approx(1, abs=0.13)
+    assert float(linear(100).alpha_bars[-1]) == pytest.approx(0.37, abs=0.01)
+
+
+@given(st.integers(2, 1000), st.floats(0.01, 0.999))
+def test_the_cosine_schedule_is_the_cosine_until_it_clips(steps: int, max_beta: float) -> None:
+    schedule = cosine(steps, max_beta=max_beta)
+    assert schedule.betas.max() <= max_beta
+    unclipped = int((schedule.betas < max_beta).sum())
+    assert (schedule.betas[:unclipped] < max_beta).all()  # it clips at the end only
+    time = (torch.arange(steps + 1, dtype=torch.float64) / steps + 0.008) / 1.008
+    f = torch.cos(time * math.pi / 2) ** 2
+    expected = f[1 : unclipped + 1] / f[0]
+    torch.testing.assert_close(schedule.alpha_bars[:unclipped], expected, rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize("steps", [50, 1000])
+def test_betas_are_those_of_diffusers(steps: int) -> None:
+    peer = DDPMScheduler(steps, beta_schedule="linear", beta_start=1e-4, beta_end=0.02).betas
+    torch.testing.assert_close(linear(steps).betas.float(), peer, rtol=1e-6, atol=1e-9)
+    peer = DDPMScheduler(steps, beta_schedule="squaredcos_cap_v2").betas
+    torch.testing.assert_close(cosine(steps).betas.float(), peer, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        ("linear", {"timesteps": 0}, "`timesteps` is 0, but must be >= 1"),
+        ("cosine", {"timesteps": -3}, "`timesteps` is -3, but must be >= 1"),
+        ("linear", {"timesteps": 9, "beta_start": 0.0}, "`beta_start` is 0.0, but must be in"),
+        ("linear", {"timesteps": 9, "beta_end": math.nan}, "`beta_end` is nan"),
+        ("linear", {"timesteps": 20, "scaled": True}, r"`beta_end` is 0.02 \(times 1000 / T: 1\)"),
+        ("constant", {"timesteps": 5, "beta": 1.0}, "`beta` is 1.0"),
+        (
+            "cosine",
+            {"timesteps": 9, "max_beta": 1.2},
+            r"`max_beta` is 1.2, but must be in \(0, 1\)",
+        ),
+        ("cosine", {"timesteps": 9, "offset": -0.1}, "`offset` is -0.1, but must be >= 0"),
+    ],
+)
+def test_a_value_out_of_range_is_named_with_its_rule(
+    kind: str, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        SCHEDULES[kind](**options)
+
+
+@pytest.mark.parametrize("bad", [[], [0.5, 1.0], [0.0], [math.nan]])
+def test_betas_of_ones_own_are_checked(bad: list[float]) -> None:
+    with pytest.raises(ValueError, match="betas"):
+        Schedule(torch.tensor(bad, dtype=torch.float64))

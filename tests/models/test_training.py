@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import io
+import pickle
+from itertools import islice
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from models import (
+    Diverged,
+    Family,
+    TrainingOptions,
+    TrainingState,
+    build_family,
+    to_float,
+    train,
+    train_epoch,
+)
+from models.training import OPTIMIZERS
+
+
+@pytest.fixture
+def images(digits: Tensor) -> Tensor:
+    return digits[:21]  # with batches of 8: a last batch of 5
+
+
+def start(model: dict[str, Any], **options: Any) -> TrainingState:
+    settings = {"batch_size": 8, "learning_rate": 1e-2, "seed": 3, **options}
+    return TrainingState(build_family(model, (1, 8, 8), seed=0), TrainingOptions(**settings))
+
+
+def same(left: nn.Module, right: nn.Module) -> bool:
+    pairs = zip(left.state_dict().values(), right.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_steps_tell_how_far_the_run_has_come(model: dict[str, Any], images: Tensor) -> None:
+    steps = list(train(start(model), images, epochs=2))
+    assert [(s.epoch, s.batch) for s in steps] == [(e, b) for e in range(2) for b in range(3)]
+    assert [s.images_seen for s in steps] == [8, 16, 21, 29, 37, 42]
+    assert [s.last for s in steps] == [False, False, True] * 2
+    assert all(s.loss.ndim == 0 and not s.loss.requires_grad for s in steps)
+
+
+def test_the_loss_is_the_mean_over_the_batch(model: dict[str, Any], images: Tensor) -> None:
+    seen: list[Tensor] = []
+    state = start(model)
+
+    def losses(x0: Tensor, *draws: Tensor) -> Tensor:
+        seen.append(state.family(x0, *draws))
+        return seen[-1]
+
+    for step in train(state, images, epochs=1, losses=losses):
+        torch.testing.assert_close(step.loss, seen[-1].mean().detach())
+
+
+def test_an_epoch_shows_every_image_once_in_an_order_of_its_own(
+    model: dict[str, Any], images: Tensor
+) -> None:
+    epochs: list[list[Tensor]] = [[], []]
+    state = start(model)
+
+    def losses(x0: Tensor, *draws: Tensor) -> Tensor:
+        epochs[state.epoch].extend(x0)
+        return state.family(x0, *draws)
+
+    list(train(state, images, epochs=2, losses=losses))
+    wanted = sorted(image.flatten().tolist() for image in to_float(images))
+    for epoch in epochs:
+        assert sorted(image.flatten().tolist() for image in epoch) == wanted
+    assert not torch.equal(torch.stack(epochs[0]), torch.stack(epochs[1]))
+
+
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(
+    model: dict[str, Any], images: Tensor
+) -> None:
+    runs = [start(model), start(model), start(model, seed=4)]
+    for disturbance, state in enumerate(runs):
+        torch.manual_seed(disturbance)
+        list(train(state, images, epochs=1))
+    assert same(runs[0].family, runs[1].family)
+    assert not same(runs[0].family, runs[2].family)
+
+
+@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
+@pytest.mark.parametrize("stop", range(1, 7))
+def test_a_run_resumed_after_any_batch_is_the_run_that_never_stopped(
+    model: dict[str, Any], images: Tensor, stop: int, optimizer: str
+) -> None:
+    whole, first = start(model, optimizer=optimizer), start(model, optimizer=optimizer)
+    list(train(whole, images, epochs=2))
+    list(islice(train(first, images, epochs=2), stop))
+    file = io.BytesIO()
+    torch.save(first.state_dict(), file)
+    file.seek(0)
+
+    second = start(model, optimizer=optimizer)
+    second.load_state_dict(torch.load(file, weights_only=True))
+    rest = list(train(second, images, epochs=2))
+    assert len(rest) == 6 - stop
+    assert second.images_seen == whole.images_seen == 42
+    assert same(second.family, whole.family)
+    assert same(second.ema, whole.ema)
+
+
+@pytest.mark.parametrize("setting", [{"batch_size": 4}, {"seed": 9}])
+def test_a_checkpoint_of_other_batches_is_refused(
+    model: dict[str, Any], setting: dict[str, int]
+) -> None:
+    with pytest.raises(ValueError, match=f"`{next(iter(setting))}` is"):
+        start(model, **setting).load_state_dict(start(model).state_dict())
+
+
+@pytest.mark.parametrize("world", [2, 3, 7])
+def test_the_workers_shares_are_the_batch_and_their_mean_gradient_is_its_gradient(
+    model: dict[str, Any], images: Tensor, world: int
+) -> None:
+    """Each worker's run is simulated alone, all weights kept at their start."""
+    shown: list[list[Tensor]] = [[] for _ in range(world)]
+
+    def run(rank: int, world: int) -> list[tuple[Tensor, Tensor]]:
+        state = start(model, optimizer="sgd", clip_norm=None, learning_rate=1e-30)
+        for parameter in state.parameters:  # no zeros, so that every gradient is alive
+            nn.init.normal_(parameter, std=0.1, generator=torch.Generator().manual_seed(1))
+
+        def losses(x0: Tensor, *draws: Tensor) -> Tensor:
+            shown[rank].append(x0)
+            return state.family(x0, *draws)
+
+        result = []
+        for step in train_epoch(state, images, losses=losses, rank=rank, world=world):
+            gradients = [p.grad.flatten() for p in state.parameters if p.grad is not None]
+            result.append((torch.cat(gradients), step.loss))
+        return result
+
+    whole = run(0, 1)
+    shown[0].clear()
+    shares = [run(rank, world) for rank in range(world)]
+    assert {len(share) for share in shares} == {len(whole)}
+    for batch, (gradient, loss) in enumerate(whole):
+        mean = torch.stack([share[batch][0] for share in shares]).mean(0)
+        torch.testing.assert_close(mean, gradient, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(torch.stack([s[batch][1] for s in shares]).mean(), loss)
+
+    seen = [image for share in shown for x0 in share for image in x0]
+    dummies = 2 if world == 7 else 0  # of the last batch's 5 images, two workers have none
+    assert len(seen) == len(images) + dummies
+    wanted = {tuple(image.flatten().tolist()) for image in to_float(images)}
+    assert {tuple(image.flatten().tolist()) for image in seen} == wanted
+
+
+def test_a_gradient_longer_than_the_limit_is_cut_to_it(
+    model: dict[str, Any], images: Tensor
+) -> None:
+    moved = {}
+    for clip_norm in (1e-3, None):
+        state = start(model, optimizer="sgd", learning_rate=1.0, clip_norm=clip_norm)
+        before = [p.detach().clone() for p in state.parameters]
+        next(train_epoch(state, images))
+        changes = [p.detach() - b for p, b in zip(state.parameters, before, strict=True)]
+        moved[clip_norm] = float(nn.utils.get_total_norm(changes))
+    assert moved[1e-3] == pytest.approx(1e-3, rel=1e-3)
+    assert moved[None] > 2e-3
+
+
+class Broken(Family):
+    """One weight, whose loss is not finite from the third batch on."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__((1, 8, 8))
+        self.weight = nn.Parameter(torch.ones(()))
+        self.value = value
+        self.calls = 0
+
+    def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        return ()
+
+    def losses(self, x0: Tensor, *draws: Tensor) -> Tensor:
+        self.calls += 1
+        return (self.value if self.calls == 6 else 1.0) * self.weight * x0.flatten(1).var(1)
+
+    def sample(self, *args: Any, **options: Any) -> Any:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_divergence_is_raised_where_it_happens_before_it_reaches_the_weights(
+    images: Tensor, value: float
+) -> None:
+    family = Broken(value)
+    state = TrainingState(family, TrainingOptions(batch_size=8, learning_rate=0.1, seed=0))
+    with pytest.raises(Diverged, match="in epoch 1, batch 2: the gradient's norm is") as caught:
+        list(train(state, images, epochs=9))
+    assert (caught.value.epoch, caught.value.batch) == (1, 2)
+    assert family.weight.isfinite()
+    with pytest.raises(Diverged):  # and there is no checkpoint after it
+        state.state_dict()
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert str(copy) == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch_size": 0}, "`batch_size` is 0, but must be >= 1"),
+        ({"learning_rate": 0.0}, "`learning_rate` is 0.0, but must be > 0"),
+        ({"optimizer": "lion"}, "`optimizer` is 'lion', but must be one of adam, adamw, sgd"),
+        ({"weight_decay": -1.0}, "`weight_decay` is -1.0, but must be >= 0"),
+        ({"clip_norm": 0.0}, "`clip_norm` is 0.0, but must be > 0, or none"),
+        ({"ema_half_life": -1.0}, "`ema_half_life` is -1.0, but must be >= 0"),
+        ({"ema_ramp": 0.0}, "`ema_ramp` is 0.0, but must be > 0"),
+    ],
+)
+def test_an_option_out_of_range_is_named_with_its_rule(
+    options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        TrainingOptions(**{"batch_size": 8, "learning_rate": 1e-3, "seed": 0, **options})
+
+
+def test_images_of_another_kind_are_refused(model: dict[str, Any], images: Tensor) -> None:
+    for wrong in (images.float(), images[:, :, :4], images[:0]):
+        with pytest.raises(ValueError, match=r"must be \[N, 1, 8, 8\] torch.uint8"):
+            next(train(start(model), wrong, epochs=1))
+    with pytest.raises(ValueError, match=r"`rank` is 2, but must be in 0 \.\. 1"):
+        next(train(start(model), images, epochs=1, rank=2, world=2))

@@ -1,0 +1,81 @@
+"""Short ways to write rows of the ledger."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from study.results.ledger import Ledger
+from study.results.storage import Storage
+from study.results.tables import ArtifactRow, ConfigValue, ReportRow, Row, ScoreRow, TrialRow
+
+START = datetime(2026, 11, 20, 10, tzinfo=UTC)
+
+
+def running(trial: int, **config: ConfigValue) -> TrialRow:
+    dotted = {name.replace("__", "."): value for name, value in config.items()}
+    return TrialRow(
+        trial=trial,
+        state="running",
+        seed=trial,
+        started=START + timedelta(minutes=trial),
+        spec=json.dumps(dotted),
+        spec_hash=f"{trial:04x}",
+        config=dotted,
+    )
+
+
+def complete(trial: int, value: float, epoch: int = 4, **config: ConfigValue) -> TrialRow:
+    return replace(
+        running(trial, **config),
+        state="complete",
+        value=value,
+        epoch=epoch,
+        ended=START + timedelta(minutes=trial + 1),
+        train_seconds=30.0,
+        score_seconds=5.0,
+    )
+
+
+def pruned(trial: int, value: float, epoch: int = 1, **config: ConfigValue) -> TrialRow:
+    row = complete(trial, value, epoch, **config)
+    return replace(row, state="pruned", reason="asha: below the rung at epoch 1")
+
+
+def report(trial: int, epoch: int, loss: float = 0.5, value: float | None = None) -> ReportRow:
+    return ReportRow(
+        trial=trial,
+        epoch=epoch,
+        images_seen=epoch * 100,
+        seconds=epoch * 2.0,
+        loss=loss,
+        value=value,
+    )
+
+
+def score(trial: int, value: float, epoch: int = 4) -> ScoreRow:
+    return ScoreRow(
+        trial=trial,
+        epoch=epoch,
+        stage="search",
+        metric="fd_lenet",
+        value=value,
+        samples=256,
+        sampler="ddim",
+        steps=20,
+        seed=0,
+        embedder="lenet:1",
+        reference="mnist:1",
+        seconds=1.5,
+    )
+
+
+def artifact(trial: int, path: str) -> ArtifactRow:
+    return ArtifactRow(trial=trial, epoch=4, kind="samples", path=path, bytes=10)
+
+
+def write(storage: Storage, study: str, *rows: Row) -> None:
+    with Ledger(storage, study) as ledger:
+        for row in rows:
+            ledger.append(row)

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from ledger_rows import artifact, complete, pruned, report, running, score, write
+
+from study.results.ledger import Ledger
+from study.results.query import query, read_table
+from study.results.storage import Storage
+from study.results.tables import TABLES
+
+
+def test_what_is_appended_is_read(any_storage: Storage) -> None:
+    any_storage.claim("s", "")
+    rows = (report(0, 1), score(0, 1.5), artifact(0, "s/a.png"), complete(0, 1.5, lr=0.1))
+    write(any_storage, "s", running(0, lr=0.1), *rows)
+    counts = {table: len(read_table(any_storage, table)) for table in TABLES}
+    assert counts == {"trials": 2, "reports": 1, "scores": 1, "artifacts": 1}
+    (trial,) = query(any_storage, 'SELECT state, value, "config.lr" FROM trials').to_pylist()
+    assert trial == {"state": "complete", "value": 1.5, "config.lr": 0.1}
+
+
+def test_parameters_of_differing_kinds(storage: Storage) -> None:
+    storage.claim("s", "")
+    write(storage, "s", running(0, n=1, k=1, channels="[16, 32]", nothing=None, flip=True))
+    write(storage, "s", running(1, n=0.5, k="auto", model__ddpm__timesteps=100))
+    rows = query(storage, "FROM trials").to_pylist()
+    assert [row["config.n"] for row in rows] == [1.0, 0.5]
+    assert [row["config.k"] for row in rows] == ["1", "auto"]
+    assert [row["config.model.ddpm.timesteps"] for row in rows] == [None, 100]
+    assert [row["config.flip"] for row in rows] == [True, None]
+    assert [row["config.nothing"] for row in rows] == [None, None]
+
+
+def test_the_newest_row_wins(storage: Storage) -> None:
+    storage.claim("s", "")
+    write(storage, "s", running(0), report(0, 1, loss=0.5), report(0, 2, loss=0.4))
+    write(storage, "s", report(0, 2, loss=0.3), pruned(0, 9.0))  # the lane was restarted
+    assert query(storage, "SELECT state FROM trials").to_pylist() == [{"state": "pruned"}]
+    losses = query(storage, "SELECT loss FROM reports")["loss"].to_pylist()
+    assert losses == [0.5, 0.3]
+
+
+def test_rows_of_one_instant_keep_their_order(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage.claim("s", "")
+    write(storage, "s", *(report(0, 1, loss=float(i)) for i in range(50)))
+    assert query(storage, "SELECT loss FROM reports")["loss"].to_pylist() == [49.0]
+    written = read_table(storage, "reports")["written"].to_pylist()
+    assert len(set(written)) == 50
+
+
+def test_rows_wait_for_company_but_an_ended_trial_does_not(storage: Storage) -> None:
+    storage.claim("s", "")
+    ledger = Ledger(storage, "s", max_age=3600)
+    ledger.append(running(0))  # the first row: nothing was flushed for long
+    assert len(storage.files("s/trials")) == 1
+    ledger.append(report(0, 1))
+    ledger.append(report(0, 2))
+    assert storage.files("s/reports") == []
+    ledger.append(complete(0, 1.0))
+    assert len(storage.files("s/reports")) == 1
+    assert len(storage.files("s/trials")) == 2
+    ledger.flush()
+    assert len(storage.files("s/trials")) == 2
+
+
+def test_an_error_in_the_context_still_flushes(storage: Storage) -> None:
+    storage.claim("s", "")
+
+    def fail() -> None:
+        with Ledger(storage, "s", max_age=3600) as ledger:
+            ledger.append(running(0))
+            ledger.append(report(0, 1))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert len(read_table(storage, "reports")) == 1
+
+
+def test_rows_that_could_not_be_written_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "studies").write_text("in the way")
+    storage = Storage.from_uri(str(tmp_path / "studies"))
+    ledger = Ledger(storage, "s")
+    with pytest.raises(OSError, match=r"Not a directory|exists"):
+        ledger.append(report(0, 1))
+    (tmp_path / "studies").unlink()
+    storage.claim("s", "")
+    ledger.flush()
+    assert len(read_table(storage, "reports")) == 1
+
+
+def test_a_refused_row_leaves_no_trace(storage: Storage) -> None:
+    storage.claim("s", "")
+    with Ledger(storage, "s") as ledger, pytest.raises(ValueError, match="reports, trial -"):
+        ledger.append(report(-1, 1, loss="high"))  # type: ignore[arg-type]
+    assert len(read_table(storage, "reports")) == 0
+
+
+def test_threads_share_a_ledger(storage: Storage) -> None:
+    storage.claim("s", "")
+    with Ledger(storage, "s", max_age=0.01) as ledger:
+
+        def run(trial: int) -> None:
+            for epoch in range(1, 26):
+                ledger.append(report(trial, epoch))
+            ledger.append(complete(trial, 1.0))
+
+        threads = [threading.Thread(target=run, args=(trial,)) for trial in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(query(storage, "FROM reports")) == 100
+    assert len(query(storage, "FROM trials")) == 4
+    sequences = read_table(storage, "reports")["sequence"].to_pylist()
+    assert len(set(sequences)) == 100
+
+
+def test_file_names_sort_by_time(storage: Storage) -> None:
+    storage.claim("s", "")
+    for epoch in range(1, 6):
+        write(storage, "s", report(0, epoch))
+    epochs = read_table(storage, "reports")["epoch"].to_pylist()
+    assert epochs == [1, 2, 3, 4, 5]
