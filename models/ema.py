@@ -25,17 +25,10 @@ class WeightAverage:
 
     Attributes:
         family: The copy, in evaluation mode, on the same device.
-
-    Raises:
-        ValueError: If a value is out of its range.
     """
 
-    def __init__(self, family: Family, half_life: float, ramp: float = 0.05) -> None:
+    def __init__(self, family: Family, half_life: float, ramp: float) -> None:
         """Copy the family."""
-        if not half_life >= 0:
-            raise ValueError(f"The value of `ema_half_life` is {half_life}, but must be >= 0")
-        if not ramp > 0:
-            raise ValueError(f"The value of `ema_ramp` is {ramp}, but must be > 0")
         self.family = copy.deepcopy(family).eval().requires_grad_(False)
         self.half_life = half_life
         self.ramp = ramp
@@ -43,15 +36,15 @@ class WeightAverage:
         self._weights: list[Tensor] = list(family.parameters())
         self._buffers = list(zip(self.family.buffers(), family.buffers(), strict=True))
 
-    def decay(self, batch: int, images_seen: int) -> float:
-        """The share of the average kept after `batch` images, the last of `images_seen`."""
-        half_life = min(self.half_life, self.ramp * images_seen)
-        return 0.5 ** (batch / half_life) if half_life > 0 else 0.0
-
     @torch.no_grad()
     def update(self, batch: int, images_seen: int) -> None:
         """Take in the weights as they are after `batch` images, the last of `images_seen`."""
-        share = 1 - self.decay(batch, images_seen)
+        share = 1 - decay(batch, min(self.half_life, self.ramp * images_seen))
         torch._foreach_lerp_(self._averages, self._weights, share)
         for average, buffer in self._buffers:  # batch norm's statistics, say: averages already
             average.copy_(buffer)
+
+
+def decay(images: int, half_life: float) -> float:
+    """The share of an average that is kept after that many images; 0 if the half-life is 0."""
+    return 0.5 ** (images / half_life) if half_life > 0 else 0.0

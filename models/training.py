@@ -85,6 +85,12 @@ class TrainingOptions:
             raise ValueError(
                 f"The value of `clip_norm` is {self.clip_norm}, but must be > 0, or none"
             )
+        if not self.ema_half_life >= 0:
+            raise ValueError(
+                f"The value of `ema_half_life` is {self.ema_half_life}, but must be >= 0"
+            )
+        if not self.ema_ramp > 0:
+            raise ValueError(f"The value of `ema_ramp` is {self.ema_ramp}, but must be > 0")
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,11 +14,12 @@ from ray import tune
 
 import models
 import study
-from study.execution.cluster import Cluster, Placement, connect, place
+from study.execution.cluster import Cluster, connect
 from study.execution.conductor import Conductor
 from study.execution.interrupt import on_interrupt
 from study.execution.lane import Lane, LaneSettings
 from study.execution.mailbox import Mailbox
+from study.execution.placement import Placement, place
 from study.execution.progress import Display, make_display
 from study.execution.tune_faces import ConductorScheduler, ConductorSearcher, TrialErrors
 from study.results.ledger import Ledger
@@ -74,7 +75,7 @@ def run_study(
     _quiet_tune()
     with connect(address) as cluster:
         search = Search(study_file)
-        placement = place(spec.scale, cluster, search.planned)
+        placement = place(spec.scale, cluster.available, search.planned)
         storage.claim(spec.name, study_file.text)
         display = display or make_display(search.planned, spec.score.metric)
         try:
@@ -191,7 +192,7 @@ def _quiet_tune() -> None:
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
     os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1000000")
     os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
-    os.environ.setdefault("TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S", "0")
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 
 
 def _welcome(
@@ -200,10 +201,9 @@ def _welcome(
     spec = study_file.study
     wanted = spec.scale.lanes
     less = f" ({wanted} do not fit)" if wanted and wanted > placement.lanes < trials else ""
-    per_worker = f"{placement.cpus:g} CPU" + (f" + {placement.gpus:g} GPU" if placement.gpus else "")
     lines = [
         f"study {spec.name}: {trials} trials, results in {storage.locate(spec.name)}",
-        f"{placement.lanes} lanes{less} of {placement.workers} x {per_worker}",
+        f"{placement}{less}",
     ]
     if cluster.dashboard:
         lines.append(f"Ray dashboard: {cluster.dashboard}")

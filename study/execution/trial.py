@@ -30,7 +30,7 @@ from study.execution.messages import (
 )
 from study.execution.team import Team
 from study.execution.workbench import Workbench
-from study.results.plots import image_grid
+from study.results.grids import image_grid
 from study.spec import Study
 
 GRID_IMAGES = 64

@@ -1,4 +1,4 @@
-"""Pictures of a study: sample grids, learning curves, scores against parameters."""
+"""Pictures and tables for a notebook: learning curves, scores against parameters, best trials."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
-from PIL import Image
 
+from study.results.grids import image_grid
 from study.results.leaderboard import Direction, rank, shorten, varying
 from study.results.tables import CONFIG_PREFIX
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+__all__ = ["best_trials", "image_grid", "learning_curves", "score_against"]
 
 # Okabe and Ito's palette: told apart with any kind of colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -25,41 +27,6 @@ _DECADES = 1.0  # a range that spans more goes on a logarithmic axis
 _MOST_PANELS_A_ROW = 3
 _LONGEST_TICK = 18
 _MOST_TICK_TEXT = 30  # characters of all labels below a panel before they are turned
-
-
-def image_grid(
-    images: NDArray[np.uint8], columns: int | None = None, pad: int = 1, scale: int = 1
-) -> Image.Image:
-    """Images side by side, row by row.
-
-    Args:
-        images: Of shape [N, C, H, W], C being 1 or 3, from 0 to 255.
-        columns: Images a row; as square as can be by default.
-        pad: Width of the lines between and around images, in unscaled pixels.
-        scale: Whole number of times that each pixel is repeated, to make small images visible.
-
-    Raises:
-        ValueError: The images have another shape or type, or there are none.
-    """
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1] not in (1, 3):
-        raise ValueError(
-            f"The images are {images.dtype} {list(images.shape)}, "
-            "but must be uint8 [N, 1 or 3, H, W]"
-        )
-    count, channels, height, width = images.shape
-    if not count:
-        raise ValueError("There are no images to show")
-    columns = min(columns or math.ceil(math.sqrt(count)), count)
-    rows = math.ceil(count / columns)
-    cells = np.full((rows * columns, channels, height + pad, width + pad), 128, np.uint8)
-    cells[:count, :, pad:, pad:] = images
-    cells = cells.reshape(rows, columns, channels, height + pad, width + pad)
-    canvas = cells.transpose(0, 3, 1, 4, 2).reshape(
-        rows * (height + pad), columns * (width + pad), channels
-    )
-    canvas = np.pad(canvas, ((0, pad), (0, pad), (0, 0)), constant_values=128)  # [H', W', C]
-    canvas = canvas.repeat(scale, axis=0).repeat(scale, axis=1)
-    return Image.fromarray(canvas[..., 0] if channels == 1 else canvas)
 
 
 def learning_curves(

@@ -7,13 +7,6 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-TINY: dict[str, Any] = {
-    "family": "ddpm",
-    "timesteps": 20,
-    "schedule": {"kind": "cosine"},
-    "network": {"kind": "unet", "channels": [8, 16]},
-}
-
 
 @pytest.fixture(scope="session")
 def digits() -> Tensor:
@@ -25,4 +18,9 @@ def digits() -> Tensor:
 @pytest.fixture
 def model() -> dict[str, Any]:
     """What `build_family` takes, for a family small enough for unit tests."""
-    return dict(TINY)
+    return {
+        "family": "ddpm",
+        "timesteps": 20,
+        "schedule": {"kind": "cosine"},
+        "network": {"kind": "unet", "channels": [8, 16]},
+    }

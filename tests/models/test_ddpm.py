@@ -49,7 +49,7 @@ def frechet(left: Tensor, right: Tensor) -> float:
 
 
 def test_training_on_real_digits_makes_digits(digits: Tensor) -> None:
-    """Pixels of samples get nearly as close to those of real digits as other real digits are."""
+    """The pixels' means and covariances approach those of real digits, with either sampler."""
     model = {
         "family": "ddpm",
         "timesteps": 100,
@@ -61,9 +61,8 @@ def test_training_on_real_digits_makes_digits(digits: Tensor) -> None:
     state = TrainingState(family, options)
     sampling: dict[str, Any] = {"seed": 0, "count": 512}
     before = frechet(generate(state.ema, sampler="ddim", steps=20, **sampling), digits)
-    for _ in train(state, digits, epochs=15):
+    for _ in train(state, digits, epochs=6):
         pass
     for sampler, steps in (("ddim", 20), ("ancestral", 100)):
         after = frechet(generate(state.ema, sampler=sampler, steps=steps, **sampling), digits)
-        print(sampler, before, after, frechet(digits[:512], digits))
-        assert after < 0.1 * before
+        assert after < 0.05 * before  # seen: 0.03 and 0.02; real digits by themselves: 0.01

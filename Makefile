@@ -1,0 +1,43 @@
+# make quickstart   a whole study on real digits, a few minutes on two cores
+# make test         tests, linter, type checker and import-direction check
+# Both set up .venv on a fresh machine, from the pinned constraints, once.
+# PYTHON=python3.12 make test   chooses the interpreter (3.11 or newer)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+NAME ?= quickstart-$(shell date +%Y%m%d-%H%M%S)
+
+.PHONY: quickstart test setup setup-test clean
+
+quickstart: $(VENV)/.ready
+	$(BIN)/study run search_spaces/quickstart.yaml --name $(NAME)
+
+test: $(VENV)/.ready-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+setup: $(VENV)/.ready
+setup-test: $(VENV)/.ready-test
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "fidtune needs Python 3.11 or newer; name one with PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.ready: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "setting up $(VENV): a few minutes, once"
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.ready-test: $(VENV)/.ready
+	@echo "adding what the tests need"
+	$(PIP) --editable '.[test]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

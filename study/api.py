@@ -1,0 +1,125 @@
+"""fidtune from Python: run a study, open its results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from study.results.query import query
+from study.results.storage import Storage, default_storage
+from study.spec import StudyFile, UserError, read_study_file
+
+if TYPE_CHECKING:
+    import pandas
+
+    from study.results.leaderboard import Ranked
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study that can be run. Everything in its file has been found valid."""
+
+    file: StudyFile
+
+    @classmethod
+    def from_file(
+        cls, path: str | Path, overrides: Sequence[str] = (), name: str | None = None
+    ) -> Study:
+        """Read a study file.
+
+        Args:
+            path: A YAML file.
+            overrides: `PATH=VALUE` each, as with `study run --set`.
+            name: Takes the place of the file's `name`.
+
+        Raises:
+            UserError: Anything wrong, in one line.
+        """
+        return cls(read_study_file(path, overrides, name))
+
+    def run(self, storage: str | None = None, address: str | None = None) -> Results:
+        """Run it to its end and open its results.
+
+        Args:
+            storage: Folder or s3:// URI; by default STUDY_STORAGE, or ./studies.
+            address: Ray cluster to join; by default one on this machine, started if there is none.
+
+        Raises:
+            UserError: The name is taken, or storage or cluster cannot be used.
+        """
+        from study.execution.run import run_study
+
+        place = Storage.from_uri(storage or default_storage())
+        result = run_study(self.file, place, address)
+        return Results(result.study, place)
+
+
+@dataclass(frozen=True)
+class Results:
+    """The results of one study, read from the ledger anew at each use."""
+
+    name: str
+    storage: Storage
+
+    @property
+    def trials(self) -> pandas.DataFrame:
+        """One row a trial: state, value, cost, seeds, and its configuration in `config.*`."""
+        return self._view("trials")
+
+    @property
+    def reports(self) -> pandas.DataFrame:
+        """One row for each trial and epoch: images seen, seconds, loss, score."""
+        return self._view("reports")
+
+    @property
+    def scores(self) -> pandas.DataFrame:
+        """One row an evaluation, with everything that says what it measures."""
+        return self._view("scores")
+
+    @property
+    def artifacts(self) -> pandas.DataFrame:
+        """One row a file: checkpoints and sample grids, by path below the storage."""
+        return self._view("artifacts")
+
+    def query(self, sql: str) -> pandas.DataFrame:
+        """Ask the views `trials`, `reports`, `scores` and `artifacts` of this study in SQL.
+
+        Raises:
+            UserError: The SQL cannot be answered.
+        """
+        frame: pandas.DataFrame = query(self.storage, sql, [self.name]).to_pandas()
+        return frame
+
+    def best(self, top: int = 10) -> list[Ranked]:
+        """The best trials, best first.
+
+        Raises:
+            UserError: Scores of different identity would have to be compared.
+        """
+        from study.results.leaderboard import best
+
+        return best(self.storage, self.name, top)
+
+    def _view(self, table: str) -> pandas.DataFrame:
+        order = {"trials": "trial", "artifacts": "trial, path"}.get(table, "trial, epoch")
+        return self.query(f"select * from {table} order by {order}")
+
+
+def open_study(name: str, storage: str | None = None) -> Results:
+    """Open the results of a study, finished or running.
+
+    Args:
+        name: The study's name.
+        storage: Folder or s3:// URI; by default STUDY_STORAGE, or ./studies.
+
+    Raises:
+        UserError: There is no such study.
+    """
+    place = Storage.from_uri(storage or default_storage())
+    place.require(name)
+    return Results(name, place)
+
+
+__all__ = ["Results", "Study", "UserError", "open_study"]

@@ -1,0 +1,63 @@
+"""`study check`: what a study file holds, where it would fit, and what it would cost. Without Ray."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from study.execution.estimate import Estimate, estimate
+from study.execution.placement import place, this_machine
+from study.search import Search
+from study.spec import StudyFile
+from study.spec.space import leaves
+
+
+def check_study(study_file: StudyFile, console: Console | None = None) -> None:
+    """Print a valid study file's dimensions, branches, lanes on this machine, and cost.
+
+    Raises:
+        UserError: One trial's workers do not fit this machine.
+    """
+    console = console or Console()
+    spec = study_file.study
+    trials = Search(study_file).planned
+    dimensions = study_file.space.dimensions()
+    table = Table("dimension", "values", title=f"{spec.name}: {len(dimensions)} dimensions", title_justify="left")
+    for dimension in dimensions:
+        table.add_row(dimension.name, str(dimension.hole))
+    console.print(table)
+    branches = [*study_file.branches()]
+    console.print(f"\n{len(branches)} branches, each valid; filled, one of each:")
+    for picks, branch in branches:
+        shown = leaves(branch.trial_config(), picks)
+        values = ", ".join(f"{name}={value}" for name, value in shown.items() if name.startswith("model."))
+        console.print(f"  {values}", markup=False, highlight=False)
+    placement = place(spec.scale, (this_machine(),), trials)
+    console.print(f"\nfits this machine: {placement}")
+    _print_cost(estimate(study_file, placement, trials), trials, console)
+
+
+def _print_cost(cost: Estimate, trials: int, console: Console) -> None:
+    table = Table("branch", "parameters", "full trial", "training", "scoring", title="cost, measured here", title_justify="left")
+    for branch in cost.branches:
+        labels = [str(label) for name, label in branch.picks.items() if isinstance(label, str)]
+        table.add_row(
+            ", ".join(labels) or "the only one",
+            f"{branch.parameters:,}",
+            _duration(branch.seconds),
+            _duration(branch.train_seconds),
+            _duration(branch.score_seconds),
+        )
+    console.print(table)
+    console.print(
+        f"{trials} trials: at most {cost.images:,} training images and {cost.evaluations:,} network "
+        f"evaluations in sampling"
+    )
+    pruned = "" if cost.pruned is None else f"; about {_duration(cost.pruned)} with the pruner"
+    console.print(f"time: {_duration(cost.unpruned)} if no trial is pruned{pruned}")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,129 @@
+"""What a study would cost on this machine, measured on a few batches of each branch. Without Ray."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+import torch
+
+from models.build import build_family
+from models.sampling import generate
+from models.training import TrainingOptions, TrainingState, train_epoch
+from study.execution.placement import Placement
+from study.spec import Picks, Study, StudyFile
+
+MEASURED_BATCHES = 4
+MEASURED_BRANCHES = 8
+MEASURED_IMAGES = 32
+
+
+@dataclass(frozen=True)
+class BranchCost:
+    """One branch's full trial (never pruned) on one worker of this machine."""
+
+    picks: Picks
+    parameters: int
+    train_seconds: float
+    score_seconds: float
+
+    @property
+    def seconds(self) -> float:
+        """Training and scoring together."""
+        return self.train_seconds + self.score_seconds
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A study's cost.
+
+    Attributes:
+        unpruned: Wall-clock seconds if every trial runs to its end.
+        pruned: With the pruner, if it has rungs that say how many go on; else None.
+        images: Training images seen, and network evaluations in sampling, if nothing is pruned.
+    """
+
+    branches: tuple[BranchCost, ...]
+    unpruned: float
+    pruned: float | None
+    images: int
+    evaluations: int
+
+
+def estimate(study_file: StudyFile, placement: Placement, trials: int) -> Estimate:
+    """Measure some branches and extrapolate to the whole study."""
+    branches = tuple(
+        _measure(picks, spec, placement)
+        for picks, spec in _spread([*study_file.branches()], MEASURED_BRANCHES)
+    )
+    mean = sum(branch.seconds for branch in branches) / len(branches)
+    waves = trials / placement.lanes
+    spec = study_file.study
+    share = _asha_share(spec)
+    scorings = math.ceil(spec.train.epochs / spec.score.every)
+    return Estimate(
+        branches=branches,
+        unpruned=mean * waves,
+        pruned=None if share is None else mean * waves * share,
+        images=trials * spec.train.epochs * spec.data.training_images,
+        evaluations=trials * scorings * spec.score.samples * spec.score.steps,
+    )
+
+
+def _spread(items: list[tuple[Picks, Study]], most: int) -> list[tuple[Picks, Study]]:
+    step = max(1, math.ceil(len(items) / most))
+    return items[::step]
+
+
+def _measure(picks: Picks, spec: Study, placement: Placement) -> BranchCost:
+    device = torch.device("cuda" if placement.gpus > 0 and torch.cuda.is_available() else "cpu")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(max(1, int(placement.cpus)))
+    try:
+        shape = spec.data.image_shape
+        family = build_family(spec.model.model_dump(mode="json"), shape, seed=0).to(device)
+        options = TrainingOptions(
+            batch_size=spec.train.batch_size, learning_rate=spec.train.learning_rate, seed=0
+        )
+        state = TrainingState(family, options)
+        count = spec.train.batch_size * (MEASURED_BATCHES + 1)
+        images = torch.randint(0, 256, (count, *shape), dtype=torch.uint8, device=device)
+        times = [time.perf_counter()]
+        for step in train_epoch(state, images):
+            step.loss.item()  # waits for the device
+            times.append(time.perf_counter())
+        batch_seconds = (times[-1] - times[1]) / MEASURED_BATCHES  # the first warms up
+        steps = min(3, spec.score.steps)
+        settings = {"sampler": spec.score.sampler, "seed": 0}
+        generate(family, MEASURED_IMAGES, steps=1, **settings)  # type: ignore[arg-type]
+        clock = time.perf_counter()
+        generate(family, MEASURED_IMAGES, steps=steps, **settings).cpu()  # type: ignore[arg-type]
+        evaluation_seconds = (time.perf_counter() - clock) / (MEASURED_IMAGES * steps)
+    finally:
+        torch.set_num_threads(threads)
+    batches = math.ceil(spec.data.training_images / spec.train.batch_size) * spec.train.epochs
+    scorings = math.ceil(spec.train.epochs / spec.score.every)
+    return BranchCost(
+        picks=picks,
+        parameters=sum(p.numel() for p in family.parameters()),
+        train_seconds=batches * batch_seconds / placement.workers,
+        score_seconds=scorings
+        * spec.score.samples
+        * spec.score.steps
+        * evaluation_seconds
+        / placement.workers,
+    )
+
+
+def _asha_share(spec: Study) -> float | None:
+    """The share of epochs that successive halving is expected to run, None for other pruners."""
+    pruner = spec.search.pruner
+    if pruner.kind != "asha":
+        return None
+    epochs, rung = spec.train.epochs, pruner.min_epochs * pruner.reduction_factor**pruner.early_stopping_rate
+    spent, reached, alive = 0.0, 0, 1.0
+    while rung < epochs:
+        spent += alive * (rung - reached)
+        reached, alive, rung = rung, alive / pruner.reduction_factor, rung * pruner.reduction_factor
+    return (spent + alive * (epochs - reached)) / epochs

@@ -1,0 +1,35 @@
+"""One worker of `test_distributed.py`: trains with the others, and saves its weights.
+
+Arguments: rank, number of workers, file to meet in, file with model and images, file to write.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import torch
+from torch import distributed
+from torch.nn.parallel import DistributedDataParallel
+
+from models import TrainingOptions, TrainingState, build_family, train
+
+
+def main(rank: int, world: int, meeting: str, inputs: str, output: str) -> None:
+    torch.set_num_threads(1)
+    model, images = torch.load(inputs)
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{meeting}", rank=rank, world_size=world
+    )
+    family = build_family(model, (1, 8, 8), seed=0)
+    options = TrainingOptions(batch_size=8, learning_rate=0.1, seed=3, optimizer="sgd")
+    state = TrainingState(family, options)
+    losses = DistributedDataParallel(family, broadcast_buffers=False)
+    steps = train(state, images, epochs=2, losses=losses, rank=rank, world=world)
+    total = torch.stack([step.loss for step in steps])
+    distributed.all_reduce(total)
+    torch.save((state.state_dict(), total / world), output)
+    distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])
