@@ -34,7 +34,14 @@ def build_family(model: Mapping[str, Any], image_shape: tuple[int, int, int], se
     kind, settings = _split(model, "family", "model")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return call_named(FAMILIES, kind, settings, "model", image_shape=image_shape)
+        return call_named(
+            FAMILIES,
+            kind,
+            settings,
+            name_path="model.family",
+            path="model",
+            image_shape=image_shape,
+        )
 
 
 def _ddpm(
@@ -53,9 +60,23 @@ def _ddpm(
     if loss != "mse":
         raise ValueError(f"The value of `model.loss` is {loss!r}, but must be 'mse'")
     kind, options = _split(schedule, "kind", "model.schedule")
-    process = call_named(SCHEDULES, kind, options, "model.schedule", timesteps=timesteps)
+    process = call_named(
+        SCHEDULES,
+        kind,
+        options,
+        name_path="model.schedule.kind",
+        path="model.schedule",
+        timesteps=timesteps,
+    )
     kind, options = _split(network, "kind", "model.network")
-    denoiser = call_named(NETWORKS, kind, options, "model.network", image_shape=image_shape)
+    denoiser = call_named(
+        NETWORKS,
+        kind,
+        options,
+        name_path="model.network.kind",
+        path="model.network",
+        image_shape=image_shape,
+    )
     return DDPM(denoiser, process, image_shape)
 
 

@@ -13,6 +13,8 @@ def call_named(
     table: Mapping[str, Callable[..., T]],
     name: str,
     options: Mapping[str, Any],
+    *,
+    name_path: str,
     path: str,
     **given: Any,
 ) -> T:
@@ -22,7 +24,8 @@ def call_named(
         table: The functions by name.
         name: Which one.
         options: Checked against the function's own signature.
-        path: What a person would call the place of the options, for errors.
+        name_path: Where a person wrote the name, for errors.
+        path: Where a person wrote the options, for errors.
         given: Arguments that are not theirs to give.
 
     Raises:
@@ -30,7 +33,7 @@ def call_named(
     """
     if name not in table:
         known = ", ".join(table)
-        raise ValueError(f"The value of `{path}` is {name!r}, but must be one of {known}")
+        raise ValueError(f"The value of `{name_path}` is {name!r}, but must be one of {known}")
     parameters = inspect.signature(table[name]).parameters
     theirs = {key: parameters[key] for key in parameters if key not in given}
     for key in options:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from study.execution.events import Event, Listener, TrialEnded, TrialReported, TrialStarted
 from study.execution.messages import Assignment, Report
 from study.results.ledger import Ledger
-from study.results.tables import ArtifactRow, ReportRow, ScoreRow, TrialRow
+from study.results.tables import ArtifactRow, ReportRow, ScoreRow, State, TrialRow
 from study.search import Search
 from study.spec import StudyFile, UserError
 from study.spec.space import leaves
@@ -218,7 +218,7 @@ class Conductor:
         if report.outcome == "running":
             self._ledger.append(self._rows[report.number])
 
-    def _end(self, number: int, state: str, reason: str) -> None:
+    def _end(self, number: int, state: State, reason: str) -> None:
         row = self._rows.pop(number)
         ended = None if state == "running" else datetime.now(UTC)
         value = row.value

@@ -15,7 +15,7 @@ from ray.train.backend import Backend, BackendConfig
 
 
 @dataclass
-class ProcessGroup(BackendConfig):
+class ProcessGroup(BackendConfig):  # type: ignore[misc]  # ray has no types
     """Join the workers with NCCL where each has a GPU of its own, with gloo elsewhere."""
 
     gpus_per_worker: float = 0.0

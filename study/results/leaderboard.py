@@ -245,26 +245,25 @@ def _check_comparable(
     trials: Sequence[Mapping[str, Any]], scores: Iterable[Mapping[str, Any]]
 ) -> None:
     """Raise UserError unless all values are scores of one identity."""
+    # The score of the last epoch with that value: other metrics may have been scored beside it.
     identities = {
-        (score["trial"], score["epoch"]): tuple(
+        (score["trial"], score["value"]): [
             None if _missing(score[field]) else score[field] for field in IDENTITY
-        )
-        for score in scores
+        ]
+        for score in sorted(scores, key=lambda score: int(score["epoch"]))
         if score["stage"] == "search"
     }
     first: Mapping[str, Any] | None = None
     for trial in trials:
-        identity = identities.get((trial["trial"], trial["epoch"]))
+        identity = identities.get((trial["trial"], trial["value"]))
         if identity is None:
             raise UserError(
-                f"Trial {trial['trial']} cannot be ranked: no score of its epoch {trial['epoch']} "
-                "says how its value was measured"
+                f"Trial {trial['trial']} cannot be ranked: no score says how its value "
+                f"{cell(trial['value'])} was measured"
             )
-        if first is None:
-            first = trial
-        for field, ours, theirs in zip(
-            IDENTITY, identity, identities[first["trial"], first["epoch"]], strict=True
-        ):
+        first = first or trial
+        reference = identities[first["trial"], first["value"]]
+        for field, ours, theirs in zip(IDENTITY, identity, reference, strict=True):
             if ours != theirs:
                 raise UserError(
                     f"Trials {first['trial']} and {trial['trial']} cannot be ranked together: "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from study.results.grids import image_grid
@@ -196,6 +196,11 @@ def _scale(panel: Axes, axis: Literal["x", "y"], values: pd.Series[Any]) -> None
     finite = values[np.isfinite(values)]
     if len(finite) and finite.min() > 0 and finite.max() > 10**_DECADES * finite.min():
         panel.set(**{f"{axis}scale": "log"})
+        ticks = panel.xaxis if axis == "x" else panel.yaxis
+        if finite.max() < 100 * finite.min():  # too few powers of ten to read it by
+            ticks.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            ticks.set_major_formatter("{x:g}")
+        ticks.set_minor_formatter(NullFormatter())
 
 
 def _tidy(panel: Axes) -> None:

@@ -9,7 +9,6 @@ from study.spec.study import Study
 from study.spec.study_file import SEARCHABLE
 
 _NUMBER = {"type": "number"}
-_RANGE_OPTIONS = {"log": {"type": "boolean"}, "step": {"exclusiveMinimum": 0}}
 
 
 def study_schema() -> dict[str, Any]:
@@ -62,7 +61,8 @@ def _range(kind: str, number: dict[str, Any]) -> dict[str, Any]:
         "description": f"A search dimension: {{{kind}: [low, high]}}, with log: true or a step.",
         "properties": {
             kind: {"type": "array", "items": number, "minItems": 2, "maxItems": 2},
-            **{name: {**number, **rule} if name == "step" else rule for name, rule in _RANGE_OPTIONS.items()},
+            "log": {"type": "boolean"},
+            "step": {**number, "exclusiveMinimum": 0},
         },
         "required": [kind],
         "additionalProperties": False,

@@ -129,7 +129,8 @@ class Space:
 
     def locate(self, path: TreePath, picks: Mapping[str, Label]) -> TreePath:
         """Where in the file the value at a filled tree's path is written."""
-        node, name, found = self.tree, "", ()
+        node, name = self.tree, ""
+        found: TreePath = ()
         for step in (*path, None):
             if isinstance(node, Choice):
                 label = picks[name]

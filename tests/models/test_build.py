@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from models import DDPM, Schedule, build_family
+from models import DDPM, Schedule, UNet, build_family
 from models.schedules import cosine
 
 
@@ -16,7 +16,8 @@ def test_the_mapping_says_what_is_built(model: dict[str, Any]) -> None:
     assert family.image_shape == (1, 8, 8)
     assert isinstance(family.schedule, Schedule)
     assert torch.equal(family.schedule.betas, cosine(20, offset=0.01, max_beta=0.5).betas)
-    assert [block.conv1.in_channels for block in family.network.down_blocks] == [8]
+    assert isinstance(family.network, UNet)
+    assert [block.shift.out_features for block in family.network.down_blocks.children()] == [8]
 
 
 def test_the_weights_depend_on_the_seed_alone(model: dict[str, Any]) -> None:
@@ -37,18 +38,21 @@ def test_the_weights_depend_on_the_seed_alone(model: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"family": "vae"}, "`model` is 'vae', but must be one of ddpm"),
+        ({"family": "vae"}, "`model.family` is 'vae', but must be one of ddpm"),
         ({"family": None}, "`model.family` is missing"),
         ({"steps": 3}, "`model.steps` is unknown"),
         ({"image_shape": (1, 2, 2)}, "`model.image_shape` is unknown"),
         ({"timesteps": None}, "`model.timesteps` is missing"),
         ({"prediction": "v"}, "`model.prediction` is 'v', but must be 'epsilon'"),
         ({"loss": "huber"}, "`model.loss` is 'huber', but must be 'mse'"),
-        ({"schedule": {"kind": "sigmoid"}}, "`model.schedule` is 'sigmoid', but must be one of"),
+        (
+            {"schedule": {"kind": "sigmoid"}},
+            "`model.schedule.kind` is 'sigmoid', but must be one of",
+        ),
         ({"schedule": {"offset": 0.1}}, "`model.schedule.kind` is missing"),
         ({"schedule": {"kind": "cosine", "beta": 0.1}}, "`model.schedule.beta` is unknown"),
         ({"schedule": {"kind": "linear", "beta_end": 2}}, "`beta_end` is 2, but must be in"),
-        ({"network": {"kind": "mlp"}}, "`model.network` is 'mlp', but must be one of unet"),
+        ({"network": {"kind": "mlp"}}, "`model.network.kind` is 'mlp', but must be one of unet"),
         ({"network": {"kind": "unet"}}, "`model.network.channels` is missing"),
         ({"network": {"kind": "unet", "channels": [8, 8], "depth": 3}}, "depth` is unknown"),
         ({"network": {"kind": "unet", "channels": [8] * 5}}, "must be divisible by 16"),

@@ -30,9 +30,11 @@ def test_the_loss_of_each_image_is_the_mean_squared_error_of_the_noise(
     losses = family(torch.zeros(6, 1, 8, 8), *draws)
     torch.testing.assert_close(losses, draws[1].square().mean(dim=(1, 2, 3)))
 
+    alpha_bars = family.schedule.alpha_bars
+
     class Perfect(torch.nn.Module):
         def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
-            return x_t / (1 - family.schedule.alpha_bars[t]).sqrt().view(-1, 1, 1, 1).float()
+            return x_t / (1 - alpha_bars[t]).sqrt().view(-1, 1, 1, 1).float()
 
     family.network = Perfect()
     torch.testing.assert_close(

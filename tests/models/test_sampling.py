@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models import Family, build_family, generate
+from models import Family, UNet, build_family, generate
 
 OPTIONS: dict[str, Any] = {"sampler": "ancestral", "steps": 3, "seed": 5, "chunk_size": 4}
 
@@ -50,6 +50,7 @@ def test_the_seed_and_nothing_else_chooses_the_images(family: Family, whole: Ten
 
 def test_the_family_samples_in_evaluation_mode_and_comes_back_as_it_was(family: Family) -> None:
     modes: list[bool] = []
+    assert isinstance(family.network, UNet)
     family.network.register_forward_pre_hook(lambda module, inputs: modes.append(module.training))
     for training in (True, False):
         generate(family.train(training), 4, **OPTIONS)

@@ -65,7 +65,7 @@ def test_an_epoch_shows_every_image_once_in_an_order_of_its_own(
 
     def losses(x0: Tensor, *draws: Tensor) -> Tensor:
         epochs[state.epoch].extend(x0)
-        return state.family(x0, *draws)
+        return state.family.losses(x0, *draws)
 
     list(train(state, images, epochs=2, losses=losses))
     wanted = sorted(image.flatten().tolist() for image in to_float(images))
@@ -128,7 +128,7 @@ def test_the_workers_shares_are_the_batch_and_their_mean_gradient_is_its_gradien
 
         def losses(x0: Tensor, *draws: Tensor) -> Tensor:
             shown[rank].append(x0)
-            return state.family(x0, *draws)
+            return state.family.losses(x0, *draws)
 
         result = []
         for step in train_epoch(state, images, losses=losses, rank=rank, world=world):

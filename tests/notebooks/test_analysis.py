@@ -92,13 +92,17 @@ def _write_trial(storage: Storage, ledger: Ledger, trial: int, start: datetime) 
     )
 
 
+def _read() -> Any:
+    return nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
+
+
 def _run(storage: Storage, monkeypatch: pytest.MonkeyPatch, study: str | None) -> list[Any]:
     monkeypatch.setenv("STUDY_STORAGE", storage.uri)
     if study is None:
         monkeypatch.delenv("STUDY_NAME", raising=False)
     else:
         monkeypatch.setenv("STUDY_NAME", study)
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook = _read()
     client = NotebookClient(
         notebook, timeout=120, resources={"metadata": {"path": str(NOTEBOOK.parent)}}
     )
@@ -131,7 +135,7 @@ def test_it_shows_the_study_that_is_named(
 
 
 def test_it_is_kept_without_outputs() -> None:
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook = _read()
     nbformat.validate(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "code":

@@ -83,10 +83,18 @@ def test_seed_and_stage_are_no_part_of_the_identity(storage: Storage) -> None:
     assert [row.trial for row in best(storage, "s")] == [0, 1]
 
 
+def test_a_trial_may_go_on_after_its_last_score_and_have_others(storage: Storage) -> None:
+    storage.claim("s", "")
+    beside = replace(score(0, 0.5), metric="kid")
+    write(storage, "s", score(0, 9.0, epoch=2), score(0, 5.0, epoch=4), beside, pruned(0, 5.0, 6))
+    write(storage, "s", score(1, 3.0), complete(1, 3.0))
+    assert [(row.trial, row.epoch) for row in best(storage, "s")] == [(1, 4), (0, 6)]
+
+
 def test_a_value_without_a_score_is_not_ranked(storage: Storage) -> None:
     storage.claim("s", "")
     write(storage, "s", complete(0, 1.0))
-    with pytest.raises(UserError, match="Trial 0 cannot be ranked: no score of its epoch 4"):
+    with pytest.raises(UserError, match="Trial 0 cannot be ranked: no score says"):
         best(storage, "s")
 
 
