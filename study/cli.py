@@ -28,10 +28,14 @@ File = Annotated[Path, typer.Argument(help="The study file (YAML).", show_defaul
 Name = Annotated[str, typer.Argument(help="The study's name.", show_default=False)]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the file, as in train.epochs=5."),
+    typer.Option(
+        "--set", metavar="PATH=VALUE", help="Change a value of the file, as in train.epochs=5."
+    ),
 ]
 Trials = Annotated[int | None, typer.Option(help="Number of trials, in place of the file's.")]
-As = Annotated[str | None, typer.Option("--name", help="Name of the study, in place of the file's.")]
+As = Annotated[
+    str | None, typer.Option("--name", help="Name of the study, in place of the file's.")
+]
 StorageOption = Annotated[
     str | None,
     typer.Option(
@@ -51,7 +55,9 @@ def run(
     name: As = None,
     address: Annotated[
         str | None,
-        typer.Option(help="Ray cluster to join (HOST:PORT); else this machine's, or one is started."),
+        typer.Option(
+            help="Ray cluster to join (HOST:PORT); else this machine's, or one is started."
+        ),
     ] = None,
 ) -> None:
     """Run a study: search, train, score, and write everything to the ledger."""
@@ -66,7 +72,9 @@ def run(
         print(f"\nsamples of the best trial: {place.locate(result.picture)}")
     print(f"tables (Parquet):          {place.locate(result.study)}")
     if result.interrupted:
-        print(f"\ninterrupted; what was done is kept. Continue with:\n  study resume {result.study}{where}")
+        print(
+            f"\ninterrupted; what was done is kept. Continue with:\n  study resume {result.study}{where}"
+        )
         raise typer.Exit(130)
     best = 0 if result.best_trial is None else result.best_trial
     print(
@@ -171,7 +179,9 @@ def submit(
     trials: Trials = None,
     storage: Annotated[
         str | None,
-        typer.Option(help="Folder or s3:// address that the cluster can write; else its STUDY_STORAGE."),
+        typer.Option(
+            help="Folder or s3:// address that the cluster can write; else its STUDY_STORAGE."
+        ),
     ] = None,
     name: As = None,
     detach: Annotated[bool, typer.Option(help="Do not follow the job's log.")] = False,

@@ -22,7 +22,12 @@ def check_study(study_file: StudyFile, console: Console | None = None) -> None:
     spec = study_file.study
     trials = Search(study_file).planned
     dimensions = study_file.space.dimensions()
-    table = Table("dimension", "values", title=f"{spec.name}: {len(dimensions)} dimensions", title_justify="left")
+    table = Table(
+        "dimension",
+        "values",
+        title=f"{spec.name}: {len(dimensions)} dimensions",
+        title_justify="left",
+    )
     for dimension in dimensions:
         table.add_row(dimension.name, str(dimension.hole))
     console.print(table)
@@ -30,7 +35,9 @@ def check_study(study_file: StudyFile, console: Console | None = None) -> None:
     console.print(f"\n{len(branches)} branches, each valid; filled, one of each:")
     for picks, branch in branches:
         shown = leaves(branch.trial_config(), picks)
-        values = ", ".join(f"{name}={value}" for name, value in shown.items() if name.startswith("model."))
+        values = ", ".join(
+            f"{name}={value}" for name, value in shown.items() if name.startswith("model.")
+        )
         console.print(f"  {values}", markup=False, highlight=False)
     placement = place(spec.scale, (this_machine(),), trials)
     console.print(f"\nfits this machine: {placement}")
@@ -38,7 +45,15 @@ def check_study(study_file: StudyFile, console: Console | None = None) -> None:
 
 
 def _print_cost(cost: Estimate, trials: int, console: Console) -> None:
-    table = Table("branch", "parameters", "full trial", "training", "scoring", title="cost, measured here", title_justify="left")
+    table = Table(
+        "branch",
+        "parameters",
+        "full trial",
+        "training",
+        "scoring",
+        title="cost, measured here",
+        title_justify="left",
+    )
     for branch in cost.branches:
         labels = [str(label) for name, label in branch.picks.items() if isinstance(label, str)]
         table.add_row(

@@ -53,7 +53,6 @@ class Conductor:
         self._exhausted = False
         self.interrupted = False
         self.best: tuple[float, int] | None = None
-        self.best_picture: str | None = None  # name in the storage of the best trial's samples
 
     @property
     def planned(self) -> int:
@@ -95,10 +94,14 @@ class Conductor:
         self._last[number] = report
         self._write_report(report)
         value = None if report.score is None else report.score.value
-        if value is not None and math.isfinite(value) and (self.best is None or value < self.best[0]):
+        leads = (
+            value is not None
+            and math.isfinite(value)
+            and (self.best is None or value < self.best[0])
+        )
+        if leads and value is not None:
             self.best = (value, number)
-            self.best_picture = report.samples.name if report.samples else None
-        self._tell(TrialReported(report, self.best is not None and self.best[1] == number))
+        self._tell(TrialReported(report, leads))
         if report.outcome == "interrupted" or (self.interrupted and report.outcome == "running"):
             self._end(number, "running", "interrupted")
             return False

@@ -121,7 +121,10 @@ def _asha_share(spec: Study) -> float | None:
     pruner = spec.search.pruner
     if pruner.kind != "asha":
         return None
-    epochs, rung = spec.train.epochs, pruner.min_epochs * pruner.reduction_factor**pruner.early_stopping_rate
+    epochs, rung = (
+        spec.train.epochs,
+        pruner.min_epochs * pruner.reduction_factor**pruner.early_stopping_rate,
+    )
     spent, reached, alive = 0.0, 0, 1.0
     while rung < epochs:
         spent += alive * (rung - reached)

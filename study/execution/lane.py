@@ -1,4 +1,4 @@
-"""A lane: one long-lived Ray Train worker group behind a Tune trainable that runs trial after trial.
+"""A lane: one long-lived Ray Train worker group behind a Tune trainable, for trial after trial.
 
 This process only passes messages, so it imports no torch.
 """
@@ -42,8 +42,8 @@ class LaneSettings:
 
 
 GROUP_POLL_SECONDS = "0.25"
-"""How often Ray Train's controller looks at its workers. Its own 2 s are most of what a lane takes to
-notice that its workers have returned."""
+"""How often Ray Train's controller looks at its workers. Its own 2 s are most of the time that a lane
+takes to notice that its workers have returned."""
 
 
 class Lane(tune.Trainable):  # type: ignore[misc]  # ray has no types
@@ -133,4 +133,3 @@ def make_group(settings: LaneSettings, lane: str) -> DataParallelTrainer:
             failure_config=FailureConfig(max_failures=MAX_GROUP_FAILURES),
         ),
     )
-

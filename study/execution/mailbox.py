@@ -30,7 +30,7 @@ MAX_RESTARTS = 3
 """How often a trial's workers may die before the trial is given up."""
 
 
-class LaneBroken(RuntimeError):  # noqa: N818 (a state, not a mistake)
+class LaneBroken(RuntimeError):
     """A lane's worker group has ended for good; its trial must go on in another lane."""
 
 

@@ -1,4 +1,4 @@
-"""What passes between the driver, a lane and its workers: small values that pickle, and no torch."""
+"""What passes between driver, lanes and workers: small values that pickle, and no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees while a study runs: a live table on a terminal, one line an event elsewhere."""
+"""What a person sees of a running study: a live table, or a line an event without a terminal."""
 
 from __future__ import annotations
 
@@ -81,7 +81,9 @@ class PlainDisplay:
         metric = self.tally.metric
         match event:
             case TrialStarted():
-                picks = ", ".join(f"{n.rsplit('.', 1)[-1]}={_short(v)}" for n, v in event.picks.items())
+                picks = ", ".join(
+                    f"{n.rsplit('.', 1)[-1]}={_short(v)}" for n, v in event.picks.items()
+                )
                 self.message(f"trial {event.number} started: {picks}")
             case TrialReported(report, best) if report.score is not None:
                 loss = f" loss {report.epochs[-1].loss:.4f}" if report.epochs else ""
@@ -95,7 +97,11 @@ class PlainDisplay:
                 reason = f": {event.reason}" if event.reason and state != "interrupted" else ""
                 value = "" if event.value is None else f", {metric} {event.value:.4g}"
                 left = self.tally.time_left()
-                eta = "" if left is None or state == "interrupted" else f", about {_duration(left)} left"
+                eta = (
+                    ""
+                    if left is None or state == "interrupted"
+                    else f", about {_duration(left)} left"
+                )
                 done = f"{self.tally.ended}/{self.tally.planned}"
                 self.message(f"trial {event.number} {state}{reason}{value} [{done}{eta}]")
 
@@ -135,7 +141,9 @@ class LiveDisplay:
             colour = {"complete": "green", "failed": "red"}.get(state, "yellow")
             value = "" if event.value is None else f"{self.tally.metric} {event.value:.4g}"
             line = Text.assemble(
-                f"trial {event.number:>3} ", (f"{state:<11}", colour), f" epoch {event.epoch:>3}  {value}"
+                f"trial {event.number:>3} ",
+                (f"{state:<11}", colour),
+                f" epoch {event.epoch:>3}  {value}",
             )
             if state == "failed":
                 line.append(f"  {event.reason}", "red")
@@ -159,16 +167,22 @@ class LiveDisplay:
 
     def _render(self) -> RenderableType:
         tally = self.tally
-        counts = "  ".join(
-            f"{count} {state}" for state, count in tally.states.items() if count
-        ) or "no trials yet"
-        best = "—" if tally.best is None else f"{tally.metric} {tally.best[0]:.4g} (trial {tally.best[1]})"
+        counts = (
+            "  ".join(f"{count} {state}" for state, count in tally.states.items() if count)
+            or "no trials yet"
+        )
+        best = (
+            "—"
+            if tally.best is None
+            else f"{tally.metric} {tally.best[0]:.4g} (trial {tally.best[1]})"
+        )
         left = tally.time_left()
         elapsed = _duration(time.monotonic() - tally.began)
+        rest = "—" if left is None else f"about {_duration(left)}"
         head = Text.assemble(
             ("trials ", "bold"), f"{tally.ended}/{tally.planned}  {counts}    ",
             ("best ", "bold"), (best, "green"), "    ",
-            ("time ", "bold"), f"{elapsed}, " + ("—" if left is None else f"about {_duration(left)}") + " left",
+            ("time ", "bold"), f"{elapsed}, {rest} left",
         )  # fmt: skip
         table = Table(box=None, pad_edge=False, expand=False)
         for name in ("lane", "trial", "epoch", "", "loss", tally.metric):

@@ -19,9 +19,11 @@ from study.execution.conductor import Conductor
 from study.execution.interrupt import on_interrupt
 from study.execution.lane import Lane, LaneSettings
 from study.execution.mailbox import Mailbox
+from study.execution.names import samples_name
 from study.execution.placement import Placement, place
 from study.execution.progress import Display, make_display
 from study.execution.tune_faces import ConductorScheduler, ConductorSearcher, TrialErrors
+from study.results.leaderboard import Ranked, best
 from study.results.ledger import Ledger
 from study.results.storage import Storage, join
 from study.search import Search
@@ -87,14 +89,14 @@ def run_study(
                 _run_trials(conductor, study_file, storage, placement, display)
         finally:
             display.close()
-    best = conductor.best
+    leader = next(iter(best(storage, spec.name, 1)), None)
     return RunResult(
         study=spec.name,
         storage=storage,
         interrupted=conductor.interrupted,
-        best_trial=None if best is None else best[1],
-        best_value=None if best is None else best[0],
-        picture=_keep_picture(storage, spec.name, conductor.best_picture),
+        best_trial=None if leader is None else leader.trial,
+        best_value=None if leader is None else leader.value,
+        picture=None if leader is None else _keep_picture(storage, spec.name, leader),
     )
 
 
@@ -119,8 +121,8 @@ def _run_trials(
         cpus=placement.cpus,
         gpus=placement.gpus,
     )
-    # The worker group asks Ray for its own CPU and GPU; the trainable in front of it holds none. Tune
-    # wants something to be asked for, so it is a little of the node's memory.
+    # The worker group asks Ray for its own CPU and GPU; the trainable in front of it holds none.
+    # Tune wants something to be asked for, so it is a little of the node's memory.
     trainable = tune.with_resources(
         tune.with_parameters(Lane, settings=settings), {"memory": TRAINABLE_BYTES}
     )
@@ -147,7 +149,7 @@ def _run_trials(
             ),
             run_config=tune.RunConfig(
                 name=name,
-                storage_path=folder,  # Tune's own files, which hold nothing that the ledger does not
+                storage_path=folder,  # Tune's own files: all that matters is in the ledger
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=LANE_RETRIES),
                 callbacks=[TrialErrors(conductor)],
@@ -210,10 +212,9 @@ def _welcome(
     return "\n".join(lines)
 
 
-def _keep_picture(storage: Storage, name: str, picture: str | None) -> str | None:
-    if picture is None:
-        return None
-    best = join(name, "best.png")
-    storage.write_atomic(best, storage.read(picture))
-    return best
-
+def _keep_picture(storage: Storage, name: str, leader: Ranked) -> str:
+    """Copy the best trial's last sample grid to where it is easily found."""
+    picture = samples_name(name, leader.trial, leader.epoch or 0)
+    kept = join(name, "best.png")
+    storage.write_atomic(kept, storage.read(picture))
+    return kept

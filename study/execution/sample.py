@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from models.build import build_family
 from models.sampling import generate
-from study.execution.checkpoints import newest_checkpoint, read_checkpoint
+from study.execution.checkpoints import read_checkpoint
+from study.execution.names import newest_checkpoint
 from study.results.query import query
 from study.results.storage import Storage
 from study.spec import Study, UserError
@@ -37,12 +38,14 @@ def sample_trial(
     name = newest_checkpoint(storage, study, trial)
     if name is None:
         state = rows["state"][0].as_py()
-        raise UserError(f"trial {trial} of study '{study}' ({state}) left no checkpoint to sample from")
+        raise UserError(
+            f"trial {trial} of study '{study}' ({state}) left no checkpoint to sample from"
+        )
     spec = Study.model_validate(json.loads(rows["spec"][0].as_py()))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    family = build_family(spec.model.model_dump(mode="json"), spec.data.image_shape, seed=0).to(device)
-    family.load_state_dict(read_checkpoint(storage, name, device)["training"]["ema"])
-    images = generate(
-        family, count, sampler=spec.score.sampler, steps=spec.score.steps, seed=seed
+    family = build_family(spec.model.model_dump(mode="json"), spec.data.image_shape, seed=0).to(
+        device
     )
+    family.load_state_dict(read_checkpoint(storage, name, device)["training"]["ema"])
+    images = generate(family, count, sampler=spec.score.sampler, steps=spec.score.steps, seed=seed)
     return images.cpu().numpy()

@@ -14,13 +14,7 @@ from models.build import build_family
 from models.divergence import Diverged
 from models.sampling import generate
 from models.training import Step, TrainingOptions, TrainingState, train_epoch
-from study.execution.checkpoints import (
-    checkpoint_name,
-    drop_older,
-    read_checkpoint,
-    samples_name,
-    write_checkpoint,
-)
+from study.execution.checkpoints import read_checkpoint, write_checkpoint
 from study.execution.messages import (
     Assignment,
     EpochResult,
@@ -28,6 +22,7 @@ from study.execution.messages import (
     ScoreResult,
     StoredFile,
 )
+from study.execution.names import checkpoint_name, drop_older, samples_name
 from study.execution.team import Team
 from study.execution.workbench import Workbench
 from study.results.grids import image_grid
@@ -100,9 +95,7 @@ class TrialRun:
             return self._report("failed", epochs, reason="diverged")
         score, samples = self._score()
         outcome = "done" if self.state.epoch == last else "running"
-        return self._report(
-            outcome, epochs, checkpoint=self._save(), score=score, samples=samples
-        )
+        return self._report(outcome, epochs, checkpoint=self._save(), score=score, samples=samples)
 
     def _train_epoch(self, stop: Callable[[], bool], watch: Callable[[Step], None]) -> bool:
         """Train to the epoch's end; false if stopped before it."""
@@ -193,7 +186,10 @@ class TrialRun:
             "score_seconds": self.score_seconds,
             "loss_sum": torch.as_tensor(self._loss_sum),
         }
-        previous, self.checkpoint = self.checkpoint, write_checkpoint(self.bench.storage, name, state)
+        previous, self.checkpoint = (
+            self.checkpoint,
+            write_checkpoint(self.bench.storage, name, state),
+        )
         # The one before stays until the next report: only then is this one known to the ledger.
         if previous is not None:
             drop_older(self.bench.storage, previous.name)

@@ -45,8 +45,8 @@ def work(settings: WorkerSettings) -> None:
     storage = Storage.from_uri(settings.storage)
     if not storage.exists(join(settings.study, "study.yaml")):
         raise RuntimeError(
-            f"the storage {settings.storage} is not the same folder on node {socket.gethostname()}: "
-            "use a shared folder or s3://"
+            f"the storage {settings.storage} is not the same folder on node "
+            f"{socket.gethostname()}: use a shared folder or s3://"
         )
     device = torch.device("cuda" if settings.gpus > 0 and torch.cuda.is_available() else "cpu")
     _Worker(settings, Workbench(storage, device), Team(rank, world, device)).run()

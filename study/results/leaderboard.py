@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -40,6 +41,7 @@ class Ranked:
     epoch: int | None
     seconds: float
     config: Mapping[str, ConfigValue]
+    picks: Mapping[str, ConfigValue] = field(default_factory=dict)  # what the search chose
 
 
 @dataclass(frozen=True)
@@ -113,14 +115,15 @@ def rank(
                 for name, value in trial.items()
                 if name.startswith(CONFIG_PREFIX) and not _missing(value)
             },
+            picks=json.loads(trial.get("picks") or "{}"),
         )
         for place, trial in enumerate(entered, 1)
     ]
 
 
 def varying(configs: Sequence[Mapping[str, ConfigValue]]) -> list[str]:
-    """Names of the parameters that are not the same in all configurations, sorted."""
-    names = sorted({name for config in configs for name in config})
+    """Names of the parameters that are not the same in all configurations, in their order."""
+    names = list(dict.fromkeys(name for config in configs for name in config))
     return [name for name in names if len({repr(config.get(name)) for config in configs}) > 1]
 
 
@@ -142,9 +145,11 @@ def leaderboard_table(ranked: Sequence[Ranked], width: int | None = None) -> Tab
         width: Characters a line; those of the terminal by default.
     """
     width = width or Console().width
-    names = varying([row.config for row in ranked])
+    # What the search chose, and not what follows from it: a branch's fixed settings differ too.
+    configs = [row.picks or row.config for row in ranked]
+    names = varying(configs)
     # Parameters of one branch of a choice last: most rows have nothing to say there.
-    names.sort(key=lambda name: sum(name not in row.config for row in ranked))
+    names.sort(key=lambda name: sum(name not in config for config in configs))
     columns: dict[str, list[str]] = {
         "rank": [str(row.rank) for row in ranked],
         "trial": [str(row.trial) for row in ranked],
@@ -155,7 +160,7 @@ def leaderboard_table(ranked: Sequence[Ranked], width: int | None = None) -> Tab
     room = width - sum(map(_width, columns, columns.values()))
     left_out = []
     for name, short in shorten(names).items():
-        cells = [cell(row.config.get(name)) for row in ranked]
+        cells = [cell(config.get(name)) for config in configs]
         if _width(short, cells) > room:
             left_out.append(short)
             continue
@@ -263,11 +268,11 @@ def _check_comparable(
             )
         first = first or trial
         reference = identities[first["trial"], first["value"]]
-        for field, ours, theirs in zip(IDENTITY, identity, reference, strict=True):
+        for part, ours, theirs in zip(IDENTITY, identity, reference, strict=True):
             if ours != theirs:
                 raise UserError(
                     f"Trials {first['trial']} and {trial['trial']} cannot be ranked together: "
-                    f"their scores differ in `{field}`, {theirs!r} and {ours!r}"
+                    f"their scores differ in `{part}`, {theirs!r} and {ours!r}"
                 )
 
 

@@ -60,7 +60,9 @@ def _complaint(tree: Any, detail: ErrorDetails) -> Complaint:
                 expected = str(context["expected_tags"])
             else:
                 expected = str(context["expected"])
-            options = [option.strip().strip("'") for option in expected.replace(" or ", ", ").split(",")]
+            options = [
+                option.strip().strip("'") for option in expected.replace(" or ", ", ").split(",")
+            ]
             return Complaint(
                 path, f"{value!r} is not one of {', '.join(options)}{nearest(str(value), options)}"
             )
@@ -93,9 +95,10 @@ def _real_path(tree: Any, location: tuple[int | str, ...]) -> TreePath:
         if isinstance(node, Mapping):
             if step in node:
                 node = node[str(step)]
-            elif step in {node.get(key) for key in DISCRIMINATORS if isinstance(node.get(key), str)}:
-                continue
-            elif position < len(location) - 1:
+            elif (
+                step in {node.get(key) for key in DISCRIMINATORS if isinstance(node.get(key), str)}
+                or position < len(location) - 1
+            ):
                 continue
             path.append(step)
         elif isinstance(node, list | tuple) and isinstance(step, int):

@@ -52,7 +52,11 @@ class Range:
     def grid(self) -> list[Label] | None:
         """Every value if there are finitely many worth trying, None for a continuous range."""
         if self.step is None:
-            return None if self.kind == "float" or self.log else [*range(int(self.low), int(self.high) + 1)]
+            return (
+                None
+                if self.kind == "float" or self.log
+                else [*range(int(self.low), int(self.high) + 1)]
+            )
         count = math.floor((self.high - self.low) / self.step + 1e-8) + 1
         values = [self.low + index * self.step for index in range(count)]
         return [int(value) for value in values] if self.kind == "int" else [*values]
@@ -85,7 +89,9 @@ class Choice:
         return isinstance(self.option(label), Mapping)
 
     def __str__(self) -> str:
-        return "one of " + ", ".join("null" if label is None else str(label) for label in self.labels)
+        return "one of " + ", ".join(
+            "null" if label is None else str(label) for label in self.labels
+        )
 
 
 Hole = Range | Choice
@@ -121,7 +127,11 @@ def _parse_range(kind: str, node: Mapping[str, Any]) -> Range:
     if not isinstance(bounds, list) or len(bounds) != 2:
         raise HoleError(f"a {kind} hole is written {{{kind}: [low, high]}}, not {bounds!r}")
     for value in bounds if step is None else [*bounds, step]:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not math.isfinite(value)
+        ):
             raise HoleError(f"{value!r} in a {kind} hole is not a finite number")
         if kind == "int" and not isinstance(value, int):
             raise HoleError(f"{value!r} in an int hole is not a whole number")
@@ -146,7 +156,9 @@ def _parse_choice(options: Any) -> Choice:
         raise HoleError("an empty choice: at least one option must be given")
     for option in options:
         if is_hole(option):
-            raise HoleError("an option of a choice cannot itself be a hole; it may hold holes inside")
+            raise HoleError(
+                "an option of a choice cannot itself be a hole; it may hold holes inside"
+            )
     labels = [_label(option, index) for index, option in enumerate(options)]
     names = [str(label) for label in labels]
     for index, name in enumerate(names):

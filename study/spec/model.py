@@ -68,7 +68,8 @@ class UNet(Section):
 
     kind: Literal["unet"]
     channels: Annotated[
-        tuple[Annotated[int, Field(ge=4, le=1024)], ...], Field(min_length=1, max_length=6, strict=False)
+        tuple[Annotated[int, Field(ge=4, le=1024)], ...],
+        Field(min_length=1, max_length=6, strict=False),
     ] = Field(
         (16, 32, 64),
         description="Channels at each resolution; each further entry halves the image's side.",

@@ -100,7 +100,9 @@ def _by_name(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     if value not in PRUNERS:
-        raise ValueError(f"unknown pruner '{value}': known are {', '.join(PRUNERS)}{nearest(value, PRUNERS)}")
+        raise ValueError(
+            f"unknown pruner '{value}': known are {', '.join(PRUNERS)}{nearest(value, PRUNERS)}"
+        )
     return {"kind": value}
 
 
@@ -110,11 +112,16 @@ class Search(Section):
     sampler: Literal["tpe", "random", "grid", "cma-es", "gp", "qmc"] = Field(
         "tpe", description="Optuna's sampler, which proposes each trial's hyperparameters."
     )
-    pruner: Annotated[
-        Annotated[Pruner, Field(discriminator="kind")], BeforeValidator(_by_name)
-    ] = Field(default=NonePruner(kind="none"), description="Optuna's pruner, by name or with settings.")
+    pruner: Annotated[Annotated[Pruner, Field(discriminator="kind")], BeforeValidator(_by_name)] = (
+        Field(
+            default=NonePruner(kind="none"),
+            description="Optuna's pruner, by name or with settings.",
+        )
+    )
     trials: int = Field(ge=1, description="How many trials to run.")
-    seed: int = Field(0, ge=0, lt=2**32, description="Seed of the search; trials' seeds follow from it.")
+    seed: int = Field(
+        0, ge=0, lt=2**32, description="Seed of the search; trials' seeds follow from it."
+    )
     objectives: Annotated[
         tuple[Literal["score", "parameters", "train_seconds"], ...],
         Field(min_length=1, max_length=len(OBJECTIVES), strict=False),
@@ -133,7 +140,9 @@ class Search(Section):
                 f"({', '.join(self.objectives)}): use one objective, or `pruner: none`"
             )
         if len(self.objectives) > 1 and self.sampler == "cma-es":
-            raise ValueError("the sampler 'cma-es' has one objective: use tpe, gp, random, qmc or grid")
+            raise ValueError(
+                "the sampler 'cma-es' has one objective: use tpe, gp, random, qmc or grid"
+            )
         if "score" not in self.objectives:
             raise ValueError("`objectives` must hold `score`")
         return self

@@ -17,7 +17,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from study.spec.holes import DISCRIMINATORS, Choice, Hole, HoleError, Label, Range, is_hole, parse_hole
+from study.spec.holes import (
+    DISCRIMINATORS,
+    Choice,
+    Hole,
+    HoleError,
+    Label,
+    Range,
+    is_hole,
+    parse_hole,
+)
 from study.spec.yaml_file import TreePath
 
 Picks = dict[str, Label]
@@ -142,7 +151,11 @@ class Space:
             name = _join(name, step)
             found = (*found, step)
             inside = isinstance(node, Mapping) and step in node
-            node = node[step] if inside or (isinstance(node, list) and step in range(len(node))) else None
+            node = (
+                node[step]
+                if inside or (isinstance(node, list) and step in range(len(node)))
+                else None
+            )
         return found
 
     def _reached(self, picks: Picks) -> list[Dimension]:
@@ -195,7 +208,9 @@ def _values(dimension: Dimension, branches_only: bool) -> list[Label]:
         return [_ends(hole)[0]]
     grid = hole.grid()
     if grid is None:
-        raise HoleError(f"`{dimension.name}` has no finite grid: give it a `step`, or make it a choice")
+        raise HoleError(
+            f"`{dimension.name}` has no finite grid: give it a `step`, or make it a choice"
+        )
     return grid
 
 

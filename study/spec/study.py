@@ -22,7 +22,10 @@ class Data(Section):
         None, ge=8, le=128, description="Resize to this side in pixels; null keeps the native size."
     )
     held_out: float = Field(
-        0.2, gt=0, lt=1, description="Share of the images that are only compared with, never trained on."
+        0.2,
+        gt=0,
+        lt=1,
+        description="Share of the images that are only compared with, never trained on.",
     )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the split.")
 
@@ -60,20 +63,28 @@ class Train(Section):
     clip_norm: float | None = Field(1.0, gt=0, description="Clip the gradient's norm; null never.")
     weight_decay: float = Field(0.0, ge=0, le=1, description="The optimiser's weight decay.")
     ema_half_life: float = Field(
-        2000.0, gt=0, description="Half-life of the averaged weights that samples come from, in images."
+        2000.0,
+        gt=0,
+        description="Half-life of the averaged weights that samples come from, in images.",
     )
 
 
 class Score(Section):
     """How a trial's images are compared with real ones."""
 
-    metric: str = Field("fd_vae", description=f"One of {', '.join(METRIC_EMBEDDERS)}; lower is better.")
-    embedder: str | None = Field(None, description="The metric's embedder, if it is to be spelled out.")
+    metric: str = Field(
+        "fd_vae", description=f"One of {', '.join(METRIC_EMBEDDERS)}; lower is better."
+    )
+    embedder: str | None = Field(
+        None, description="The metric's embedder, if it is to be spelled out."
+    )
     samples: int = Field(1000, ge=2, le=1_000_000, description="Generated images in a score.")
     sampler: Literal["ddim", "ancestral"] = Field("ddim", description="How images are generated.")
     steps: int = Field(50, ge=1, le=4000, description="Network evaluations for each image.")
     every: int = Field(1, ge=1, description="Score every so many epochs, and at the end.")
-    seed: int = Field(0, ge=0, lt=2**32, description="Seed of the generated images and the embedder.")
+    seed: int = Field(
+        0, ge=0, lt=2**32, description="Seed of the generated images and the embedder."
+    )
 
     @field_validator("metric")
     @classmethod
@@ -109,10 +120,16 @@ class Scale(Section):
     workers_per_trial: int = Field(1, ge=1, le=1024, description="Ray Train workers in each lane.")
     cpus_per_worker: float = Field(1.0, gt=0, le=1024, description="CPU cores for each worker.")
     gpus_per_worker: float | None = Field(
-        None, ge=0, le=64, description="GPUs for each worker; null takes one if the cluster has any."
+        None,
+        ge=0,
+        le=64,
+        description="GPUs for each worker; null takes one if the cluster has any.",
     )
     lanes: int | None = Field(
-        None, ge=1, le=10_000, description="Trials at a time; null takes as many as fit the cluster."
+        None,
+        ge=1,
+        le=10_000,
+        description="Trials at a time; null takes as many as fit the cluster.",
     )
 
 

@@ -73,7 +73,9 @@ def read_study_file(
     """
     document = read_yaml(Path(path))
     if not isinstance(document.tree, Mapping):
-        raise UserError(f"{path}: a study file is a mapping with the keys name, data, model, train, ...")
+        raise UserError(
+            f"{path}: a study file is a mapping with the keys name, data, model, train, ..."
+        )
     changes = [_parse_override(text) for text in overrides]
     if name is not None:
         changes.append((("name",), name, f"--name {name}"))
@@ -148,7 +150,9 @@ def _branch_note(filled: Filled, path: TreePath) -> str:
     taken = [f"{name} is {label}" for name, label in filled.picks.items() if isinstance(label, str)]
     inside = [
         note
-        for note, name in zip(taken, (n for n, v in filled.picks.items() if isinstance(v, str)), strict=True)
+        for note, name in zip(
+            taken, (n for n, v in filled.picks.items() if isinstance(v, str)), strict=True
+        )
         if ".".join(map(str, path)).startswith(name.rsplit(".", 1)[0]) or not path
     ]
     return f" (where {', '.join(inside)})" if inside and len(path) < 2 else ""
@@ -174,7 +178,9 @@ def _set(tree: Any, path: TreePath, value: Any, source: str) -> None:
         so_far = ".".join(map(str, path[:position]))
         if isinstance(node, list):
             if not isinstance(step, int) or step >= len(node):
-                raise UserError(f"{source}: {so_far} is a list of {len(node)}; `{step}` is no place in it")
+                raise UserError(
+                    f"{source}: {so_far} is a list of {len(node)}; `{step}` is no place in it"
+                )
         elif isinstance(node, dict):
             if isinstance(step, int):
                 raise UserError(f"{source}: {so_far or 'the study'} has keys, and `{step}` is none")
@@ -193,9 +199,7 @@ def _set(tree: Any, path: TreePath, value: Any, source: str) -> None:
             node = node[step]
 
 
-def _starting_point(
-    space: Space, point: Mapping[str, Any], index: int, checker: _Checker
-) -> Picks:
+def _starting_point(space: Space, point: Mapping[str, Any], index: int, checker: _Checker) -> Picks:
     dimensions: dict[str, Dimension] = {d.name: d for d in space.dimensions()}
     picks: Picks = {}
     for name, value in point.items():
