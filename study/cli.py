@@ -12,6 +12,7 @@ import typer
 from study.spec.errors import UserError
 
 if TYPE_CHECKING:
+    from study.execution.run import RunResult
     from study.results.storage import Storage
     from study.spec import StudyFile
 
@@ -45,6 +46,11 @@ StorageOption = Annotated[
     ),
 ]
 
+Address = Annotated[
+    str | None,
+    typer.Option(help="Ray cluster to join (HOST:PORT); else this machine's, or one is started."),
+]
+
 
 @app.command()
 def run(
@@ -53,36 +59,26 @@ def run(
     trials: Trials = None,
     storage: StorageOption = None,
     name: As = None,
-    address: Annotated[
-        str | None,
-        typer.Option(
-            help="Ray cluster to join (HOST:PORT); else this machine's, or one is started."
-        ),
-    ] = None,
+    address: Address = None,
 ) -> None:
     """Run a study: search, train, score, and write everything to the ledger."""
     study_file = _read(file, set_, trials, name)
     place = _storage(storage)
     from study.execution.run import run_study
 
-    result = run_study(study_file, place, address)
-    _print_best(place, result.study, 10)
-    where = "" if storage is None else f" --storage {storage}"
-    if result.picture is not None:
-        print(f"\nsamples of the best trial: {place.locate(result.picture)}")
-    print(f"tables (Parquet):          {place.locate(result.study)}")
-    if result.interrupted:
-        print(
-            f"\ninterrupted; what was done is kept. Continue with:\n  study resume {result.study}{where}"
-        )
-        raise typer.Exit(130)
-    best = 0 if result.best_trial is None else result.best_trial
-    print(
-        "\nnext:\n"
-        f"  study best {result.study}{where}\n"
-        f"  study sample {result.study} {best} -n 64 -o grid.png{where}\n"
-        f'  study query "select trial, state, value, epoch from trials order by value"{where}'
-    )
+    _print_result(run_study(study_file, place, address), storage)
+
+
+@app.command()
+def resume(
+    name: Name,
+    storage: StorageOption = None,
+    address: Address = None,
+) -> None:
+    """Go on with a study that was interrupted, from its last checkpoints."""
+    from study.execution.run import resume_study
+
+    _print_result(resume_study(name, _storage(storage), address), storage)
 
 
 @app.command()
@@ -223,6 +219,24 @@ def _storage(uri: str | None) -> Storage:
     from study.results.storage import Storage, default_storage
 
     return Storage.from_uri(uri or default_storage())
+
+
+def _print_result(result: RunResult, storage: str | None) -> None:
+    place, name = result.storage, result.study
+    where = "" if storage is None else f" --storage {storage}"
+    _print_best(place, name, 10)
+    if result.picture is not None:
+        print(f"\nsamples of the best trial  {place.locate(result.picture)}")
+    print(f"tables (Parquet)           {place.locate(name)}")
+    if result.interrupted:
+        print("\ninterrupted; what was done is kept. To continue:")
+        print(f"  study resume {name}{where}")
+        raise typer.Exit(130)
+    print("\nnext:")
+    print(f"  study best {name}{where}")
+    if result.best_trial is not None:
+        print(f"  study sample {name} {result.best_trial} -n 64 -o grid.png{where}")
+    print(f'  study query "select trial, state, value, epoch from trials order by value"{where}')
 
 
 def _print_best(storage: Storage, name: str, top: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from study.execution.events import Event, Listener, TrialEnded, TrialReported, TrialStarted
@@ -19,6 +19,14 @@ from study.results.tables import ArtifactRow, ReportRow, ScoreRow, State, TrialR
 from study.search import Search
 from study.spec import StudyFile, UserError
 from study.spec.space import leaves
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A trial that an earlier run left: its last row, and where it goes on."""
+
+    row: TrialRow
+    assignment: Assignment
 
 
 class Conductor:
@@ -31,6 +39,7 @@ class Conductor:
         lanes: How many trials may be in hand at a time.
         code_digest: Digest of the code that runs, for the trials' rows.
         listeners: Told of each event after it is in the ledger.
+        unfinished: Trials of an earlier run, to go on with before new ones are asked for.
     """
 
     def __init__(
@@ -41,6 +50,7 @@ class Conductor:
         lanes: int,
         code_digest: str = "",
         listeners: Sequence[Listener] = (),
+        unfinished: Sequence[Unfinished] = (),
     ) -> None:
         self._file = study_file
         self._search = search
@@ -50,6 +60,7 @@ class Conductor:
         self._listeners = listeners
         self._rows: dict[int, TrialRow] = {}  # trials in hand
         self._last: dict[int, Report] = {}
+        self._unfinished = [*unfinished]
         self._exhausted = False
         self.interrupted = False
         self.best: tuple[float, int] | None = None
@@ -68,6 +79,8 @@ class Conductor:
         """The next trial for a lane, or None if there is none now (see `finished`)."""
         if self.finished or len(self._rows) >= self._lanes:
             return None
+        if self._unfinished:
+            return self._continue(self._unfinished.pop(0))
         suggestion = self._search.ask()
         if suggestion is None:
             self._exhausted = True
@@ -85,6 +98,13 @@ class Conductor:
         dump = spec.model_dump(mode="json")
         self._begin(suggestion.seed, number, dump, spec.digest(), config, picks)
         return Assignment(spec.name, number, suggestion.seed, dump)
+
+    def _continue(self, trial: Unfinished) -> Assignment:
+        number = trial.assignment.number
+        self._rows[number] = replace(trial.row, state="running", reason="")
+        self._ledger.append(self._rows[number])
+        self._tell(TrialStarted(number, json.loads(trial.row.picks)))
+        return trial.assignment
 
     def report(self, report: Report) -> bool:
         """Take in a trial's report; answers whether the trial is to go on."""

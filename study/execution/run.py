@@ -21,6 +21,7 @@ from study.execution.lane import Lane, LaneSettings
 from study.execution.mailbox import Mailbox
 from study.execution.names import samples_name
 from study.execution.placement import Placement, place
+from study.execution.past import Past, read_past
 from study.execution.progress import Display, make_display
 from study.execution.tune_faces import ConductorScheduler, ConductorSearcher, TrialErrors
 from study.results.leaderboard import Ranked, best
@@ -70,21 +71,56 @@ def run_study(
         UserError: The name is taken, the storage cannot be written, the cluster cannot be reached
             or can never place a lane. Nothing has been started or written then.
     """
-    spec = study_file.study
     storage.check_writable()
-    if storage.exists(join(spec.name, "study.yaml")):
-        storage.claim(spec.name, study_file.text)  # says that the name is taken
+    if storage.exists(join(study_file.study.name, "study.yaml")):
+        storage.claim(study_file.study.name, study_file.text)  # says that the name is taken
+    return _run(study_file, storage, address, display, None)
+
+
+def resume_study(
+    name: str, storage: Storage, address: str | None = None, display: Display | None = None
+) -> RunResult:
+    """Go on with a study that was interrupted: what has ended is kept, the rest is run.
+
+    Trials that had begun go on from their last checkpoints.
+
+    Raises:
+        UserError: There is no such study, or the cluster can never place a lane.
+    """
+    storage.require(name)
+    storage.check_writable()
+    past = read_past(storage, name)
+    return _run(past.study_file, storage, address, display, past)
+
+
+def _run(
+    study_file: StudyFile,
+    storage: Storage,
+    address: str | None,
+    display: Display | None,
+    past: Past | None,
+) -> RunResult:
+    spec = study_file.study
     _quiet_tune()
     with connect(address) as cluster:
-        search = Search(study_file)
+        search = Search(study_file, () if past is None else past.trials)
         placement = place(spec.scale, cluster.available, search.planned)
-        storage.claim(spec.name, study_file.text)
+        if past is None:
+            storage.claim(spec.name, study_file.text)
         display = display or make_display(search.planned, spec.score.metric)
         try:
             display.message(_welcome(study_file, storage, cluster, placement, search.planned))
+            if past is not None:
+                display.message(str(past))
             with Ledger(storage, spec.name) as ledger:
                 conductor = Conductor(
-                    study_file, search, ledger, placement.lanes, code_digest(), [display.event]
+                    study_file,
+                    search,
+                    ledger,
+                    placement.lanes,
+                    code_digest(),
+                    [display.event],
+                    () if past is None else past.unfinished,
                 )
                 _run_trials(conductor, study_file, storage, placement, display)
         finally:

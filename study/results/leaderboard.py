@@ -253,7 +253,7 @@ def _check_comparable(
     # The score of the last epoch with that value: other metrics may have been scored beside it.
     identities = {
         (score["trial"], score["value"]): [
-            None if _missing(score[field]) else score[field] for field in IDENTITY
+            None if _missing(score[part]) else score[part] for part in IDENTITY
         ]
         for score in sorted(scores, key=lambda score: int(score["epoch"]))
         if score["stage"] == "search"

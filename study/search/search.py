@@ -36,16 +36,16 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class PastTrial:
-    """A trial that happened before, read back from the ledger.
+    """A trial of an earlier run, read back from the ledger.
 
     Attributes:
-        picks: What filled the holes.
-        state: `complete`, `pruned` or `failed`.
+        picks: What filled the holes; None if that is not known.
+        state: `complete`, `pruned`, `failed`, or `running` for one that is to go on.
         values: The objectives' values, in the study's order; empty if it failed before a report.
         reports: Score by epoch.
     """
 
-    picks: Picks
+    picks: Picks | None
     state: str
     values: tuple[float, ...]
     reports: Mapping[int, float]
@@ -131,24 +131,33 @@ class Search:
 
     def _add_past(self, past: PastTrial) -> None:
         distributions: dict[str, BaseDistribution] = {}
+        picks: Picks = {}
+        if past.picks is not None:
 
-        def recorded(dimension: Dimension) -> Label:
-            distributions[dimension.name] = _distribution(dimension)
-            return past.picks[dimension.name]
+            def note(dimension: Dimension) -> None:
+                distributions[dimension.name] = _distribution(dimension)
 
-        self._space.fill(recorded)
-        state = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED}.get(
-            past.state, TrialState.FAIL
-        )
+            picks = self._space.refill(past.picks, note).picks
         self._study.add_trial(
             create_trial(
-                state=state,
-                values=list(past.values) if state == TrialState.COMPLETE else None,
-                params=dict(past.picks),
+                state=_STATES[past.state],
+                values=list(past.values) if past.state == "complete" else None,
+                params=picks,
                 distributions=distributions,
                 intermediate_values={e: v for e, v in past.reports.items() if math.isfinite(v)},
             )
         )
+        if past.state == "running":
+            added = self._study.get_trials(deepcopy=False)[-1]
+            self._running[added.number] = optuna.Trial(self._study, added._trial_id)
+
+
+_STATES = {
+    "complete": TrialState.COMPLETE,
+    "pruned": TrialState.PRUNED,
+    "failed": TrialState.FAIL,
+    "running": TrialState.RUNNING,
+}
 
 
 def trial_seed(study_seed: int, number: int) -> int:

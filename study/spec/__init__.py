@@ -3,7 +3,7 @@
 from study.spec.errors import UserError
 from study.spec.space import Dimension, Picks, Space
 from study.spec.study import Study
-from study.spec.study_file import StudyFile, parse_study, read_study_file
+from study.spec.study_file import StudyFile, read_study_file, read_study_text
 
 __all__ = [
     "Dimension",
@@ -12,6 +12,6 @@ __all__ = [
     "Study",
     "StudyFile",
     "UserError",
-    "parse_study",
     "read_study_file",
+    "read_study_text",
 ]

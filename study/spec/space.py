@@ -88,8 +88,10 @@ class Space:
         picks: Picks = {}
         return Filled(_fill(self.tree, (), "", choose, picks), picks)
 
-    def refill(self, picks: Mapping[str, Label]) -> Filled:
-        """Fill again with recorded picks.
+    def refill(
+        self, picks: Mapping[str, Label], visit: Callable[[Dimension], None] | None = None
+    ) -> Filled:
+        """Fill again with recorded picks, showing `visit` each dimension that is reached.
 
         Raises:
             HoleError: A dimension without a pick, or a pick that is no value of its hole.
@@ -98,6 +100,8 @@ class Space:
         def recorded(dimension: Dimension) -> Label:
             if dimension.name not in picks:
                 raise HoleError(f"no value for `{dimension.name}`")
+            if visit is not None:
+                visit(dimension)
             return picks[dimension.name]
 
         return self.fill(recorded)

@@ -17,7 +17,7 @@ from study.spec.holes import Choice, HoleError, Label
 from study.spec.names import nearest
 from study.spec.space import Dimension, Filled, Picks, Space, SpaceError
 from study.spec.study import Study
-from study.spec.yaml_file import Document, TreePath, parse_scalar, read_yaml
+from study.spec.yaml_file import Document, TreePath, parse_scalar, parse_yaml, read_yaml
 
 SEARCHABLE = ("model", "train")
 """Sections that may hold holes. The others say what all trials share: two scores against different
@@ -72,22 +72,22 @@ def read_study_file(
         UserError: Anything wrong in the file or in an override, in one line.
     """
     document = read_yaml(Path(path))
-    if not isinstance(document.tree, Mapping):
-        raise UserError(
-            f"{path}: a study file is a mapping with the keys name, data, model, train, ..."
-        )
     changes = [_parse_override(text) for text in overrides]
     if name is not None:
         changes.append((("name",), name, f"--name {name}"))
     return _study_file(document, changes)
 
 
-def parse_study(tree: Mapping[str, Any]) -> StudyFile:
-    """A study from a plain mapping, as `read_study_file` makes it from a file."""
-    return _study_file(Document("study", dict(tree), {}), [])
+def read_study_text(text: str, source: str) -> StudyFile:
+    """A study from YAML text, as `read_study_file` makes it from a file; `source` names it."""
+    return _study_file(parse_yaml(text, source), [])
 
 
 def _study_file(document: Document, changes: list[tuple[TreePath, Any, str]]) -> StudyFile:
+    if not isinstance(document.tree, Mapping):
+        raise UserError(
+            f"{document.source}: a study file is a mapping with the keys name, data, model, ..."
+        )
     tree = copy.deepcopy(document.tree)
     for path, value, source in changes:
         _set(tree, path, value, source)

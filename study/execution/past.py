@@ -1,0 +1,107 @@
+"""A study's earlier run, read back from the ledger so that it can go on."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, fields
+from typing import Any
+
+from study.execution.conductor import Unfinished
+from study.execution.messages import Assignment
+from study.execution.names import newest_checkpoint
+from study.results.query import connect
+from study.results.storage import Storage, join
+from study.results.tables import CONFIG_PREFIX, TrialRow
+from study.results.values import rows
+from study.search import PastTrial
+from study.spec import StudyFile, read_study_text
+
+
+@dataclass(frozen=True)
+class Past:
+    """What happened before.
+
+    Attributes:
+        study_file: The study as it was begun.
+        trials: Every trial that was begun, by number.
+        unfinished: Those of them that are to go on.
+    """
+
+    study_file: StudyFile
+    trials: tuple[PastTrial, ...]
+    unfinished: tuple[Unfinished, ...]
+
+    def __str__(self) -> str:
+        states = Counter(trial.state for trial in self.trials)
+        kept = [
+            f"{states[state]} {state}"
+            for state in ("complete", "pruned", "failed")
+            if states[state]
+        ]
+        return (
+            f"kept: {', '.join(kept) or 'nothing'}; to go on with: {len(self.unfinished)}; "
+            f"to begin: {max(0, self.study_file.study.search.trials - len(self.trials))}"
+        )
+
+
+def read_past(storage: Storage, name: str) -> Past:
+    """Read a study's ledger.
+
+    Raises:
+        UserError: Its study file cannot be read any more.
+    """
+    file = join(name, "study.yaml")
+    study_file = read_study_text(storage.read(file).decode(), storage.locate(file))
+    with connect(storage, [name], ["trials", "reports"]) as connection:
+        trials = rows(connection.sql("from trials order by trial").to_arrow_table())
+        reports = rows(
+            connection.sql("from reports where value is not null order by epoch").to_arrow_table()
+        )
+    scores: dict[int, dict[int, float]] = {}
+    for report in reports:
+        scores.setdefault(report["trial"], {})[report["epoch"]] = report["value"]
+    by_number = {trial["trial"]: trial for trial in trials}
+    past, unfinished = [], []
+    for number in range(max(by_number, default=-1) + 1):
+        row = by_number.get(number)
+        past.append(_past_trial(study_file, row, scores.get(number, {})))
+        if row is not None and row["state"] == "running":
+            unfinished.append(_unfinished(storage, name, row))
+    return Past(study_file, tuple(past), tuple(unfinished))
+
+
+def _past_trial(
+    study_file: StudyFile, row: dict[str, Any] | None, scores: dict[int, float]
+) -> PastTrial:
+    if row is None:  # begun, but its row was lost with the process that was to write it
+        return PastTrial(None, "failed", (), {})
+    measured = {
+        "score": row["value"],
+        "parameters": row["parameters"],
+        "train_seconds": row["train_seconds"],
+    }
+    values = tuple(
+        float(measured[objective])
+        for objective in study_file.study.search.objectives
+        if row["state"] == "complete"
+    )
+    return PastTrial(json.loads(row["picks"]), row["state"], values, scores)
+
+
+def _unfinished(storage: Storage, study: str, row: dict[str, Any]) -> Unfinished:
+    known = {field.name: row[field.name] for field in fields(TrialRow) if field.name in row}
+    config = {
+        column.removeprefix(CONFIG_PREFIX): value
+        for column, value in row.items()
+        if column.startswith(CONFIG_PREFIX) and value is not None
+    }
+    number = row["trial"]
+    assignment = Assignment(
+        study=study,
+        number=number,
+        seed=row["seed"],
+        spec=json.loads(row["spec"]),
+        checkpoint=newest_checkpoint(storage, study, number),
+    )
+    return Unfinished(TrialRow(**{**known, "config": config}), assignment)
