@@ -20,20 +20,19 @@ class TimestepEmbedding(nn.Module):
         max_period: The longest wavelength over 2 pi, in timesteps.
     """
 
-    frequencies: Tensor
-
     def __init__(self, sinusoids: int, width: int, *, max_period: float = 10_000.0) -> None:
-        """Build the table of frequencies and the MLP."""
+        """Build the MLP."""
         super().__init__()
-        half = sinusoids // 2
-        exponents = torch.arange(half) / max(half - 1, 1)
-        self.register_buffer(
-            "frequencies", torch.exp(-math.log(max_period) * exponents), persistent=False
+        self.pairs = sinusoids // 2
+        self.max_period = max_period
+        self.mlp = nn.Sequential(
+            nn.Linear(2 * self.pairs, width), nn.SiLU(), nn.Linear(width, width)
         )
-        self.mlp = nn.Sequential(nn.Linear(2 * half, width), nn.SiLU(), nn.Linear(width, width))
 
     def forward(self, t: Tensor) -> Tensor:
         """Embed timesteps [B], integer or float, as [B, width]."""
-        angles = t.to(self.frequencies.dtype)[:, None] * self.frequencies  # [B, sinusoids / 2]
+        # made anew, not a buffer: DistributedDataParallel would send a buffer round in every batch
+        exponents = torch.arange(self.pairs, device=t.device) / max(self.pairs - 1, 1)
+        angles = t[:, None] * torch.exp(-math.log(self.max_period) * exponents)  # [B, pairs]
         embedding: Tensor = self.mlp(torch.cat([angles.sin(), angles.cos()], dim=1))  # [B, width]
         return embedding

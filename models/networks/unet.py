@@ -17,7 +17,7 @@ class UNet(nn.Module):
 
     One block a resolution goes down, one comes up, two lie at the bottom. Built to be quick on a
     CPU core: channels change in a 1x1 convolution before upsampling, which takes 36 times less
-    work than the usual 3x3 one after it, and learns as fast.
+    work than the usual 3x3 one after it.
 
     Args:
         image_shape: (C, H, W) of the images.
@@ -102,7 +102,7 @@ class Block(nn.Module):
 
 
 def _norm(channels: int) -> nn.GroupNorm:
-    """One group: with so few channels more groups learn slower, and wipe out their means."""
+    """One group: faster than 8, and closer to the data in each of 3 paired runs (MNIST, 16x16)."""
     return nn.GroupNorm(1, channels)
 
 

@@ -1,15 +1,16 @@
-"""`study check`: what a study file holds, where it would fit, and what it would cost. Without Ray."""
+"""`study check`: what a study file holds, where it fits, and what it would cost. Without Ray."""
 
 from __future__ import annotations
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from study.execution.estimate import Estimate, estimate
 from study.execution.placement import place, this_machine
 from study.search import Search
 from study.spec import StudyFile
-from study.spec.space import leaves
+from study.spec.tree import leaves
 
 
 def check_study(study_file: StudyFile, console: Console | None = None) -> None:
@@ -25,14 +26,14 @@ def check_study(study_file: StudyFile, console: Console | None = None) -> None:
     table = Table(
         "dimension",
         "values",
-        title=f"{spec.name}: {len(dimensions)} dimensions",
+        title=f"{spec.name}: {_count(len(dimensions), 'dimension')}",
         title_justify="left",
     )
     for dimension in dimensions:
-        table.add_row(dimension.name, str(dimension.hole))
+        table.add_row(Text(dimension.name), Text(str(dimension.hole)))
     console.print(table)
     branches = [*study_file.branches()]
-    console.print(f"\n{len(branches)} branches, each valid; filled, one of each:")
+    console.print(f"\n{_count(len(branches), 'branch')}, each valid; filled, one of each:")
     for picks, branch in branches:
         shown = leaves(branch.trial_config(), picks)
         values = ", ".join(
@@ -57,7 +58,7 @@ def _print_cost(cost: Estimate, trials: int, console: Console) -> None:
     for branch in cost.branches:
         labels = [str(label) for name, label in branch.picks.items() if isinstance(label, str)]
         table.add_row(
-            ", ".join(labels) or "the only one",
+            Text(", ".join(labels) or "the only one"),
             f"{branch.parameters:,}",
             _duration(branch.seconds),
             _duration(branch.train_seconds),
@@ -65,11 +66,16 @@ def _print_cost(cost: Estimate, trials: int, console: Console) -> None:
         )
     console.print(table)
     console.print(
-        f"{trials} trials: at most {cost.images:,} training images and {cost.evaluations:,} network "
-        f"evaluations in sampling"
+        f"{_count(trials, 'trial')}: at most {cost.images:,} training images and "
+        f"{cost.evaluations:,} network evaluations in sampling"
     )
     pruned = "" if cost.pruned is None else f"; about {_duration(cost.pruned)} with the pruner"
     console.print(f"time: {_duration(cost.unpruned)} if no trial is pruned{pruned}")
+
+
+def _count(number: int, noun: str) -> str:
+    plural = f"{noun}es" if noun.endswith("ch") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
 
 
 def _duration(seconds: float) -> str:

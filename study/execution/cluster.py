@@ -9,15 +9,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import grpc  # type: ignore[import-untyped]
 import ray
+from ray._private import services
+from ray._private.authentication.authentication_token_setup import (
+    maybe_enable_token_auth_if_token_available,
+)
+from ray._private.grpc_utils import init_grpc_channel
+from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
+from ray.exceptions import AuthenticationError
 
 from study.execution.placement import Resources
+from study.execution.tokens import refusal
 from study.spec import UserError
 
 OBJECT_STORE_BYTES = 256 * 2**20
 """Of a Ray that we start: lanes pass messages, and images never go through the object store."""
 
 NAMESPACE = "fidtune"
+
+ANSWER_SECONDS = 8.0
+"""How long a cluster may take to answer at all."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +52,9 @@ def connect(address: str | None) -> Iterator[Cluster]:
     A process that is connected already stays connected, and keeps its connection.
 
     Args:
-        address: `HOST:PORT`, or `auto`. None joins what `RAY_ADDRESS` names or what runs on this
-            machine, and otherwise starts a Ray of our own, which is stopped at the end.
+        address: `HOST:PORT`; `auto` for any Ray on this machine; `local` for none. None joins what
+            `RAY_ADDRESS` names or `ray start` started on this machine, and otherwise starts a Ray
+            of our own, which is stopped at the end.
 
     Raises:
         UserError: There is no cluster at the address, or it refuses us.
@@ -55,6 +68,8 @@ def connect(address: str | None) -> Iterator[Cluster]:
         yield _cluster(ray._private.worker.global_worker.node.address_info.get("webui_url"))
         return
     _drop_pool_warnings()
+    # A refusal is told below, in one line; Ray's core would log each attempt on stderr.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     context = _join_or_start(address)
     try:
         yield _cluster(context.dashboard_url)
@@ -64,13 +79,13 @@ def connect(address: str | None) -> Iterator[Cluster]:
 
 def _join_or_start(address: str | None) -> Any:
     quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL, "namespace": NAMESPACE}
-    try:
-        return ray.init(address=address or "auto", **quiet)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        named = address or os.environ.get("RAY_ADDRESS")
-        if named is not None:
+    found = _find(address)
+    if found is not None:
+        try:
+            return ray.init(address=found, **quiet)
+        except (ConnectionError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise UserError(f"no Ray cluster answers at {named}: {reason}") from None
+            raise UserError(f"no Ray cluster answers at {found}: {reason}") from None
     # A Ray of our own listens on the loopback, and its dashboard is for a browser on this machine,
     # which has no token to show. Clusters set RAY_AUTH_MODE=token (see cluster.yaml).
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
@@ -82,6 +97,58 @@ def _join_or_start(address: str | None) -> Any:
         object_store_memory=OBJECT_STORE_BYTES,
         **quiet,
     )
+
+
+def _find(address: str | None) -> str | None:
+    """HOST:PORT of the cluster to join, which has answered; None to start one.
+
+    Ray's own `auto` also takes any Ray process that it finds on the machine: the one, for example,
+    that another study started for itself, and will stop as soon as it ends. Without an address we
+    join only what was started to be joined, by `ray start`.
+    """
+    named = address or os.environ.get("RAY_ADDRESS") or None
+    if named == "local":
+        return None
+    if named is not None and "://" in named:
+        raise UserError(f"RAY_ADDRESS is {named}, but `study run` joins HOST:PORT or auto")
+    if named not in (None, "auto"):
+        if not named.rpartition(":")[2].isdigit():
+            raise UserError(f"no Ray cluster is at {named}: must be HOST:PORT, or auto")
+        if problem := _knock(named):
+            raise UserError(f"no Ray cluster answers at {named}: {problem}")
+        return named
+    # As Ray does for a cluster on this machine, and for no other: show it our token, if any.
+    maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+    try:
+        here = services.get_ray_address_from_environment(named, None)
+    except ConnectionError:
+        raise UserError("--address auto: no Ray runs on this machine") from None
+    problem = here and _knock(here)
+    if problem and named is not None:
+        raise UserError(f"no Ray cluster answers at {here}: {problem}")
+    return None if problem else here  # the address of a Ray that has died is left behind
+
+
+def _knock(address: str) -> str | None:
+    """Why nobody answers at HOST:PORT, or None if a Ray cluster does.
+
+    `ray.init` finds that out too, but takes up to three quarters of a minute, and does not say
+    which it is.
+
+    Raises:
+        UserError: A cluster answers, but does not let us in.
+    """
+    try:
+        with init_grpc_channel(address, [("grpc.enable_http_proxy", 0)]) as channel:
+            stub = gcs_service_pb2_grpc.NodeInfoGcsServiceStub(channel)
+            stub.GetClusterId(gcs_service_pb2.GetClusterIdRequest(), timeout=ANSWER_SECONDS)
+    except AuthenticationError:
+        raise refusal(address) from None
+    except grpc.RpcError as error:
+        if error.code() == grpc.StatusCode.UNAUTHENTICATED:
+            raise refusal(address) from None
+        return " ".join(f"{error.code().name.lower()}, {error.details()}".split())[:200]
+    return None
 
 
 def _cluster(dashboard: str | None) -> Cluster:

@@ -18,7 +18,7 @@ from study.results.ledger import Ledger
 from study.results.tables import ArtifactRow, ReportRow, ScoreRow, State, TrialRow
 from study.search import Search
 from study.spec import StudyFile, UserError
-from study.spec.space import leaves
+from study.spec.tree import leaves
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ class Conductor:
         self._listeners = listeners
         self._rows: dict[int, TrialRow] = {}  # trials in hand
         self._last: dict[int, Report] = {}
+        self._busy: set[int] = set()  # trials whose lanes are not free yet
         self._unfinished = [*unfinished]
         self._exhausted = False
         self.interrupted = False
@@ -77,7 +78,7 @@ class Conductor:
 
     def next_trial(self) -> Assignment | None:
         """The next trial for a lane, or None if there is none now (see `finished`)."""
-        if self.finished or len(self._rows) >= self._lanes:
+        if self.finished or len(self._busy) >= self._lanes:
             return None
         if self._unfinished:
             return self._continue(self._unfinished.pop(0))
@@ -97,10 +98,12 @@ class Conductor:
         config = leaves(spec.trial_config(), picks)
         dump = spec.model_dump(mode="json")
         self._begin(suggestion.seed, number, dump, spec.digest(), config, picks)
+        self._busy.add(number)
         return Assignment(spec.name, number, suggestion.seed, dump)
 
     def _continue(self, trial: Unfinished) -> Assignment:
         number = trial.assignment.number
+        self._busy.add(number)
         self._rows[number] = replace(trial.row, state="running", reason="")
         self._ledger.append(self._rows[number])
         self._tell(TrialStarted(number, json.loads(trial.row.picks)))
@@ -144,6 +147,14 @@ class Conductor:
             self._end(number, "pruned", f"{pruner} at epoch {report.epoch}")
             return False
         return True
+
+    def release(self, number: int) -> None:
+        """A trial's lane is free for the next one.
+
+        This comes a little after the trial's end. A trial handed out in between would find no lane
+        free, and get a new one started, which takes longer than many a trial.
+        """
+        self._busy.discard(number)
 
     def lose(self, number: int, reason: str) -> None:
         """A trial's lane is gone for good, and so is the trial."""

@@ -1,4 +1,4 @@
-"""What a study would cost on this machine, measured on a few batches of each branch. Without Ray."""
+"""What a study would cost on this machine, by a few batches of each branch. Without Ray."""
 
 from __future__ import annotations
 
@@ -61,12 +61,13 @@ def estimate(study_file: StudyFile, placement: Placement, trials: int) -> Estima
     waves = trials / placement.lanes
     spec = study_file.study
     share = _asha_share(spec)
-    scorings = math.ceil(spec.train.epochs / spec.score.every)
+    epochs = study_file.most_epochs
+    scorings = math.ceil(epochs / spec.score.every)
     return Estimate(
         branches=branches,
         unpruned=mean * waves,
         pruned=None if share is None else mean * waves * share,
-        images=trials * spec.train.epochs * spec.data.training_images,
+        images=trials * epochs * spec.data.training_images,
         evaluations=trials * scorings * spec.score.samples * spec.score.steps,
     )
 

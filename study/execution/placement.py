@@ -48,13 +48,15 @@ def place(scale: Scale, available: tuple[Resources, ...], trials: int) -> Placem
     room = sum(_workers_in(node, scale.cpus_per_worker, gpus) for node in available)
     fit = room // scale.workers_per_trial
     if fit < 1:
+        wanted = f"{scale.workers_per_trial} workers" if scale.workers_per_trial > 1 else "a worker"
         needs = f"{scale.cpus_per_worker:g} CPU" + (f" and {gpus:g} GPU" if gpus else "")
+        each = " each" if scale.workers_per_trial > 1 else ""
         has = " and ".join(
             f"{sum(node.get(name, 0) for node in available):g} {name}" for name in ("CPU", "GPU")
         )
         raise UserError(
-            f"scale.workers_per_trial: {scale.workers_per_trial} workers with {needs} each can never "
-            f"be placed: there is room for {room} ({has} in all)"
+            f"scale: {wanted} with {needs}{each} can never be placed: "
+            f"there is room for {room} ({has} in all)"
         )
     return Placement(
         lanes=max(1, min(fit, scale.lanes or fit, trials)),
@@ -67,7 +69,11 @@ def place(scale: Scale, available: tuple[Resources, ...], trials: int) -> Placem
 def this_machine() -> Resources:
     """CPU and GPU of this machine, as a Ray started here would count them."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    gpus = sum(name[6:].isdigit() for name in os.listdir("/dev") if name.startswith("nvidia"))
+    devices = os.listdir("/dev") if os.path.isdir("/dev") else []
+    gpus = sum(name[6:].isdigit() for name in devices if name.startswith("nvidia"))
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        gpus = min(gpus, sum(name.strip() not in ("", "-1") for name in visible.split(",")))
     return {"CPU": float(cpus or 1), "GPU": float(gpus)}
 
 

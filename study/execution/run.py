@@ -188,6 +188,8 @@ def _run_trials(
                 storage_path=folder,  # Tune's own files: all that matters is in the ledger
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=LANE_RETRIES),
+                # Tune's own last checkpoint would hold up each trial's end, for an empty folder.
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 callbacks=[TrialErrors(conductor)],
             ),
         ).fit()

@@ -18,18 +18,21 @@ class ConductorSearcher(Searcher):  # type: ignore[misc]  # ray has no types
     def __init__(self, conductor: Conductor) -> None:
         super().__init__()
         self.conductor = conductor
+        self.numbers: dict[str, int] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial's assignment, None for 'not now', FINISHED for 'no more'."""
         assignment = self.conductor.next_trial()
         if assignment is None:
             return str(self.FINISHED) if self.conductor.finished else None
+        self.numbers[trial_id] = assignment.number
         return {"assignment": assignment}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Nothing: the conductor ended the trial itself, or `TrialErrors` tells it."""
+        """The trial's lane is free; its end reached the conductor in another way."""
+        self.conductor.release(self.numbers.pop(trial_id))
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the search is rebuilt from the ledger, never from a pickle."""

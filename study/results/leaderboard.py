@@ -223,19 +223,18 @@ def newest_study(storage: Storage) -> str:
 
 def summary_table(summaries: Sequence[StudySummary]) -> Table:
     """Studies at a glance, one a line."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column("study", overflow="fold", min_width=8)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("study", overflow="fold", min_width=12)
     for state in ("complete", "pruned", "failed", "running"):
         table.add_column(state, justify="right", no_wrap=True)
     table.add_column("best", justify="right", no_wrap=True)
-    for name in ("started", "written"):
-        table.add_column(name, no_wrap=True)
+    table.add_column("last written", no_wrap=True)
     for summary in summaries:
         table.add_row(
             Text(summary.name),
             *(str(summary.states.get(s, 0)) for s in ("complete", "pruned", "failed", "running")),
             cell(summary.best_value),
-            *(f"{t:%m-%d %H:%M}" if t else "" for t in (summary.started, summary.written)),
+            f"{summary.written.astimezone():%m-%d %H:%M:%S}" if summary.written else "",
         )
     return table
 

@@ -1,4 +1,4 @@
-"""Optuna's samplers by the names of the study file, each set up for concurrent, conditional trials."""
+"""Optuna's samplers by the names of the study file, set up for concurrent, conditional trials."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import optuna
@@ -19,7 +19,7 @@ from optuna.trial import TrialState, create_trial
 
 from study.search.pruners import make_pruner
 from study.search.samplers import SAMPLERS
-from study.spec import Dimension, Picks, StudyFile
+from study.spec import Dimension, Picks, Space, StudyFile
 from study.spec.holes import Choice, Label
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -64,25 +64,20 @@ class Search:
     def __init__(self, study_file: StudyFile, past: Sequence[PastTrial] = ()) -> None:
         self._space = study_file.space
         self._settings = study_file.study.search
-        epochs = study_file.study.train.epochs
-        for dimension in self._space.dimensions():
-            if dimension.name == "train.epochs" and not isinstance(dimension.hole, Choice):
-                epochs = int(dimension.hole.high)
+        # A search that goes on must not draw again what it drew at its start.
+        seed = trial_seed(self._settings.seed, -len(past)) if past else self._settings.seed
         self._study = optuna.create_study(
             study_name=study_file.study.name,
             directions=["minimize"] * len(self._settings.objectives),
-            sampler=SAMPLERS[self._settings.sampler](self._settings.seed),
-            pruner=make_pruner(self._settings.pruner, epochs),
+            sampler=SAMPLERS[self._settings.sampler](seed),
+            pruner=make_pruner(self._settings.pruner, study_file.most_epochs),
         )
         self._running: dict[int, optuna.Trial] = {}
         points: list[Picks] = [*study_file.starting_points]
+        self._planned = self._settings.trials
         if self._settings.sampler == "grid":
-            grid = (filled.picks for filled in self._space.grid())
-            points += itertools.islice(grid, self._settings.trials)
-        self._planned = min(
-            self._settings.trials,
-            len(points) if self._settings.sampler == "grid" else self._settings.trials,
-        )
+            points = [*itertools.islice(_grid_from(self._space, points), self._planned)]
+            self._planned = len(points)
         for trial in past:
             self._add_past(trial)
         self._asked = len(past)
@@ -138,13 +133,17 @@ class Search:
                 distributions[dimension.name] = _distribution(dimension)
 
             picks = self._space.refill(past.picks, note).picks
+        reports = {epoch: v for epoch, v in past.reports.items() if math.isfinite(v)}
+        values = list(past.values) if past.state == "complete" else None
+        if past.state == "pruned" and reports:
+            values = [reports[max(reports)]]  # what Optuna took when it was told
         self._study.add_trial(
             create_trial(
                 state=_STATES[past.state],
-                values=list(past.values) if past.state == "complete" else None,
+                values=values,
                 params=picks,
                 distributions=distributions,
-                intermediate_values={e: v for e, v in past.reports.items() if math.isfinite(v)},
+                intermediate_values=reports,
             )
         )
         if past.state == "running":
@@ -158,6 +157,21 @@ _STATES = {
     "failed": TrialState.FAIL,
     "running": TrialState.RUNNING,
 }
+
+
+def _grid_from(space: Space, starting_points: Sequence[Picks]) -> Iterator[Picks]:
+    """Every point of a grid once, those that agree with a starting point first."""
+    early: set[tuple[tuple[str, Label], ...]] = set()
+    for start in starting_points:
+        for filled in space.grid():
+            key = tuple(filled.picks.items())
+            if start.items() <= filled.picks.items() and key not in early:
+                early.add(key)
+                yield filled.picks
+                break  # a start that leaves something open stands for one point
+    for filled in space.grid():
+        if tuple(filled.picks.items()) not in early:
+            yield filled.picks
 
 
 def trial_seed(study_seed: int, number: int) -> int:

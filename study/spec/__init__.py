@@ -1,9 +1,10 @@
 """The study file: typed, validated, with holes. Imports neither torch nor ray."""
 
 from study.spec.errors import UserError
-from study.spec.space import Dimension, Picks, Space
+from study.spec.space import Space
 from study.spec.study import Study
 from study.spec.study_file import StudyFile, read_study_file, read_study_text
+from study.spec.tree import Dimension, Picks
 
 __all__ = [
     "Dimension",

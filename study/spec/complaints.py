@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from study.spec.holes import DISCRIMINATORS
 from study.spec.names import nearest
+from study.spec.section import Misfit
 from study.spec.study import Study
 from study.spec.yaml_file import TreePath
 
@@ -36,7 +37,11 @@ def complaints(tree: Any) -> list[Complaint]:
     try:
         Study.model_validate(tree)
     except ValidationError as error:
-        return [_complaint(tree, detail) for detail in error.errors(include_url=False)]
+        # A misspelt key is why another is missing, so it comes first.
+        details = sorted(
+            error.errors(include_url=False), key=lambda detail: detail["type"] != "extra_forbidden"
+        )
+        return [_complaint(tree, detail) for detail in details]
     return []
 
 
@@ -52,7 +57,10 @@ def _complaint(tree: Any, detail: ErrorDetails) -> Complaint:
         case "missing":
             return Complaint(path, "is missing")
         case "value_error":
-            return Complaint(path, str(context["error"]))
+            error = context["error"]
+            if isinstance(error, Misfit):
+                path = (*path, *error.path)
+            return Complaint(path, str(error))
         case "union_tag_invalid" | "literal_error" | "enum":
             if detail["type"] == "union_tag_invalid":
                 path = (*path, str(context["discriminator"]).strip("'"))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,21 +49,30 @@ class Range:
         steps = (value - self.low) / self.step
         return math.isclose(steps, round(steps), abs_tol=1e-8)
 
-    def grid(self) -> list[Label] | None:
-        """Every value if there are finitely many worth trying, None for a continuous range."""
+    @property
+    def highest(self) -> float:
+        """The last value: `high`, or the last step that does not pass it."""
         if self.step is None:
-            return (
-                None
-                if self.kind == "float" or self.log
-                else [*range(int(self.low), int(self.high) + 1)]
-            )
-        count = math.floor((self.high - self.low) / self.step + 1e-8) + 1
-        values = [self.low + index * self.step for index in range(count)]
-        return [int(value) for value in values] if self.kind == "int" else [*values]
+            return self.high
+        return self._at(math.floor((self.high - self.low) / self.step + 1e-8))
+
+    def grid(self) -> Sequence[Label] | None:
+        """Every value if there are finitely many worth trying, None for a continuous range."""
+        if self.step is not None:
+            count = math.floor((self.high - self.low) / self.step + 1e-8) + 1
+            return [self._at(index) for index in range(count)]
+        if self.kind == "float" or self.log:
+            return None
+        return range(int(self.low), int(self.high) + 1)
+
+    def _at(self, index: int) -> float:
+        assert self.step is not None
+        # 0.1 + 2 * 0.1 is a little more than 0.3.
+        return min(self.low + index * self.step, self.high)
 
     def __str__(self) -> str:
-        notes = (", log" if self.log else "") + (f", step {self.step:g}" if self.step else "")
-        return f"{self.kind} {self.low:g} to {self.high:g}{notes}"
+        notes = (", log" if self.log else "") + (f", step {_show(self.step)}" if self.step else "")
+        return f"{self.kind} {_show(self.low)} to {_show(self.high)}{notes}"
 
 
 @dataclass(frozen=True)
@@ -82,21 +91,20 @@ class Choice:
         for index, known in enumerate(self.labels):
             if known == label and type(known) is type(label):
                 return index
-        raise HoleError(f"{label!r} is not one of {', '.join(map(str, self.labels))}")
+        raise HoleError(f"{_yaml(label)} is not {self}")
 
     def is_branch(self, label: Label) -> bool:
-        """Whether the option is a sub-tree, whose dimensions then carry its label in their names."""
+        """Whether the option is a sub-tree, whose dimensions carry its label in their names."""
         return isinstance(self.option(label), Mapping)
 
     def __str__(self) -> str:
-        return "one of " + ", ".join(
-            "null" if label is None else str(label) for label in self.labels
-        )
+        return "one of " + ", ".join(map(_yaml, self.labels))
 
 
 Hole = Range | Choice
 
 _KINDS = ("float", "int", "choice")
+_A = {"float": "a float", "int": "an int", "choice": "a choice"}
 _OPTIONS = {"float": {"log", "step"}, "int": {"log", "step"}, "choice": set[str]()}
 
 
@@ -118,34 +126,34 @@ def parse_hole(node: Mapping[str, Any]) -> Hole:
     unknown = sorted(set(node) - _OPTIONS[kind] - {kind})
     if unknown:
         allowed = " and ".join(sorted(_OPTIONS[kind])) or "nothing else"
-        raise HoleError(f"unknown key `{unknown[0]}` in a {kind} hole, which takes {allowed}")
+        raise HoleError(f"unknown key `{unknown[0]}` in {_A[kind]} hole, which takes {allowed}")
     return _parse_choice(node[kind]) if kind == "choice" else _parse_range(kind, node)
 
 
 def _parse_range(kind: str, node: Mapping[str, Any]) -> Range:
     bounds, log, step = node[kind], node.get("log", False), node.get("step")
     if not isinstance(bounds, list) or len(bounds) != 2:
-        raise HoleError(f"a {kind} hole is written {{{kind}: [low, high]}}, not {bounds!r}")
+        raise HoleError(f"{_A[kind]} hole is written {{{kind}: [low, high]}}, not {bounds!r}")
     for value in bounds if step is None else [*bounds, step]:
         if (
             isinstance(value, bool)
             or not isinstance(value, int | float)
             or not math.isfinite(value)
         ):
-            raise HoleError(f"{value!r} in a {kind} hole is not a finite number")
+            raise HoleError(f"{value!r} in {_A[kind]} hole is not a finite number")
         if kind == "int" and not isinstance(value, int):
             raise HoleError(f"{value!r} in an int hole is not a whole number")
     low, high = bounds
     if not isinstance(log, bool):
         raise HoleError(f"`log` is {log!r}, but must be true or false")
     if low > high:
-        raise HoleError(f"low {low:g} is greater than high {high:g}")
+        raise HoleError(f"low {_show(low)} is greater than high {_show(high)}")
     if log and low <= 0:
-        raise HoleError(f"log of {low:g}: a log range must begin above 0")
+        raise HoleError(f"log of {_show(low)}: a log range must begin above 0")
     if log and step is not None:
         raise HoleError("`log` and `step` cannot go together")
     if step is not None and step <= 0:
-        raise HoleError(f"`step` is {step:g}, but must be greater than 0")
+        raise HoleError(f"`step` is {_show(step)}, but must be greater than 0")
     return Range(kind, low, high, log, step)
 
 
@@ -160,11 +168,17 @@ def _parse_choice(options: Any) -> Choice:
                 "an option of a choice cannot itself be a hole; it may hold holes inside"
             )
     labels = [_label(option, index) for index, option in enumerate(options)]
+    for index, label in enumerate(labels):
+        if not isinstance(label, str) and label in labels[:index]:
+            twin = labels[labels.index(label)]
+            # 1 and 1.0, or 1 and true: a search could not tell them apart.
+            if str(twin) != str(label):
+                raise HoleError(f"the options {_yaml(twin)} and {_yaml(label)} are equal")
     names = [str(label) for label in labels]
     for index, name in enumerate(names):
         if names.count(name) > 1:
             if not isinstance(options[index], Mapping):
-                raise HoleError(f"the option {name} stands twice in the choice")
+                raise HoleError(f"the option {_yaml(labels[index])} stands twice in the choice")
             # Two branches of one kind (two linear schedules, say) are told apart by their place.
             labels[index] = f"{name}#{index}"
     return Choice(tuple(labels), tuple(options))
@@ -175,7 +189,21 @@ def _label(option: Any, index: int) -> Label:
         names = [option[key] for key in DISCRIMINATORS if isinstance(option.get(key), str)]
         return names[0] if names else f"#{index}"
     if isinstance(option, list):
+        if any(isinstance(item, Mapping) for item in option):
+            raise HoleError(
+                "a list that is an option of a choice holds plain values only: write out each list"
+            )
         return json.dumps(option)
+    if isinstance(option, float) and not math.isfinite(option):
+        raise HoleError(f"{option!r} cannot be an option of a choice: it is no finite number")
     if option is None or isinstance(option, bool | int | float | str):
         return option
     raise HoleError(f"{option!r} cannot be an option of a choice")
+
+
+def _show(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.12g}"
+
+
+def _yaml(label: Label) -> str:
+    return str(json.dumps(label)) if label is None or isinstance(label, bool) else str(label)

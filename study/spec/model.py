@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from study.spec.section import Section
+from study.spec.section import Misfit, Section
 
 Beta = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 
@@ -23,8 +23,9 @@ class _RampSchedule(Section):
     @model_validator(mode="after")
     def _rises(self) -> Self:
         if self.beta_start > self.beta_end:
-            raise ValueError(
-                f"`beta_start` is {self.beta_start:g}, but must be <= `beta_end` ({self.beta_end:g})"
+            raise Misfit(
+                ("beta_end",),
+                f"{self.beta_end:g} must be >= `beta_start` ({self.beta_start:g})",
             )
         return self
 
@@ -95,11 +96,14 @@ class DDPM(Section):
         schedule = self.schedule
         if isinstance(schedule, CosineSchedule) or not schedule.scaled:
             return self
-        strongest = schedule.beta if isinstance(schedule, ConstantSchedule) else schedule.beta_end
+        name = "beta" if isinstance(schedule, ConstantSchedule) else "beta_end"
+        strongest: float = getattr(schedule, name)
         scaled = strongest * 1000 / self.timesteps
         if scaled >= 1:
-            raise ValueError(
-                f"beta {strongest:g} scaled by 1000/{self.timesteps} is {scaled:g}, but must be < 1"
+            raise Misfit(
+                ("schedule", name),
+                f"{strongest:g} scaled by 1000 / {self.timesteps} timesteps is {scaled:g}, "
+                "but must be < 1",
             )
         return self
 

@@ -1,4 +1,4 @@
-"""JSON Schema of a study file, for editors: the plain study's, with holes allowed where they may be."""
+"""JSON Schema of a study file, for editors: the plain study's, with holes where they may stand."""
 
 from __future__ import annotations
 

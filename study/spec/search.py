@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from study.spec.names import OBJECTIVES, PRUNERS, nearest
-from study.spec.section import Section
+from study.spec.section import Misfit, Section
 
 
 class NonePruner(Section):
@@ -79,7 +79,7 @@ class ThresholdPruner(Section):
         if self.lower is None and self.upper is None:
             raise ValueError("the threshold pruner needs `lower` or `upper`")
         if self.lower is not None and self.upper is not None and self.lower > self.upper:
-            raise ValueError(f"`lower` is {self.lower:g}, but must be <= `upper` ({self.upper:g})")
+            raise Misfit(("lower",), f"{self.lower:g} must be <= `upper` ({self.upper:g})")
         return self
 
 
@@ -133,16 +133,18 @@ class Search(Section):
     @model_validator(mode="after")
     def _objectives_fit(self) -> Self:
         if len(set(self.objectives)) < len(self.objectives):
-            raise ValueError("`objectives` names one objective twice")
+            raise Misfit(("objectives",), f"{', '.join(self.objectives)} names one twice")
         if len(self.objectives) > 1 and self.pruner.kind != "none":
-            raise ValueError(
+            raise Misfit(
+                ("pruner",),
                 f"the pruner '{self.pruner.kind}' cannot stop trials by several objectives "
-                f"({', '.join(self.objectives)}): use one objective, or `pruner: none`"
+                f"({', '.join(self.objectives)}): use one objective, or `pruner: none`",
             )
         if len(self.objectives) > 1 and self.sampler == "cma-es":
-            raise ValueError(
-                "the sampler 'cma-es' has one objective: use tpe, gp, random, qmc or grid"
+            raise Misfit(
+                ("sampler",),
+                "the sampler 'cma-es' has one objective: use tpe, gp, random, qmc or grid",
             )
         if "score" not in self.objectives:
-            raise ValueError("`objectives` must hold `score`")
+            raise Misfit(("objectives",), f"{', '.join(self.objectives)} must hold `score`")
         return self

@@ -5,6 +5,14 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 
+class Misfit(ValueError):
+    """Values that are wrong together; `path` says which of them, below the section, to look at."""
+
+    def __init__(self, path: tuple[str | int, ...], rule: str) -> None:
+        super().__init__(rule)
+        self.path = path
+
+
 class Section(BaseModel):
     """Typed, immutable, and strict: unknown keys and values of another type are mistakes."""
 

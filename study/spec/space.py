@@ -4,54 +4,26 @@
 hole inside a branch is asked for only when its branch was chosen. Conditional spaces need nothing
 more: a search passes `trial.suggest_*`, a test passes recorded picks, `branches` passes each option
 in turn.
-
-A dimension's name is its path, with the label of the branch where a choice was taken:
-`model.schedule` (which branch), `model.schedule.cosine.max_beta` (a hole inside one).
 """
 
 from __future__ import annotations
 
 import itertools
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from study.spec.holes import (
-    DISCRIMINATORS,
-    Choice,
-    Hole,
-    HoleError,
-    Label,
-    Range,
-    is_hole,
-    parse_hole,
+from study.spec.holes import Choice, Hole, HoleError, Label, Range
+from study.spec.tree import (
+    Chooser,
+    Dimension,
+    Picks,
+    fill_holes,
+    join_name,
+    parse_holes,
+    walk_holes,
 )
 from study.spec.yaml_file import TreePath
-
-Picks = dict[str, Label]
-"""What was chosen: a value for each dimension that was reached, by name, in the file's order."""
-
-
-@dataclass(frozen=True)
-class Dimension:
-    """One hole of the study file."""
-
-    name: str
-    path: TreePath  # where the hole stands in the file
-    hole: Hole
-
-
-Chooser = Callable[[Dimension], Label]
-
-
-class SpaceError(ValueError):
-    """A hole in the file that cannot be searched."""
-
-    def __init__(self, path: TreePath, rule: str) -> None:
-        super().__init__(rule)
-        self.path = path
-        self.rule = rule
 
 
 @dataclass(frozen=True)
@@ -73,11 +45,11 @@ class Space:
     """
 
     def __init__(self, tree: Mapping[str, Any]) -> None:
-        self.tree = _parse(tree, ())
+        self.tree = parse_holes(tree)
 
     def dimensions(self) -> list[Dimension]:
         """Every hole, in the file's order, those inside branches too."""
-        return list(_dimensions(self.tree, (), ""))
+        return list(walk_holes(self.tree))
 
     def fill(self, choose: Chooser) -> Filled:
         """Fill every hole that is reached with what `choose` answers.
@@ -86,7 +58,7 @@ class Space:
             HoleError: An answer that is no value of its hole.
         """
         picks: Picks = {}
-        return Filled(_fill(self.tree, (), "", choose, picks), picks)
+        return Filled(fill_holes(self.tree, (), "", choose, picks), picks)
 
     def refill(
         self, picks: Mapping[str, Label], visit: Callable[[Dimension], None] | None = None
@@ -114,8 +86,7 @@ class Space:
         Raises:
             HoleError: There are more than `limit` ways.
         """
-        for filled in itertools.islice(self._ways(branches_only=True), limit):
-            yield filled
+        yield from itertools.islice(self._ways(branches_only=True), limit)
         if next(itertools.islice(self._ways(branches_only=True), limit, None), None) is not None:
             raise HoleError(f"more than {limit} ways through the choices")
 
@@ -148,11 +119,11 @@ class Space:
             if isinstance(node, Choice):
                 label = picks[name]
                 position = node.position(label)
-                name = _join(name, str(label)) if node.is_branch(label) else name
+                name = join_name(name, str(label)) if node.is_branch(label) else name
                 node, found = node.options[position], (*found, "choice", position)
             if step is None or isinstance(node, Range):
                 break
-            name = _join(name, step)
+            name = join_name(name, step)
             found = (*found, step)
             inside = isinstance(node, Mapping) and step in node
             node = (
@@ -161,6 +132,17 @@ class Space:
                 else None
             )
         return found
+
+    def branches_above(self, name: str) -> list[tuple[str, Label]]:
+        """The choices, and the branch of each, that a dimension lies in; outermost first."""
+        return [
+            (above.name, label)
+            for above in self.dimensions()
+            if isinstance(above.hole, Choice)
+            for label in above.hole.labels
+            if above.hole.is_branch(label)
+            and name.startswith(join_name(above.name, str(label)) + ".")
+        ]
 
     def _reached(self, picks: Picks) -> list[Dimension]:
         reached: list[Dimension] = []
@@ -177,11 +159,11 @@ class Space:
         # could have been answered; each later run replays a prefix and takes the next value.
         prefix: list[Label] = []
         while True:
-            answers: list[tuple[Label, list[Label]]] = []
+            answers: list[tuple[Label, Sequence[Label]]] = []
 
             def answer(
                 dimension: Dimension,
-                answers: list[tuple[Label, list[Label]]] = answers,
+                answers: list[tuple[Label, Sequence[Label]]] = answers,
                 prefix: list[Label] = prefix,
             ) -> Label:
                 values = _values(dimension, branches_only)
@@ -198,12 +180,12 @@ class Space:
             prefix[-1] = answers[-1][1][_index(answers[-1]) + 1]
 
 
-def _index(answer: tuple[Label, list[Label]]) -> int:
+def _index(answer: tuple[Label, Sequence[Label]]) -> int:
     chosen, values = answer
     return next(i for i, v in enumerate(values) if v == chosen and type(v) is type(chosen))
 
 
-def _values(dimension: Dimension, branches_only: bool) -> list[Label]:
+def _values(dimension: Dimension, branches_only: bool) -> Sequence[Label]:
     hole = dimension.hole
     if isinstance(hole, Choice):
         has_branches = any(hole.is_branch(label) for label in hole.labels)
@@ -222,7 +204,7 @@ def _ends(hole: Hole) -> list[Label]:
     if isinstance(hole, Choice):
         return [*hole.labels]
     number = int if hole.kind == "int" else float
-    return [number(hole.low), number(hole.high)]
+    return [number(hole.low), number(hole.highest)]
 
 
 def _with_ends(picks: Picks, end: int) -> Chooser:
@@ -242,93 +224,3 @@ def _with_override(picks: Picks, name: str, value: Label) -> Chooser:
         return picks.get(dimension.name, _ends(dimension.hole)[0])
 
     return choose
-
-
-def _parse(node: Any, path: TreePath) -> Any:
-    if is_hole(node):
-        try:
-            hole = parse_hole(node)
-        except HoleError as error:
-            raise SpaceError(path, str(error)) from None
-        if isinstance(hole, Choice):
-            options = (_parse(o, (*path, "choice", i)) for i, o in enumerate(hole.options))
-            hole = Choice(hole.labels, tuple(options))
-        return hole
-    if isinstance(node, Mapping):
-        return {key: _parse(value, (*path, key)) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_parse(value, (*path, index)) for index, value in enumerate(node)]
-    return node
-
-
-def _join(prefix: str, key: str | int) -> str:
-    return f"{prefix}.{key}" if prefix else str(key)
-
-
-def _dimensions(node: Any, path: TreePath, name: str) -> Iterator[Dimension]:
-    if isinstance(node, Range | Choice):
-        yield Dimension(name, path, node)
-    if isinstance(node, Choice):
-        for index, (label, option) in enumerate(zip(node.labels, node.options, strict=True)):
-            branch = _join(name, str(label)) if isinstance(option, Mapping) else name
-            yield from _dimensions(option, (*path, "choice", index), branch)
-    else:
-        for key, value in _items(node):
-            yield from _dimensions(value, (*path, key), _join(name, key))
-
-
-def _items(node: Any) -> Iterator[tuple[str | int, Any]]:
-    if isinstance(node, Mapping):
-        yield from node.items()
-    elif isinstance(node, list):
-        yield from enumerate(node)
-
-
-def _fill(node: Any, path: TreePath, name: str, choose: Chooser, picks: Picks) -> Any:
-    if isinstance(node, Range | Choice):
-        value = choose(Dimension(name, path, node))
-        if isinstance(node, Range):
-            if not node.contains(value):
-                raise HoleError(f"{value!r} for `{name}` is not in {node}")
-            picks[name] = value
-            return value
-        try:
-            position = node.position(value)
-        except HoleError as error:
-            raise HoleError(f"`{name}`: {error}") from None
-        picks[name] = value
-        branch = _join(name, str(value)) if node.is_branch(value) else name
-        return _fill(node.options[position], (*path, "choice", position), branch, choose, picks)
-    if isinstance(node, Mapping):
-        return {k: _fill(v, (*path, k), _join(name, k), choose, picks) for k, v in node.items()}
-    if isinstance(node, list):
-        return [_fill(v, (*path, i), _join(name, i), choose, picks) for i, v in enumerate(node)]
-    return node
-
-
-def leaves(tree: Mapping[str, Any], picks: Mapping[str, Label]) -> dict[str, Label]:
-    """The leaves of a filled tree under the names of its dimensions.
-
-    A choice's own name holds the label of its branch, and a branch's leaves carry that label, so
-    that `model.schedule` is `cosine` and `model.schedule.cosine.max_beta` is a number. Lists are
-    written as JSON. The keys that name a branch are left out below it.
-    """
-    found: dict[str, Label] = {}
-
-    def walk(node: Any, name: str, in_branch: bool) -> None:
-        if isinstance(node, Mapping):
-            label = picks.get(name)
-            if label is not None and name:
-                found[name] = label
-                name, in_branch = _join(name, str(label)), True
-            for key, value in node.items():
-                if in_branch and key in DISCRIMINATORS and not isinstance(value, Mapping):
-                    continue
-                walk(value, _join(name, key), False)
-        elif isinstance(node, list | tuple):
-            found[name] = json.dumps(list(node))
-        else:
-            found[name] = node
-
-    walk(tree, "", False)
-    return found

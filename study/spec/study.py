@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from study.spec.model import Model
 from study.spec.names import DATASETS, METRIC_EMBEDDERS, nearest
 from study.spec.search import Search
-from study.spec.section import Section
+from study.spec.section import Misfit, Section
 
 
 class Data(Section):
@@ -34,7 +34,8 @@ class Data(Section):
     def _known(cls, value: str) -> str:
         if value not in DATASETS:
             raise ValueError(
-                f"unknown data set '{value}': known are {', '.join(DATASETS)}{nearest(value, DATASETS)}"
+                f"unknown data set '{value}': "
+                f"known are {', '.join(DATASETS)}{nearest(value, DATASETS)}"
             )
         return value
 
@@ -110,7 +111,9 @@ class Score(Section):
     def _embedder_fits(self) -> Self:
         meant = METRIC_EMBEDDERS[self.metric]
         if self.embedder not in (None, meant):
-            raise ValueError(f"`embedder` is '{self.embedder}', but {self.metric} means '{meant}'")
+            raise Misfit(
+                ("embedder",), f"'{self.embedder}' must be '{meant}', which {self.metric} means"
+            )
         return self
 
 
@@ -132,6 +135,14 @@ class Scale(Section):
         description="Trials at a time; null takes as many as fit the cluster.",
     )
 
+    @field_validator("gpus_per_worker")
+    @classmethod
+    def _whole_above_one(cls, value: float | None) -> float | None:
+        # Ray shares one GPU between workers, but hands out several only whole.
+        if value is not None and value > 1 and not value.is_integer():
+            raise ValueError(f"{value:g} must be a whole number, as it is above 1")
+        return value
+
 
 class Study(Section):
     """A complete, runnable configuration."""
@@ -152,14 +163,15 @@ class Study(Section):
         factor = self.model.network.downsampling
         if side % factor:
             channels = list(self.model.network.channels)
-            raise ValueError(
+            raise Misfit(
+                ("model", "network", "channels"),
                 f"images of {side}x{side} do not go through a network with channels {channels}: "
-                f"the side must be divisible by {factor}"
+                f"the side must be divisible by {factor}",
             )
         if self.score.steps > self.model.timesteps:
-            raise ValueError(
-                f"`score.steps` is {self.score.steps}, but must be <= `model.timesteps` "
-                f"({self.model.timesteps})"
+            raise Misfit(
+                ("score", "steps"),
+                f"{self.score.steps} must be <= `model.timesteps` ({self.model.timesteps})",
             )
         return self
 

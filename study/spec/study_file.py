@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from study.spec.complaints import complaints
 from study.spec.errors import UserError
 from study.spec.holes import Choice, HoleError, Label
 from study.spec.names import nearest
-from study.spec.space import Dimension, Filled, Picks, Space, SpaceError
+from study.spec.space import Filled, Space
 from study.spec.study import Study
-from study.spec.yaml_file import Document, TreePath, parse_scalar, parse_yaml, read_yaml
+from study.spec.tree import Dimension, Picks, SpaceError
+from study.spec.yaml_file import Document, TreePath, dump_yaml, parse_scalar, parse_yaml, read_yaml
 
 SEARCHABLE = ("model", "train")
 """Sections that may hold holes. The others say what all trials share: two scores against different
@@ -51,6 +50,11 @@ class StudyFile:
         for complaint in complaints(filled.tree):
             raise UserError(str(complaint))
         return Study.model_validate(filled.tree)
+
+    @property
+    def most_epochs(self) -> int:
+        """The longest training that a trial can ask for."""
+        return max(int(filled.tree["train"]["epochs"]) for filled in self.space.corners())
 
     def branches(self) -> Iterator[tuple[Picks, Study]]:
         """One filled study for each way through the choices between sub-trees."""
@@ -111,7 +115,7 @@ def _study_file(document: Document, changes: list[tuple[TreePath, Any, str]]) ->
         for index, point in enumerate(study.search.enqueue)
     )
     _check_sampler(space, study, checker)
-    return StudyFile(space, study, points, yaml.safe_dump(tree, sort_keys=False))
+    return StudyFile(space, study, points, dump_yaml(tree))
 
 
 class _Checker:
@@ -131,7 +135,8 @@ class _Checker:
 
     def check_places(self, space: Space) -> None:
         for dimension in space.dimensions():
-            if dimension.path[0] not in SEARCHABLE:
+            section = dimension.path[0] if dimension.path else None
+            if section not in SEARCHABLE and (section in Study.model_fields or section is None):
                 raise self.error(
                     dimension.path,
                     f"a hole cannot stand here, only in {' and '.join(SEARCHABLE)}: "
@@ -141,21 +146,7 @@ class _Checker:
     def check(self, space: Space, filled: Filled) -> None:
         for complaint in complaints(filled.tree):
             path = space.locate(complaint.path, filled.picks)
-            branch = _branch_note(filled, complaint.path)
-            raise self.error(path, complaint.rule + branch, ".".join(map(str, complaint.path)))
-
-
-def _branch_note(filled: Filled, path: TreePath) -> str:
-    """Which branch was taken, where the complaint is about one or about the whole."""
-    taken = [f"{name} is {label}" for name, label in filled.picks.items() if isinstance(label, str)]
-    inside = [
-        note
-        for note, name in zip(
-            taken, (n for n, v in filled.picks.items() if isinstance(v, str)), strict=True
-        )
-        if ".".join(map(str, path)).startswith(name.rsplit(".", 1)[0]) or not path
-    ]
-    return f" (where {', '.join(inside)})" if inside and len(path) < 2 else ""
+            raise self.error(path, complaint.rule, ".".join(map(str, complaint.path)))
 
 
 def _parse_override(text: str) -> tuple[TreePath, Any, str]:
@@ -164,7 +155,7 @@ def _parse_override(text: str) -> tuple[TreePath, Any, str]:
     steps = dotted.strip().split(".")
     if not equals or not all(steps):
         raise UserError(f"{source}: an override is written PATH=VALUE, as in train.epochs=5")
-    path = tuple(int(step) if step.isdigit() else step for step in steps)
+    path = tuple(int(step) if step.isdecimal() else step for step in steps)
     try:
         return path, parse_scalar(value), source
     except UserError as error:
@@ -192,7 +183,8 @@ def _set(tree: Any, path: TreePath, value: Any, source: str) -> None:
             if not last:
                 node.setdefault(step, {})
         else:
-            raise UserError(f"{source}: {so_far} is {node!r} and has no `{step}` inside")
+            shown = "null" if node is None else repr(node)
+            raise UserError(f"{source}: {so_far} is {shown} and has no `{step}` inside")
         if last:
             node[step] = value
         else:
@@ -201,9 +193,10 @@ def _set(tree: Any, path: TreePath, value: Any, source: str) -> None:
 
 def _starting_point(space: Space, point: Mapping[str, Any], index: int, checker: _Checker) -> Picks:
     dimensions: dict[str, Dimension] = {d.name: d for d in space.dimensions()}
+    whole: TreePath = ("search", "enqueue", index)
     picks: Picks = {}
     for name, value in point.items():
-        path = ("search", "enqueue", index, name)
+        path = (*whole, name)
         if name not in dimensions:
             raise checker.error(path, f"no such dimension{nearest(name, dimensions)}")
         hole = dimensions[name].hole
@@ -216,7 +209,23 @@ def _starting_point(space: Space, point: Mapping[str, Any], index: int, checker:
         elif not hole.contains(label):
             raise checker.error(path, f"{value!r} is not in {hole}")
         picks[name] = label
+    for name in picks:
+        for choice, label in space.branches_above(name):
+            if picks.get(choice) != label:
+                raise checker.error((*whole, name), f"needs `{choice}: {label}` in the same point")
+    if picks:
+        _check_point(space, picks, whole, checker)
     return picks
+
+
+def _check_point(space: Space, picks: Picks, path: TreePath, checker: _Checker) -> None:
+    """A point that leaves nothing open must be a valid study."""
+    try:
+        filled = space.refill(picks)
+    except HoleError:
+        return  # the sampler gives what is missing
+    for complaint in complaints(filled.tree):
+        raise checker.error(path, f"is no valid study: {complaint}")
 
 
 def _check_sampler(space: Space, study: Study, checker: _Checker) -> None:

@@ -41,18 +41,32 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
 
 
+class _Dumper(yaml.SafeDumper):
+    """SafeDumper that quotes what either version of YAML would read as something else."""
+
+
 for _tag, _pattern, _first in (
     ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
     ("null", r"^(?:~|null|Null|NULL|)$", "~nN"),
-    ("int", r"^[-+]?[0-9]+$", "-+0123456789"),
+    ("int", r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$", "-+0123456789"),
     ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$", "-+0123456789."),
     ("float", r"^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$", "-+."),
 ):
-    _Loader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}",
-        re.compile(_pattern),
-        [*_first, ""] if _tag == "null" else [*_first],
-    )
+    for _class in (_Loader, _Dumper):
+        _class.add_implicit_resolver(
+            f"tag:yaml.org,2002:{_tag}",
+            re.compile(_pattern),
+            [*_first, ""] if _tag == "null" else [*_first],
+        )
+
+
+def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int:
+    # PyYAML reads 010 as octal; YAML 1.2 reads ten, and writes octal 0o10.
+    text = loader.construct_scalar(node)
+    return int(text, 0 if text[:2] in ("0o", "0x") else 10)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
 
 
 def parse_scalar(text: str) -> Any:
@@ -61,7 +75,12 @@ def parse_scalar(text: str) -> Any:
     Raises:
         UserError: The text is not valid YAML.
     """
-    return parse_yaml(text, source=repr(text)).tree
+    return parse_yaml(text, source="the value").tree
+
+
+def dump_yaml(tree: Any) -> str:
+    """Write a plain tree so that `parse_yaml` reads it again, keys in their order."""
+    return str(yaml.dump(tree, Dumper=_Dumper, sort_keys=False))
 
 
 def read_yaml(path: Path) -> Document:
@@ -83,19 +102,24 @@ def read_yaml(path: Path) -> Document:
 
 def parse_yaml(text: str, source: str) -> Document:
     """Parse one YAML document; `source` names it in errors."""
-    loader = _Loader(text)
     lines: dict[TreePath, int] = {}
+    loader: _Loader | None = None
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
         tree = None if node is None else _build(loader, node, (), lines, source)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = source if mark is None else f"{source}:{mark.line + 1}"
-        raise UserError(f"{where}: broken YAML: {error.problem or error.context}") from None
+        told = ", ".join(text for text in (error.context, error.problem) if text)
+        raise UserError(f"{where}: broken YAML: {told}") from None
     except yaml.YAMLError as error:
         raise UserError(f"{source}: broken YAML: {error}") from None
+    except RecursionError:
+        raise UserError(f"{source}: broken YAML: nested too deeply, or within itself") from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     return Document(source, tree, lines)
 
 
@@ -120,4 +144,7 @@ def _build(
             _build(loader, item, (*path, index), lines, source)
             for index, item in enumerate(node.value)
         ]
-    return loader.construct_object(node)
+    try:
+        return loader.construct_object(node)
+    except ValueError as error:  # a tag that its text does not fit, as in `!!int many`
+        raise UserError(f"{source}:{node.start_mark.line + 1}: broken YAML: {error}") from None

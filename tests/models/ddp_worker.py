@@ -5,6 +5,7 @@ Arguments: rank, number of workers, file to meet in, file with model and images,
 
 from __future__ import annotations
 
+import faulthandler
 import sys
 
 import torch
@@ -16,6 +17,7 @@ from models import TrainingOptions, TrainingState, build_family, train
 
 def main(rank: int, world: int, meeting: str, inputs: str, output: str) -> None:
     torch.set_num_threads(1)
+    faulthandler.dump_traceback_later(240, exit=True)  # a worker that hangs says where
     model, images = torch.load(inputs)
     distributed.init_process_group(
         "gloo", init_method=f"file://{meeting}", rank=rank, world_size=world
@@ -23,7 +25,7 @@ def main(rank: int, world: int, meeting: str, inputs: str, output: str) -> None:
     family = build_family(model, (1, 8, 8), seed=0)
     options = TrainingOptions(batch_size=8, learning_rate=0.1, seed=3, optimizer="sgd")
     state = TrainingState(family, options)
-    losses = DistributedDataParallel(family, broadcast_buffers=False)
+    losses = DistributedDataParallel(family)
     steps = train(state, images, epochs=2, losses=losses, rank=rank, world=world)
     total = torch.stack([step.loss for step in steps])
     distributed.all_reduce(total)

@@ -33,7 +33,7 @@ def test_two_workers_train_the_weights_that_one_trains(
         for rank in range(2)
     ]
     try:
-        assert [worker.wait(timeout=120) for worker in workers] == [0, 0]
+        assert [worker.wait(timeout=300) for worker in workers] == [0, 0]
     finally:
         for worker in workers:
             worker.kill()

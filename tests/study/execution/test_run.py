@@ -1,0 +1,227 @@
+"""Studies on a real Ray: lanes, deaths, interrupts, resuming."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import ray
+import torch
+import yaml
+from recording import Recorder
+from specs import RATES, plain, study_file
+
+import study
+from study.execution.checkpoints import read_checkpoint
+from study.execution.events import Event, TrialReported
+from study.execution.messages import Assignment
+from study.execution.run import resume_study, run_study
+from study.execution.team import Team
+from study.execution.trial import TrialRun
+from study.execution.workbench import Workbench
+from study.results.query import query
+from study.results.storage import Storage
+from study.spec import UserError
+
+pytestmark = pytest.mark.usefixtures("ray_session")
+
+ONE_LANE = {"lanes": 1}
+
+
+def wait_until_free() -> None:
+    """Everything a study held comes back: CPUs and placement groups (ray issue 54305)."""
+    deadline = time.monotonic() + 30
+    while ray.available_resources().get("CPU") != ray.cluster_resources()["CPU"]:
+        assert time.monotonic() < deadline, ray.available_resources()
+        time.sleep(0.1)
+
+
+def process(title: str) -> psutil.Process:
+    """The child process of this test's Ray whose title begins so."""
+    for child in psutil.Process().children(recursive=True):
+        try:
+            if " ".join(child.cmdline()).startswith(title):
+                return child
+        except psutil.Error:
+            continue
+    raise AssertionError(f"no process is called {title}")
+
+
+def test_a_study_goes_the_whole_way_on_warm_lanes(tmp_path: Path) -> None:
+    storage = Storage.from_uri(str(tmp_path))
+    file = study_file(
+        train={**RATES, "epochs": 4},
+        search={"trials": 8, "pruner": {"kind": "asha", "reduction_factor": 2}},
+    )
+    display = Recorder()
+    result = run_study(file, storage, display=display)
+    results = study.open("small", str(tmp_path))
+    trials = results.trials
+    assert list(trials["trial"]) == list(range(8))
+    assert set(trials["state"]) == {"complete", "pruned"}
+    assert len({report.lane for report in display.reports}) == 2
+    assert display.seen_lanes == {"lane-0", "lane-1"}  # eight trials, two lanes
+    # No training after a stop decision: what each trial trained is what it reported.
+    images = trials.set_index("trial")["images_seen"]
+    per_epoch = images.min()
+    for number, epoch in trials.set_index("trial")["epoch"].items():
+        assert images[number] == epoch * per_epoch
+        checkpoint = trials.set_index("trial")["checkpoint"][number]
+        assert read_checkpoint(storage, checkpoint, "cpu")["training"]["epoch"] == epoch
+        assert list(results.query(f"select epoch from reports where trial = {number}")["epoch"])
+    assert len(results.reports) == trials["epoch"].sum()
+    assert result.best_trial == results.best(1)[0].trial
+    assert result.picture == "small/best.png"
+    assert (tmp_path / "small" / "best.png").stat().st_size > 500
+    assert (trials["spec_hash"].str.len() == 64).all()
+    assert trials["code_digest"].nunique() == trials["data_digest"].nunique() == 1
+    assert trials["seed"].nunique() == 8
+    wait_until_free()
+
+    # A trial can be rerun from its own row, without Ray, to the same bits.
+    row = trials.iloc[0]
+
+    alone = TrialRun(
+        Assignment("again", 0, int(row["seed"]), json.loads(row["spec"])),
+        Workbench(storage, torch.device("cpu")),
+        Team(),
+    )
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        report = alone.advance(lambda: False, lambda step: None)
+    finally:
+        torch.set_num_threads(threads)
+    first = results.query("select value from reports where trial = 0 and epoch = 1")["value"][0]
+    assert report.score is not None
+    assert report.score.value == first
+
+    # The name is taken now.
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    with pytest.raises(UserError, match=r"already in .* --name"):
+        run_study(file, storage, display=Recorder())
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+def test_two_workers_score_as_one_and_both_studies_share_a_storage(tmp_path: Path) -> None:
+    storage = Storage.from_uri(str(tmp_path))
+    one, two = Recorder(), Recorder()
+    run_study(study_file(name="one", scale=ONE_LANE), storage, display=one)
+    run_study(study_file(name="two", scale={"workers_per_trial": 2}), storage, display=two)
+    values = query(storage, "select study, value from trials order by study").to_pydict()
+    assert values["study"] == ["one", "two"]
+    assert values["value"][1] == pytest.approx(values["value"][0], rel=0.02)
+    for alone, shared in zip(one.reports, two.reports, strict=True):
+        assert shared.images_seen == alone.images_seen
+        assert shared.epochs[0].loss == pytest.approx(alone.epochs[0].loss, rel=1e-3)
+    wait_until_free()
+
+
+def test_a_killed_worker_and_a_killed_lane_lose_no_trial(tmp_path: Path) -> None:
+    storage = Storage.from_uri(str(tmp_path))
+    killed: list[str] = []
+
+    def kill(event: Event) -> None:
+        if not isinstance(event, TrialReported) or event.report.epoch != 2:
+            return
+        number, lane = event.report.number, event.report.lane
+        titles = {
+            0: f"ray::small trial 0 ({lane})",  # the Ray Train worker
+            1: f"ray::small trial 1 ({lane}, trainable)",  # the lane itself
+        }
+        if number in titles and titles[number] not in killed:
+            process(titles[number]).send_signal(signal.SIGKILL)
+            killed.append(titles[number])
+
+    display = Recorder(kill)
+    file = study_file(train={**RATES, "epochs": 4}, search={"trials": 3}, scale=ONE_LANE)
+    run_study(file, storage, display=display)
+    assert len(killed) == 2
+    assert {end.state for end in display.ends.values()} == {"complete"}
+    for number in range(3):
+        epochs = [report.epoch for report in display.reports if report.number == number]
+        assert epochs == [1, 2, 3, 4]  # nothing twice, nothing left out
+    wait_until_free()
+
+    # The deaths left no trace in the numbers.
+    undisturbed = Storage.from_uri(str(tmp_path / "undisturbed"))
+    run_study(file, undisturbed, display=Recorder())
+    sql = "select trial, epoch, value, loss from reports order by trial, epoch"
+    assert query(storage, sql).to_pydict() == query(undisturbed, sql).to_pydict()
+    wait_until_free()
+
+
+def test_ctrl_c_stops_at_the_next_batch_and_resume_goes_on_to_the_same_end(tmp_path: Path) -> None:
+    storage = Storage.from_uri(str(tmp_path))
+    file = study_file(train={**RATES, "epochs": 30}, search={"trials": 3}, scale=ONE_LANE)
+
+    def press(event: Event) -> None:
+        report = event.report if isinstance(event, TrialReported) else None
+        if report and report.number == 1 and report.epoch == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    display = Recorder(press)
+    result = run_study(file, storage, display=display)
+    assert result.interrupted
+    assert display.ends[0].state == "complete"
+    assert (display.ends[1].state, display.ends[1].reason) == ("running", "interrupted")
+    assert 2 <= display.ends[1].epoch < 30
+    assert 2 not in display.ends
+    row = query(storage, "select * from trials where trial = 1").to_pylist()[0]
+    assert (row["state"], row["ended"]) == ("running", None)
+    assert storage.exists(row["checkpoint"])
+    wait_until_free()
+
+    resumed = Recorder()
+    assert not resume_study("small", storage, display=resumed).interrupted
+    assert set(resumed.ends) == {1, 2}  # what was complete is kept
+    first = next(report for report in resumed.reports if report.number == 1)
+    assert first.epoch > display.ends[1].epoch or display.ends[1].epoch == 2
+    states = query(storage, "select trial, state from trials order by trial").to_pydict()
+    assert states["state"] == ["complete"] * 3
+    counts = query(storage, "select trial, count(*) as n from reports group by trial order by 1")
+    assert counts.to_pydict()["n"] == [30, 30, 30]
+    wait_until_free()
+
+
+def test_a_diverged_trial_and_a_broken_one_fail_alone(tmp_path: Path) -> None:
+    storage = Storage.from_uri(str(tmp_path))
+    file = study_file(
+        train={
+            "optimizer": "sgd",
+            "clip_norm": None,
+            "epochs": 2,
+            "learning_rate": {"choice": [10.0, 0.01]},
+        },
+        search={"trials": 2, "sampler": "grid"},
+        scale=ONE_LANE,
+    )
+    display = Recorder()
+    run_study(file, storage, display=display)
+    assert (display.ends[0].state, display.ends[0].reason) == ("failed", "diverged")
+    assert display.ends[1].state == "complete"
+    assert {report.lane for report in display.reports} == {"lane-0"}  # the lane went on
+    wait_until_free()
+
+
+def test_more_workers_than_the_cluster_can_place_start_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"workers_per_trial: 3 workers .* can never be placed"):
+        run_study(study_file(scale={"workers_per_trial": 3}), Storage.from_uri(str(tmp_path / "s")))
+    assert not (tmp_path / "s").exists()
+
+
+def test_the_python_interface_runs_a_study_file(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(plain(train={"epochs": 1})))
+    results = study.Study.from_file(path, ["score.samples=32"], name="named").run(
+        storage=str(tmp_path / "s")
+    )
+    assert results.name == "named"
+    assert list(results.trials["state"]) == ["complete"]
+    assert list(results.scores["samples"]) == [32]
+    assert set(results.artifacts["kind"]) == {"checkpoint", "samples"}

@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+import itertools
+import math
+import random
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+from study_trees import changed, parse_study
+
+from study.search import SAMPLERS, PastTrial, Search, Suggestion, trial_seed
+from study.spec import StudyFile
+from study.spec.names import PRUNERS
+
+EPOCHS = 9
+THRESHOLD = {"kind": "threshold", "upper": 6.0}
+
+
+def make(sampler: str = "random", pruner: Any = "none", **search: Any) -> StudyFile:
+    file = changed(search={"sampler": sampler, "pruner": pruner, "trials": 24, **search})
+    if sampler == "grid":
+        file["model"]["timesteps"] = {"int": [10, 40], "step": 10}
+        file["model"]["schedule"]["choice"][0]["beta_end"] = {"choice": [0.01, 0.02]}
+        file["model"]["schedule"]["choice"][1]["max_beta"] = {"float": [0.1, 0.5], "step": 0.2}
+        file["train"] = {"epochs": EPOCHS, "learning_rate": 1e-3}
+    return parse_study(file)
+
+
+def curve(suggestion: Suggestion) -> list[float]:
+    """A synthetic learning curve: where it ends depends on the point, and on luck."""
+    source = random.Random(suggestion.seed)
+    steps = float(suggestion.picks["model.timesteps"] or 0)
+    worth = abs(math.log(steps / 40)) + (suggestion.picks["model.schedule"] == "constant")
+    return [worth + 5 / epoch + source.uniform(0, 0.5) for epoch in range(1, EPOCHS + 1)]
+
+
+def run(search: Search, lanes: int = 3, failing: int = 7) -> dict[int, str]:
+    """Run a study in simulated lanes: each has a trial in flight, and they report in turns."""
+    states: dict[int, str] = {}
+    flying: list[tuple[Suggestion, Iterator[tuple[int, float]]]] = []
+    while True:
+        while len(flying) < lanes and (suggestion := search.ask()) is not None:
+            flying.append((suggestion, iter(enumerate(curve(suggestion), start=1))))
+        if not flying:
+            return states
+        suggestion, reports = flying.pop(0)
+        number = suggestion.number
+        epoch, value = next(reports)
+        if number % failing == failing - 1 and epoch == 2:
+            search.fail(number)
+            states[number] = "failed"
+        elif search.report(number, epoch, value):
+            search.prune(number)
+            states[number] = "pruned"
+        elif epoch == EPOCHS:
+            search.complete(number, [value])
+            states[number] = "complete"
+        else:
+            flying.append((suggestion, reports))
+
+
+TOLD = {
+    "complete": TrialState.COMPLETE,
+    "pruned": TrialState.PRUNED,
+    "failed": TrialState.FAIL,
+}
+
+
+@pytest.mark.parametrize("pruner", PRUNERS)
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_every_sampler_goes_with_every_pruner(sampler: str, pruner: str) -> None:
+    study_file = make(sampler, THRESHOLD if pruner == "threshold" else pruner, trials=10)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nothing of Optuna's reaches a person's terminal
+        search = Search(study_file)
+        states = run(search)
+    assert len(states) == search.planned == 10
+    assert [trial.state for trial in search.trials] == [
+        TOLD[states[number]] for number in range(10)
+    ]
+    if pruner == "none":
+        assert "pruned" not in states.values()
+    assert search.ask() is None
+
+
+@pytest.mark.parametrize("pruner", [name for name in PRUNERS if name not in ("none", "wilcoxon")])
+def test_pruners_stop_bad_trials(pruner: str) -> None:
+    settings: Any = {"kind": pruner}
+    if pruner == "threshold":
+        settings = {"kind": "threshold", "upper": 4.0, "warmup_epochs": 2}
+    if pruner == "patient":
+        settings = {"kind": "patient", "patience": 0}
+    search = Search(make("random", settings))
+    states = run(search)
+    assert "pruned" in states.values()
+    for trial in search.trials:
+        if trial.state == TrialState.PRUNED:
+            assert trial.value == trial.intermediate_values[max(trial.intermediate_values)]
+
+
+def test_wilcoxon_stops_a_trial_that_is_worse_epoch_by_epoch() -> None:
+    search = Search(make("random", {"kind": "wilcoxon", "p_threshold": 0.2}))
+    first, second = search.ask(), search.ask()
+    assert first is not None
+    assert second is not None
+    for epoch in range(1, EPOCHS + 1):
+        assert not search.report(first.number, epoch, 1.0 + epoch / 100)
+    search.complete(first.number, [1.0])
+    assert any(search.report(second.number, epoch, 9.0) for epoch in range(1, EPOCHS + 1))
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_one_seed_gives_one_study(sampler: str) -> None:
+    def suggestions(seed: int) -> list[Suggestion]:
+        search = Search(make(sampler, seed=seed, trials=8))
+        found = []
+        while (suggestion := search.ask()) is not None:
+            found.append(suggestion)
+            search.complete(suggestion.number, [curve(suggestion)[-1]])
+        return found
+
+    assert suggestions(3) == suggestions(3)
+    others = [suggestion.picks for suggestion in suggestions(4)]
+    same = [suggestion.picks for suggestion in suggestions(3)]
+    assert (others == same) == (sampler == "grid")
+
+
+def test_seeds_of_trials_follow_from_the_studys_seed_and_their_numbers() -> None:
+    seeds = {trial_seed(study, number) for study in range(20) for number in range(200)}
+    assert len(seeds) == 4000
+    assert all(0 <= seed < 2**32 for seed in seeds)
+    search = Search(make(seed=5, trials=3))
+    asked = [search.ask() for _ in range(3)]
+    assert [s.seed for s in asked if s] == [trial_seed(5, number) for number in range(3)]
+
+
+POINTS: list[dict[str, Any]] = [
+    {"model.timesteps": 33, "model.schedule": "constant"},
+    {"model.schedule": "cosine", "model.schedule.cosine.max_beta": 0.25},
+    {"model.network.channels": [8, 16], "train.learning_rate": 1e-3},
+]
+
+
+@pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "grid"])
+def test_starting_points_come_first(sampler: str) -> None:
+    study_file = make(sampler, enqueue=POINTS)
+    search = Search(study_file)
+    for point in study_file.starting_points:
+        suggestion = search.ask()
+        assert suggestion is not None
+        assert point.items() <= suggestion.picks.items()
+
+
+def numbers(picks: Any) -> str:
+    return str(sorted(picks.items()))
+
+
+@pytest.mark.parametrize("trials", [1, 10, 48, 100])
+@pytest.mark.parametrize("points", [[], [{"model.timesteps": 30}, {"model.schedule": "constant"}]])
+def test_a_grid_covers_each_combination_once(trials: int, points: list[dict[str, Any]]) -> None:
+    # 4 timesteps x (2 + 3 + 1) of the schedules x 2 networks
+    study_file = make("grid", trials=trials, enqueue=points)
+    search = Search(study_file)
+    found = [*iter(search.ask, None)]
+    assert len(found) == search.planned == min(trials, 48)
+    assert len({numbers(suggestion.picks) for suggestion in found}) == len(found)
+    for point, suggestion in zip(points, found, strict=False):
+        assert point.items() <= suggestion.picks.items()
+
+
+def test_a_dimension_of_a_branch_is_asked_only_there() -> None:
+    search = Search(make("tpe", trials=20))
+    for suggestion in iter(search.ask, None):
+        branch = suggestion.picks["model.schedule"]
+        inside = {name for name in suggestion.picks if name.startswith("model.schedule.")}
+        assert inside <= {f"model.schedule.{branch}.beta_end", f"model.schedule.{branch}.max_beta"}
+        search.complete(suggestion.number, [1.0])
+
+
+@pytest.mark.parametrize("pruner", ["none", "asha", "median"])
+def test_a_search_is_rebuilt_from_what_happened(pruner: str) -> None:
+    study_file = make("tpe", pruner, trials=16, enqueue=POINTS)
+    before = Search(study_file)
+    states = run(before)
+    past = [
+        PastTrial(
+            trial.params,
+            states[trial.number],
+            (trial.value,) if trial.state == TrialState.COMPLETE and trial.value else (),
+            trial.intermediate_values,
+        )
+        for trial in before.trials[:12]
+    ]
+    again = Search(study_file, past)
+    for old, new in zip(before.trials, again.trials, strict=False):
+        assert (new.number, new.state, new.params) == (old.number, old.state, old.params)
+        assert new.distributions == old.distributions
+        assert new.intermediate_values == old.intermediate_values
+        assert new.value == old.value
+    suggestion = again.ask()
+    assert suggestion is not None
+    assert suggestion.number == 12
+    assert suggestion.seed == trial_seed(0, 12)
+    again.complete(12, [1.0])
+    rest = run(again, failing=1000)
+    assert sorted(rest) == [13, 14, 15]
+    assert all(trial.state.is_finished() for trial in again.trials)
+
+
+def test_starting_points_that_were_not_reached_come_after_a_rebuild() -> None:
+    study_file = make("tpe", enqueue=POINTS)
+    first = Search(study_file).ask()
+    assert first is not None
+    again = Search(study_file, [PastTrial(first.picks, "complete", (1.0,), {1: 1.0})])
+    for point in study_file.starting_points[1:]:
+        suggestion = again.ask()
+        assert suggestion is not None
+        assert point.items() <= suggestion.picks.items()
+
+
+def test_a_grid_goes_on_where_it_was() -> None:
+    study_file = make("grid", trials=100)
+    whole = [*iter(Search(study_file).ask, None)]
+    past = [PastTrial(s.picks, "complete", (1.0,), {}) for s in whole[:20]]
+    assert [*iter(Search(study_file, past).ask, None)] == whole[20:]
+
+
+def test_values_that_are_no_numbers_stay_out_of_the_past() -> None:
+    study_file = make()
+    suggestion = Search(study_file).ask()
+    assert suggestion is not None
+    past = PastTrial(suggestion.picks, "failed", (), {1: 2.0, 2: math.nan})
+    (trial,) = Search(study_file, [past]).trials
+    assert trial.state == TrialState.FAIL
+    assert trial.intermediate_values == {1: 2.0}
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "qmc", "grid"])
+def test_several_objectives_make_complete_trials(sampler: str) -> None:
+    search = Search(make(sampler, trials=11, objectives=["score", "parameters"]))
+    for suggestion in iter(search.ask, None):
+        for epoch, value in enumerate(curve(suggestion), start=1):
+            assert search.report(suggestion.number, epoch, value) is False
+        search.complete(suggestion.number, [curve(suggestion)[-1], float(suggestion.number)])
+    assert [trial.state for trial in search.trials] == [TrialState.COMPLETE] * 11
+    assert all(len(trial.values) == 2 for trial in search.trials)
+
+
+def test_tpe_learns() -> None:
+    def mean_of_last(sampler: str, seed: int) -> float:
+        search = Search(make(sampler, trials=40, seed=seed))
+        values = []
+        for suggestion in iter(search.ask, None):
+            values.append(curve(suggestion)[-1])
+            search.complete(suggestion.number, [values[-1]])
+        return sum(values[-15:]) / 15
+
+    seeds = range(2)
+    assert sum(mean_of_last("tpe", s) for s in seeds) < sum(mean_of_last("random", s) for s in seeds)
+
+
+def test_lanes_side_by_side_try_different_points() -> None:
+    search = Search(make("tpe", trials=30))
+    for suggestion in itertools.islice(iter(search.ask, None), 15):
+        search.complete(suggestion.number, [curve(suggestion)[-1]])
+    waiting = [*iter(search.ask, None)]
+    rates = {suggestion.picks["train.learning_rate"] for suggestion in waiting}
+    assert len(rates) == len(waiting) == 15
+
+
+def test_optuna_keeps_quiet() -> None:
+    assert optuna.logging.get_verbosity() >= optuna.logging.WARNING

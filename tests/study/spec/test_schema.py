@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from pydantic import BaseModel
+from study_trees import changed, tree
+
+from study.spec import Study
+from study.spec.complaints import _sections
+from study.spec.schema import study_schema
+from study.spec.yaml_file import read_yaml
+
+VALIDATOR = Draft202012Validator(study_schema())
+SPACES = sorted(Path("search_spaces").glob("*.yaml"))
+
+
+def sections(section: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    yield section
+    for field in section.model_fields.values():
+        for below in _sections(field.annotation):
+            yield from sections(below)
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(study_schema())
+    assert yaml.safe_load(yaml.safe_dump(study_schema())) == study_schema()  # plain values only
+
+
+@pytest.mark.parametrize("path", SPACES, ids=lambda path: path.stem)
+def test_study_files_are_valid(path: Path) -> None:
+    VALIDATOR.validate(read_yaml(path).tree)
+
+
+def test_there_is_a_study_file() -> None:
+    assert SPACES
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        tree(),
+        changed(search={"pruner": "asha"}),
+        changed(search={"pruner": {"kind": "hyperband", "min_epochs": 2}}),
+        changed(search={"enqueue": [{"train.batch_size": 32}], "objectives": ["score"]}),
+        changed(train={"clip_norm": {"float": [0.1, 1]}, "optimizer": {"choice": ["adam", "sgd"]}}),
+        changed(train={"epochs": {"int": [2, 10], "step": 2}, "clip_norm": None}),
+        changed(model={"network": {"choice": [{"kind": "unet", "channels": [8]}]}}),
+        {**tree(), "model": {"choice": [tree()["model"]]}},
+        {**tree(), "scale": {"lanes": 2, "gpus_per_worker": 0.25}},
+    ],
+)
+def test_what_may_be_written_is_valid(file: dict[str, Any]) -> None:
+    VALIDATOR.validate(file)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        changed(train={"epoch": 3}),
+        changed(train={"epochs": "many"}),
+        changed(train={"epochs": 2.5}),
+        changed(train={"epochs": {"float": [1, 2]}}),
+        changed(train={"epochs": {"int": [1]}}),
+        changed(train={"epochs": {"int": [1, 2], "lag": True}}),
+        changed(train={"batch_size": {"choice": []}}),
+        changed(data={"size": {"int": [8, 16]}}),
+        changed(data={"dataset": {"choice": ["digits"]}}),
+        changed(score={"samples": {"int": [8, 16]}}),
+        changed(search={"trials": {"int": [8, 16]}}),
+        changed(search={"sampler": "tpa"}),
+        changed(search={"pruner": "ash"}),
+        changed(search={"pruner": {"kind": "asha", "patience": 3}}),
+        changed(model={"schedule": {"kind": "sigmoid"}}),
+        changed(model={"schedule": {"choice": [{"kind": "cosine", "beta": 0.1}]}}),
+        {**tree(), "nonsense": 1},
+        {key: value for key, value in tree().items() if key != "train"},
+    ],
+)
+def test_mistakes_are_not_valid(file: dict[str, Any]) -> None:
+    assert not VALIDATOR.is_valid(file)
+
+
+def test_every_key_is_in_the_schema() -> None:
+    schema = study_schema()
+    definitions = {"Study": schema, **schema["$defs"]}
+    seen = {*sections(Study)}
+    for section in seen:
+        assert set(section.model_fields) <= set(definitions[section.__name__]["properties"])
+    assert {section.__name__ for section in seen} >= {"Data", "Train", "AshaPruner", "UNet"}

@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import itertools
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from study_trees import changed, quickly, tree
+
+from study.spec.holes import Choice, HoleError, Label, Range
+from study.spec.space import Filled, Space
+from study.spec.tree import Dimension, SpaceError, leaves
+
+
+def drawn(seed: int) -> Any:
+    """A chooser that answers at random, ends included."""
+    source = random.Random(seed)
+
+    def choose(dimension: Dimension) -> Label:
+        hole = dimension.hole
+        if isinstance(hole, Choice):
+            return source.choice(hole.labels)
+        grid = hole.grid()
+        if grid is not None:
+            return source.choice(grid)
+        if hole.kind == "int":
+            return source.randint(int(hole.low), int(hole.high))
+        return source.choice([hole.low, hole.high, source.uniform(hole.low, hole.high)])
+
+    return choose
+
+
+names = st.sampled_from(["alpha", "beta", "gamma"])
+scalars = st.none() | st.booleans() | st.integers(0, 9) | st.sampled_from(["adam", "sgd"])
+ranges = st.builds(
+    lambda kind, low, width, step: {kind: [low, low + width], **({"step": step} if step else {})},
+    st.sampled_from(["int", "float"]),
+    st.integers(-5, 5),
+    st.integers(0, 6),
+    st.none() | st.integers(1, 3),
+)
+
+
+def holed(below: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """A section, a list, or a choice of scalars or of branches, with anything inside."""
+    sections = st.dictionaries(names, below, max_size=3)
+    branches = st.lists(st.sampled_from("abc"), min_size=1, max_size=3).flatmap(
+        lambda kinds: st.tuples(*(sections.map(lambda s, k=k: {"kind": k, **s}) for k in kinds))
+    )
+    options = st.lists(st.sampled_from([1, 2, "x", None, "y"]), min_size=1, max_size=4, unique=True)
+    return (
+        sections
+        | st.lists(below, max_size=2)
+        | options.map(lambda chosen: {"choice": chosen})
+        | branches.map(lambda chosen: {"choice": [*chosen]})
+    )
+
+
+trees = st.dictionaries(
+    names, st.recursive(scalars | ranges, holed, max_leaves=8), min_size=1, max_size=3
+)
+
+
+@quickly
+@given(trees, st.integers(0, 10**6))
+def test_what_was_picked_fills_the_tree_again(tree: dict[str, Any], seed: int) -> None:
+    space = Space(tree)
+    filled = space.fill(drawn(seed))
+    assert space.refill(filled.picks) == filled
+    # What has been filled has no holes, and stands as it is.
+    again = Space(filled.tree)
+    assert again.dimensions() == []
+    assert again.refill({}).tree == filled.tree
+
+
+@quickly
+@given(trees, st.integers(0, 10**6))
+def test_only_dimensions_that_are_reached_are_picked(tree: dict[str, Any], seed: int) -> None:
+    space = Space(tree)
+    every = {dimension.name: dimension for dimension in space.dimensions()}
+    assert len(every) == len(space.dimensions())  # no two of one name
+    filled = space.fill(drawn(seed))
+    assert [name for name in every if name in filled.picks] == [*filled.picks]  # the file's order
+    for name, value in filled.picks.items():
+        hole = every[name].hole
+        assert value in hole.labels if isinstance(hole, Choice) else hole.contains(value)
+    for name in every:
+        above = space.branches_above(name)
+        assert (name in filled.picks) == all(
+            choice in filled.picks and filled.picks[choice] == label for choice, label in above
+        )
+
+
+@quickly
+@given(trees, st.integers(0, 10**6))
+def test_leaves_hold_every_pick_under_its_name(tree: dict[str, Any], seed: int) -> None:
+    filled = Space(tree).fill(drawn(seed))
+    found = leaves(filled.tree, filled.picks)
+    assert {name: found[name] for name in filled.picks} == filled.picks
+    assert all(isinstance(value, Label) for value in found.values())
+
+
+@quickly
+@given(trees, st.integers(0, 10**6))
+def test_every_leaf_is_located_where_it_is_written(tree: dict[str, Any], seed: int) -> None:
+    space = Space(tree)
+    filled = space.fill(drawn(seed))
+
+    def check(node: Any, path: tuple[str | int, ...]) -> None:
+        if isinstance(node, dict | list):
+            items = node.items() if isinstance(node, dict) else enumerate(node)
+            for key, value in items:
+                check(value, (*path, key))
+        written: Any = tree
+        for step in space.locate(path, filled.picks):
+            written = written[step]
+        if isinstance(node, dict | list):
+            assert type(written) is type(node)
+        else:
+            assert written == node or isinstance(written, dict)  # a range in its place
+
+    check(filled.tree, ())
+
+
+def ways(node: Any) -> int:
+    """How many ways there are through a tree's choices of branches."""
+    if isinstance(node, dict) and "choice" in node:
+        options = node["choice"]
+        return sum(map(ways, options)) if any(isinstance(o, dict) for o in options) else 1
+    below = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    product = 1
+    for child in below:
+        product *= ways(child)
+    return product
+
+
+@quickly
+@given(trees)
+def test_branches_are_the_ways_through_the_choices(tree: dict[str, Any]) -> None:
+    branches = [*Space(tree).branches()]
+    assert len(branches) == ways(tree)
+    assert len({str(branch.picks) for branch in branches}) == len(branches)
+
+
+def points(node: Any) -> int:
+    """How many filled trees there are."""
+    if isinstance(node, dict):
+        if "choice" in node:
+            return sum(map(points, node["choice"]))
+        for kind in ("int", "float"):
+            if kind in node:
+                low, high = node[kind]
+                return len(range(low, high + 1, node.get("step", 1)))
+    below = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    product = 1
+    for child in below:
+        product *= points(child)
+    return product
+
+
+@quickly
+@given(trees)
+def test_a_grid_has_each_point_once(tree: dict[str, Any]) -> None:
+    space = Space(tree)
+    if any(isinstance(d.hole, Range) and d.hole.grid() is None for d in space.dimensions()):
+        with pytest.raises(HoleError, match="has no finite grid"):
+            for _ in space.grid():  # the range may lie in a branch that comes late
+                pass
+        return
+    found = [str(filled.picks) for filled in itertools.islice(space.grid(), 500)]
+    assert len(found) == min(points(tree), 500)
+    assert len(set(found)) == len(found)
+
+
+@quickly
+@given(trees)
+def test_corners_meet_every_option_and_both_ends(tree: dict[str, Any]) -> None:
+    space = Space(tree)
+    met: dict[str, set[Label]] = {}
+    for filled in space.corners():
+        for name, value in filled.picks.items():
+            met.setdefault(name, set()).add(value)
+    for dimension in space.dimensions():
+        hole = dimension.hole
+        wanted = hole.labels if isinstance(hole, Choice) else (hole.low, hole.highest)
+        assert met[dimension.name] >= set(wanted)
+
+
+def test_dimensions_are_named_by_their_path_and_branch() -> None:
+    assert [dimension.name for dimension in Space(tree()).dimensions()] == [
+        "model.timesteps",
+        "model.schedule",
+        "model.schedule.linear.beta_end",
+        "model.schedule.cosine.max_beta",
+        "model.network.channels",
+        "train.batch_size",
+        "train.learning_rate",
+    ]
+
+
+def test_leaves_of_a_branch_carry_its_label() -> None:
+    space = Space(tree())
+    picks: dict[str, Label] = {
+        "model.timesteps": 50,
+        "model.schedule": "cosine",
+        "model.schedule.cosine.max_beta": 0.5,
+        "model.network.channels": "[8, 16]",
+        "train.batch_size": 32,
+        "train.learning_rate": 1e-3,
+    }
+    filled = space.refill(picks)
+    found = leaves(filled.tree, picks)
+    assert found["model.schedule"] == "cosine"
+    assert found["model.schedule.cosine.max_beta"] == 0.5
+    assert found["model.network.channels"] == "[8, 16]"
+    assert found["model.network.kind"] == "unet"
+    assert "model.schedule.cosine.kind" not in found
+
+
+def test_whole_families_can_be_searched() -> None:
+    file = changed()
+    file["model"] = {
+        "choice": [
+            {"family": "ddpm", "timesteps": {"int": [10, 20]}},
+            {"family": "gan", "latent": {"int": [8, 16]}},
+        ]
+    }
+    assert [d.name for d in Space(file).dimensions()][:3] == [
+        "model",
+        "model.ddpm.timesteps",
+        "model.gan.latent",
+    ]
+
+
+def test_a_pick_that_does_not_fit_says_so() -> None:
+    space = Space({"train": {"rate": {"float": [0.1, 1]}, "kind": {"choice": ["a", "b"]}}})
+    with pytest.raises(HoleError, match=r"2.0 for `train.rate` is not in float 0.1 to 1"):
+        space.refill({"train.rate": 2.0, "train.kind": "a"})
+    with pytest.raises(HoleError, match=r"`train.kind`: c is not one of a, b"):
+        space.refill({"train.rate": 0.5, "train.kind": "c"})
+    with pytest.raises(HoleError, match=r"no value for `train.kind`"):
+        space.refill({"train.rate": 0.5})
+
+
+def test_a_bad_hole_is_found_in_any_branch() -> None:
+    with pytest.raises(SpaceError) as caught:
+        Space({"a": {"choice": [{"kind": "x"}, {"kind": "y", "b": {"float": [1, 0]}}]}})
+    assert caught.value.path == ("a", "choice", 1, "b")
+
+
+def test_too_many_ways_are_an_error() -> None:
+    branch = {"choice": [{"kind": "a"}, {"kind": "b"}]}
+    space = Space({str(index): branch for index in range(5)})
+    assert sum(1 for _ in space.branches(limit=32)) == 32
+    with pytest.raises(HoleError, match="more than 31 ways"):
+        for _ in space.branches(limit=31):
+            pass
+
+
+def test_a_tree_without_holes_has_one_way() -> None:
+    space = Space({"a": {"b": [1, {"c": 2}]}})
+    assert [*space.branches()] == [Filled({"a": {"b": [1, {"c": 2}]}}, {})]
+    assert [*space.grid()] == [*space.branches()]
