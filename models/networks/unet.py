@@ -102,7 +102,7 @@ class Block(nn.Module):
 
 
 def _norm(channels: int) -> nn.GroupNorm:
-    """One group: faster than 8, and closer to the data in each of 3 paired runs (MNIST, 16x16)."""
+    """One group: closer to the data than 8 in each of 3 paired runs (MNIST, 16x16)."""
     return nn.GroupNorm(1, channels)
 
 
