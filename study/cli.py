@@ -33,7 +33,9 @@ Set = Annotated[
         "--set", metavar="PATH=VALUE", help="Change a value of the file, as in train.epochs=5."
     ),
 ]
-Trials = Annotated[int | None, typer.Option(help="Number of trials, in place of the file's.")]
+Trials = Annotated[
+    int | None, typer.Option(min=1, help="Number of trials, in place of the file's.")
+]
 As = Annotated[
     str | None, typer.Option("--name", help="Name of the study, in place of the file's.")
 ]

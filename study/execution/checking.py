@@ -22,6 +22,7 @@ def check_study(study_file: StudyFile, console: Console | None = None) -> None:
     console = console or Console()
     spec = study_file.study
     trials = Search(study_file).planned
+    placement = place(spec.scale, (this_machine(),), trials)
     dimensions = study_file.space.dimensions()
     table = Table(
         "dimension",
@@ -40,7 +41,6 @@ def check_study(study_file: StudyFile, console: Console | None = None) -> None:
             f"{name}={value}" for name, value in shown.items() if name.startswith("model.")
         )
         console.print(f"  {values}", markup=False, highlight=False)
-    placement = place(spec.scale, (this_machine(),), trials)
     console.print(f"\nfits this machine: {placement}")
     _print_cost(estimate(study_file, placement, trials), trials, console)
 

@@ -7,10 +7,12 @@ import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
 import ray
+import yaml
 from ray._private import services
 from ray._private.authentication.authentication_token_setup import (
     maybe_enable_token_auth_if_token_available,
@@ -28,6 +30,12 @@ OBJECT_STORE_BYTES = 256 * 2**20
 
 NAMESPACE = "fidtune"
 
+LAUNCHER_FILE = Path("~/ray_bootstrap_config.yaml").expanduser()
+"""What `ray up` starts the autoscaler on the head with."""
+
+HEAD = "node:__internal_head__"
+"""Ray's mark among a head's resources."""
+
 ANSWER_SECONDS = 8.0
 """How long a cluster may take to answer at all."""
 
@@ -38,7 +46,7 @@ class Cluster:
 
     Attributes:
         dashboard: URL of its dashboard, empty if it has none.
-        available: CPU and GPU of each node; of a cluster that grows, what it could grow to.
+        available: CPU and GPU of each node, and of each that `ray up`'s autoscaler could add.
     """
 
     dashboard: str
@@ -68,8 +76,6 @@ def connect(address: str | None) -> Iterator[Cluster]:
         yield _cluster(ray._private.worker.global_worker.node.address_info.get("webui_url"))
         return
     _drop_pool_warnings()
-    # A refusal is told below, in one line; Ray's core would log each attempt on stderr.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     context = _join_or_start(address)
     try:
         yield _cluster(context.dashboard_url)
@@ -151,21 +157,37 @@ def _knock(address: str) -> str | None:
     return None
 
 
+def growth(config: dict[str, Any]) -> list[Resources]:
+    """The nodes, beside its head, that a cluster of Ray's launcher may come to have.
+
+    Args:
+        config: Of the launcher, with its defaults (what `ray up` leaves on the head).
+    """
+    nodes: list[Resources] = [
+        {name: float(kind["resources"].get(name, 0)) for name in ("CPU", "GPU")}
+        for kind in config["available_node_types"].values()
+        for _ in range(kind.get("max_workers", config["max_workers"]))
+    ]
+    return nodes[: config["max_workers"]]
+
+
 def _cluster(dashboard: str | None) -> Cluster:
-    nodes = tuple(
-        {name: float(node["Resources"].get(name, 0.0)) for name in ("CPU", "GPU")}
-        for node in ray.nodes()
-        if node["Alive"]
-    )
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    nodes: list[Resources] = [
+        {name: float(node["Resources"].get(name, 0.0)) for name in ("CPU", "GPU")} for node in alive
+    ]
+    # Ray does not tell a driver what its autoscaler could add, but jobs run on the head, and there
+    # the launcher's own file does.
+    here = ray.get_runtime_context().get_node_id()
+    (resources,) = [node["Resources"] for node in alive if node["NodeID"] == here]
+    if HEAD in resources and LAUNCHER_FILE.is_file():
+        possible = growth(yaml.safe_load(LAUNCHER_FILE.read_text(encoding="utf-8")))
+        for node in nodes:  # those that are there already
+            if node in possible:
+                possible.remove(node)
+        nodes += possible
     url = f"http://{dashboard}" if dashboard and "://" not in dashboard else dashboard or ""
-    limit = ray._private.state.state.get_max_resources_from_cluster_config()
-    if not limit:
-        return Cluster(url, nodes)
-    grown = {
-        name: max(float(limit.get(name, 0)), sum(node[name] for node in nodes))
-        for name in ("CPU", "GPU")
-    }
-    return Cluster(url, (grown,))
+    return Cluster(url, tuple(nodes))
 
 
 def _drop_pool_warnings() -> None:

@@ -35,8 +35,7 @@ def place(scale: Scale, available: tuple[Resources, ...], trials: int) -> Placem
 
     Args:
         scale: The study's wishes.
-        available: What each node has; a worker must fit one of them. A cluster that grows is one
-            entry with what it could grow to.
+        available: What each node has, or would have once added; a worker must fit one of them.
         trials: How many trials there are: no more lanes than that are useful.
 
     Raises:

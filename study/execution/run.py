@@ -20,9 +20,10 @@ from study.execution.interrupt import on_interrupt
 from study.execution.lane import Lane, LaneSettings
 from study.execution.mailbox import Mailbox
 from study.execution.names import samples_name
-from study.execution.placement import Placement, place
 from study.execution.past import Past, read_past
+from study.execution.placement import Placement, place
 from study.execution.progress import Display, make_display
+from study.execution.sharing import check_shared
 from study.execution.tune_faces import ConductorScheduler, ConductorSearcher, TrialErrors
 from study.results.leaderboard import Ranked, best
 from study.results.ledger import Ledger
@@ -69,7 +70,8 @@ def run_study(
 
     Raises:
         UserError: The name is taken, the storage cannot be written, the cluster cannot be reached
-            or can never place a lane. Nothing has been started or written then.
+            or can never place a lane, or its nodes do not share the storage. Nothing has been
+            started or written then.
     """
     storage.check_writable()
     if storage.exists(join(study_file.study.name, "study.yaml")):
@@ -105,6 +107,7 @@ def _run(
     with connect(address) as cluster:
         search = Search(study_file, () if past is None else past.trials)
         placement = place(spec.scale, cluster.available, search.planned)
+        check_shared(storage, placement)
         if past is None:
             storage.claim(spec.name, study_file.text)
         display = display or make_display(search.planned, spec.score.metric)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -21,7 +22,7 @@ import psutil
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 BIN = Path(sys.executable).parent
-PATIENCE = 90.0
+PATIENCE = 240.0
 """Seconds that anything may take before a test gives up. Only ever waited out by a failure."""
 
 
@@ -77,6 +78,11 @@ class RayNodes:
         token = self.folder / "token"
         return {**clean_environment(), "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
 
+    @property
+    def storage(self) -> Path:
+        """What the nodes have as STUDY_STORAGE."""
+        return self.folder / "studies"
+
     def start_head(self) -> None:
         """Start the head, and wait until its dashboard takes jobs."""
         (self.folder / "token").write_text(TOKEN)
@@ -106,9 +112,9 @@ class RayNodes:
         except (urllib.error.URLError, OSError, ValueError):
             return None
 
-    def listed(self, kind: str) -> list[dict[str, Any]]:
-        """The `actors`, `tasks`, `nodes` or `workers` that Ray's state API knows."""
-        answer = self.get(f"/api/v0/{kind}?detail=true&limit=1000")
+    def listed(self, kind: str, filters: str = "") -> list[dict[str, Any]]:
+        """The `actors`, `tasks` or `nodes` that Ray's state API, and so its dashboard, knows."""
+        answer = self.get(f"/api/v0/{kind}?detail=true&limit=1000{filters}")
         found = [] if answer is None else answer["data"]["result"]["result"]
         assert isinstance(found, list)
         return found
@@ -117,15 +123,25 @@ class RayNodes:
         """Whether every node is still there."""
         return self._alive(len(self.processes))
 
+    def titles(self, node: int) -> list[str]:
+        """What the processes of a node are called now."""
+        found = []
+        for process in psutil.Process(self.processes[node].pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                found.append(" ".join(process.cmdline()).strip())
+        return found
+
     def stop(self) -> None:
         """Stop what was started here, and nothing else."""
-        started = [psutil.Process(process.pid) for process in self.processes if not process.poll()]
+        running = [process for process in self.processes if process.poll() is None]
+        started = [psutil.Process(process.pid) for process in running]
         family = [child for parent in started for child in parent.children(recursive=True)]
-        for process in reversed(self.processes):
+        for process in running:
             process.terminate()
-        _, left = psutil.wait_procs([*started, *family], timeout=20)
+        _, left = psutil.wait_procs([*started, *family], timeout=5)
         for survivor in left:
-            survivor.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                survivor.kill()
         psutil.wait_procs(left, timeout=10)
         for process in self.processes:
             process.wait(10)
@@ -153,6 +169,10 @@ class RayNodes:
         with (self.folder / "nodes.log").open("ab") as log:
             self.processes.append(
                 subprocess.Popen(
-                    command, stdout=log, stderr=log, env=self.environment, start_new_session=True
+                    command,
+                    stdout=log,
+                    stderr=log,
+                    env={**self.environment, "STUDY_STORAGE": str(self.storage)},
+                    start_new_session=True,
                 )
             )

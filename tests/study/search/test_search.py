@@ -260,7 +260,9 @@ def test_tpe_learns() -> None:
         return sum(values[-15:]) / 15
 
     seeds = range(2)
-    assert sum(mean_of_last("tpe", s) for s in seeds) < sum(mean_of_last("random", s) for s in seeds)
+    assert sum(mean_of_last("tpe", s) for s in seeds) < sum(
+        mean_of_last("random", s) for s in seeds
+    )
 
 
 def test_lanes_side_by_side_try_different_points() -> None:

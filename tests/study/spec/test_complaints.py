@@ -61,3 +61,16 @@ def test_a_complaint_names_the_key_of_the_file(plain: dict[str, Any], line: str)
 def test_a_long_value_is_cut() -> None:
     (complaint,) = complaints(filled(train="x" * 500))
     assert len(str(complaint)) < 150
+
+
+def test_all_complaints_are_told_unknown_keys_first() -> None:
+    file = filled()
+    del file["train"]["epochs"]
+    file["train"]["epoch"] = 9
+    file["data"]["dataset"] = "mnist"
+    assert [str(complaint) for complaint in complaints(file)] == [
+        "train.epoch: unknown key; did you mean `epochs`?",
+        "data.dataset: unknown data set 'mnist': known are mnist5k, digits; "
+        "did you mean `mnist5k`?",
+        "train.epochs: is missing",
+    ]

@@ -30,7 +30,12 @@ def test_data_sets() -> None:
 @pytest.mark.parametrize("name", names.DATASETS)
 def test_data_sets_are_what_they_are_said_to_be(name: str) -> None:
     info = names.DATASETS[name]
-    assert load_images(name, size=None).images.shape == (info.images, info.channels, info.size, info.size)
+    assert load_images(name, size=None).images.shape == (
+        info.images,
+        info.channels,
+        info.size,
+        info.size,
+    )
 
 
 def test_metrics_and_embedders() -> None:

@@ -16,7 +16,7 @@ from study.spec.schema import study_schema
 from study.spec.yaml_file import read_yaml
 
 VALIDATOR = Draft202012Validator(study_schema())
-SPACES = sorted(Path("search_spaces").glob("*.yaml"))
+SPACES = sorted((Path(__file__).parents[3] / "search_spaces").glob("*.yaml"))
 
 
 def sections(section: type[BaseModel]) -> Iterator[type[BaseModel]]:
