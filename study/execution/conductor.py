@@ -16,7 +16,7 @@ from study.execution.events import Event, Listener, TrialEnded, TrialReported, T
 from study.execution.messages import Assignment, Report
 from study.results.ledger import Ledger
 from study.results.tables import ArtifactRow, ReportRow, ScoreRow, State, TrialRow
-from study.search import Search
+from study.search import Search, Suggestion
 from study.spec import StudyFile, UserError
 from study.spec.tree import leaves
 
@@ -82,10 +82,14 @@ class Conductor:
             return None
         if self._unfinished:
             return self._continue(self._unfinished.pop(0))
-        suggestion = self._search.ask()
-        if suggestion is None:
-            self._exhausted = True
-            return None
+        while (suggestion := self._search.ask()) is not None:
+            assignment = self._assign(suggestion)
+            if assignment is not None:
+                return assignment
+        self._exhausted = True
+        return None
+
+    def _assign(self, suggestion: Suggestion) -> Assignment | None:
         number, picks = suggestion.number, suggestion.picks
         try:
             spec = self._file.spec(picks)
@@ -94,7 +98,7 @@ class Conductor:
             self._begin(suggestion.seed, number, {}, "", {}, picks)
             self._search.fail(number)
             self._end(number, "failed", f"invalid: {error}")
-            return self.next_trial()
+            return None
         config = leaves(spec.trial_config(), picks)
         dump = spec.model_dump(mode="json")
         self._begin(suggestion.seed, number, dump, spec.digest(), config, picks)

@@ -42,8 +42,8 @@ class LaneSettings:
 
 
 GROUP_POLL_SECONDS = "0.25"
-"""How often Ray Train's controller looks at its workers. Its own 2 s are most of the time that a lane
-takes to notice that its workers have returned."""
+"""How often Ray Train's controller looks at its workers. Its own 2 s are most of the time that a
+lane takes to notice that its workers have returned."""
 
 
 class Lane(tune.Trainable):  # type: ignore[misc]  # ray has no types

@@ -12,8 +12,6 @@ from pathlib import Path
 import ray
 from ray import tune
 
-import models
-import study
 from study.execution.cluster import Cluster, connect
 from study.execution.conductor import Conductor
 from study.execution.interrupt import on_interrupt
@@ -223,10 +221,10 @@ class _Poll:
 def code_digest() -> str:
     """sha256 over the source of `models` and `study`, in hex: what ran, even between releases."""
     digest = hashlib.sha256()
-    for package in (models, study):
-        root = Path(str(package.__file__)).parent
-        for file in sorted(root.rglob("*.py")):
-            digest.update(str(file.relative_to(root.parent)).encode() + b"\0" + file.read_bytes())
+    root = Path(__file__).parents[2]
+    for package in ("models", "study"):
+        for file in sorted((root / package).rglob("*.py")):
+            digest.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
 
 

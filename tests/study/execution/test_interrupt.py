@@ -16,10 +16,15 @@ def press() -> None:
 def test_the_first_press_runs_the_action_and_the_second_raises() -> None:
     acted = threading.Event()
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), on_interrupt(acted.set):
-        press()
-        assert acted.wait(5)
-        press()
+
+    def twice() -> None:
+        with on_interrupt(acted.set):
+            press()
+            assert acted.wait(5)
+            press()
+
+    with pytest.raises(KeyboardInterrupt):
+        twice()
     assert signal.getsignal(signal.SIGINT) is before
 
 
