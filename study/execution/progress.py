@@ -63,8 +63,9 @@ class Tally:
         """Seconds, by the pace so far since the lanes were up; None while nothing has ended."""
         if not self.ended or self.first_trial is None:
             return None
-        pace = (time.monotonic() - self.first_trial) / self.ended
-        return pace * max(0, self.planned - self.ended)
+        # A trial in hand counts for a half: on average that is how far it has come.
+        done = self.ended + self.states["running"] / 2
+        return (time.monotonic() - self.first_trial) / done * max(0.0, self.planned - done)
 
 
 class PlainDisplay:

@@ -97,6 +97,11 @@ class TrialRun:
         outcome = "done" if self.state.epoch == last else "running"
         return self._report(outcome, epochs, checkpoint=self._save(), score=score, samples=samples)
 
+    def close(self) -> None:
+        """The trial is over here: of its checkpoints only the last is kept."""
+        if self.checkpoint is not None and self.team.rank == 0:
+            drop_older(self.bench.storage, self.checkpoint.name)
+
     def _train_epoch(self, stop: Callable[[], bool], watch: Callable[[Step], None]) -> bool:
         """Train to the epoch's end; false if stopped before it."""
         clock = time.perf_counter()

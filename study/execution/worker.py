@@ -71,16 +71,23 @@ class _Worker:
             command = self._ask("next", lane, sequence)
             match command:
                 case Quit():
+                    self._put_down()
                     return
                 case Assign():
-                    # The last trial's weights go before the next one's come.
-                    self.run_in_hand, assignment, last = None, command.assignment, None
-                    gc.collect()
+                    self._put_down()
+                    assignment, last = command.assignment, None
                     self._title(assignment.number)
                 case Advance():
                     assert assignment is not None  # `Assign` comes before any `Advance`
                     last = self._advance(sequence, assignment, last)
             sequence += 1
+
+    def _put_down(self) -> None:
+        """Let go of the trial in hand: its weights go before the next one's come."""
+        if self.run_in_hand is not None:
+            self.run_in_hand.close()
+        self.run_in_hand = None
+        gc.collect()
 
     def _advance(self, sequence: int, assignment: Assignment, last: Report | None) -> Report:
         try:

@@ -146,10 +146,16 @@ def test_a_loss_that_is_not_finite_fails_the_trial_as_diverged(tmp_path: Path) -
     assert report.checkpoint is None
 
 
-def test_two_checkpoints_are_kept_and_the_older_goes_with_the_next_report(tmp_path: Path) -> None:
-    run_out(start(make_bench(tmp_path), train={"epochs": 4}))
-    kept = sorted(path.name for path in (tmp_path / "small" / "checkpoints").iterdir())
-    assert kept == ["trial-0000-epoch-00003.pt", "trial-0000-epoch-00004.pt"]
+def test_the_checkpoint_before_stays_until_the_next_report_or_the_end(tmp_path: Path) -> None:
+    trial = start(make_bench(tmp_path), train={"epochs": 4})
+    run_out(trial)
+
+    def kept() -> list[str]:
+        return sorted(path.name for path in (tmp_path / "small" / "checkpoints").iterdir())
+
+    assert kept() == ["trial-0000-epoch-00003.pt", "trial-0000-epoch-00004.pt"]
+    trial.close()
+    assert kept() == ["trial-0000-epoch-00004.pt"]
 
 
 def test_a_checkpoint_holds_plain_values_only(tmp_path: Path) -> None:
