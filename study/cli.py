@@ -193,7 +193,12 @@ def submit(
     if detach:
         print(f"follow it with:\n  ray job logs --address {address} --follow {job}")
         return
-    if not follow_job(address, job, lambda text: print(text, end="", flush=True)):
+    try:
+        succeeded = follow_job(address, job, lambda text: print(text, end="", flush=True))
+    except KeyboardInterrupt:
+        print(f"\nthe job goes on; stop it with:\n  ray job stop --address {address} {job}")
+        raise typer.Exit(130) from None
+    if not succeeded:
         raise typer.Exit(1)
 
 

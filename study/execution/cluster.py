@@ -125,14 +125,15 @@ def _find(address: str | None) -> str | None:
         return named
     # As Ray does for a cluster on this machine, and for no other: show it our token, if any.
     maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
-    try:
-        here = services.get_ray_address_from_environment(named, None)
-    except ConnectionError:
-        raise UserError("--address auto: no Ray runs on this machine") from None
-    problem = here and _knock(here)
-    if problem and named is not None:
-        raise UserError(f"no Ray cluster answers at {here}: {problem}")
-    return None if problem else here  # the address of a Ray that has died is left behind
+    found = [services.find_bootstrap_address(None)]
+    if named == "auto":
+        found += sorted(services.find_gcs_addresses())
+    for here in found:  # the address of a Ray that has died may be left behind
+        if here is not None and _knock(here) is None:
+            return str(here)
+    if named == "auto":
+        raise UserError("--address auto: no Ray runs on this machine")
+    return None
 
 
 def _knock(address: str) -> str | None:

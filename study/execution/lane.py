@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
-import setproctitle
 from ray import tune
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
@@ -58,6 +57,10 @@ class Lane(tune.Trainable):  # type: ignore[misc]  # ray has no types
         self.group.start()
         self._assign(config["assignment"])
 
+    def __repr__(self) -> str:
+        """What the Ray dashboard calls this actor."""
+        return f"{self.settings.study} {self.lane}"
+
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Hand the lane its next trial."""
         self._assign(new_config["assignment"])
@@ -69,6 +72,7 @@ class Lane(tune.Trainable):  # type: ignore[misc]  # ray has no types
         Raises:
             LaneBroken: The worker group has ended for good.
         """
+        # The Ray dashboard shows the task by this name for as long as the trial trains.
         name = f"{self.settings.study} trial {self.assignment.number} on {self.lane}"
         return {"report": ray.get(self.mailbox.advance.options(name=name).remote(self.lane))}
 
@@ -85,9 +89,6 @@ class Lane(tune.Trainable):  # type: ignore[misc]  # ray has no types
 
     def _assign(self, assignment: Assignment) -> None:
         self.assignment = assignment
-        setproctitle.setproctitle(
-            f"ray::{self.settings.study} trial {assignment.number} ({self.lane}, trainable)"
-        )
         ray.get(self.mailbox.assign.remote(self.lane, assignment))
 
     def _run_group(self) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import tempfile
 import threading
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -147,7 +148,7 @@ def _run_trials(
     name = study_file.study.name
     mailbox = (
         ray.remote(Mailbox)
-        .options(name=f"{name} mailbox", num_cpus=0, max_concurrency=10_000)
+        .options(name=f"{name} mailbox {uuid.uuid4().hex[:8]}", num_cpus=0, max_concurrency=10_000)
         .remote()
     )
     settings = LaneSettings(

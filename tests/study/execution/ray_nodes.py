@@ -160,10 +160,7 @@ class RayNodes:
             "--node-ip-address=127.0.0.1", f"--temp-dir={self.folder / str(number)}",
             "--num-cpus=1", "--num-gpus=0", f"--object-store-memory={80 * 2**20}",
             "--memory=4000000000", "--min-worker-port=0", "--max-worker-port=0",
-            f"--dashboard-agent-listen-port={free_port()}",
-            f"--dashboard-agent-grpc-port={free_port()}",
-            f"--runtime-env-agent-port={free_port()}", f"--metrics-export-port={free_port()}",
-            f"--node-manager-port={free_port()}", f"--object-manager-port={free_port()}",
+            "--dashboard-agent-listen-port=0",
             "--disable-usage-stats",
         ]  # fmt: skip
         with (self.folder / "nodes.log").open("ab") as log:

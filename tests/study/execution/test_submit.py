@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from study.execution.submit import ASK_STORAGE
 from study.results.query import query
 from study.results.storage import Storage
 
-WORKER = re.compile(r"ray::pair trial (\d) \((lane-\d)\)")
+TASK = re.compile(r"pair trial \d on (lane-\d)")
 RUNNING = "&filter_keys=state&filter_predicates=%3D&filter_values=RUNNING"
 
 
@@ -38,9 +39,9 @@ def test_a_study_runs_as_a_job_with_lanes_on_both_nodes(
     path = file(
         tmp_path,
         name="pair",
-        train={**RATES, "epochs": 60},
-        score={"every": 30},
-        search={"sampler": "random", "trials": 4},
+        train={**RATES, "epochs": 12},
+        score={"every": 6},
+        search={"sampler": "random", "trials": 3},
     )
     log = tmp_path / "log"
     with log.open("wb") as output:
@@ -50,26 +51,19 @@ def test_a_study_runs_as_a_job_with_lanes_on_both_nodes(
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    seen: list[dict[str, str]] = [{}, {}]
 
     def both_at_once() -> bool:
         assert client.poll() is None, log.read_text()
-        for node in (0, 1):
-            found = [WORKER.fullmatch(title) for title in two_nodes.titles(node)]
-            seen[node] = {match[2]: match[1] for match in found if match}
-        return bool(seen[0] and seen[1])
+        titles = [two_nodes.titles(node) for node in (0, 1)]
+        workers = [[t for t in of_node if "RayTrainWorker" in t] for of_node in titles]
+        tasks = {task["name"] for task in two_nodes.listed("tasks", RUNNING)}
+        lanes = {match[1] for name in tasks if (match := TASK.fullmatch(name))}
+        return [len(w) for w in workers] == [1, 1] and lanes == {"lane-0", "lane-1"}
 
-    wait_until("a trial is in hand on each node at the same time", both_at_once)
-    assert len(seen[0]) == len(seen[1]) == 1
-    assert seen[0].keys() != seen[1].keys()
-    (task,) = [
-        task
-        for task in two_nodes.listed("tasks", RUNNING)
-        if re.fullmatch(r"pair trial \d on lane-0", task["name"])
-    ]
-    assert task["state"] == "RUNNING"
-    names = [actor["name"] for actor in two_nodes.listed("actors", "")]
-    assert any(name.startswith("pair mailbox") for name in names)
+    wait_until("each node has a worker, and each lane a trial in hand", both_at_once)
+    actors = [a for a in two_nodes.listed("actors") if a["state"] == "ALIVE"]
+    assert {"pair lane-0", "pair lane-1"} <= {actor["repr_name"] for actor in actors}
+    assert any(actor["name"].startswith("pair mailbox") for actor in actors)
 
     assert client.wait(240) == 0, log.read_text()
     text = log.read_text()
@@ -77,14 +71,39 @@ def test_a_study_runs_as_a_job_with_lanes_on_both_nodes(
     assert f"on {two_nodes.dashboard}" in text
     assert "2 lanes of 1 worker" in text
     assert f"Ray dashboard: {two_nodes.dashboard}" in text
-    assert len(re.findall(r"trial \d complete", text)) == 4
+    assert len(re.findall(r"trial \d complete", text)) == 3
     assert "rank" in text
     place = Storage.from_uri(str(two_nodes.storage))
     rows = query(place, "select trial, state, lane from trials").to_pylist()
-    assert sorted(row["trial"] for row in rows) == [0, 1, 2, 3]
+    assert sorted(row["trial"] for row in rows) == [0, 1, 2]
     assert {row["state"] for row in rows} == {"complete"}
     assert {row["lane"] for row in rows} == {"lane-0", "lane-1"}
     assert two_nodes.alive()
+
+
+def test_ctrl_c_leaves_the_job_running(two_nodes: RayNodes, tmp_path: Path) -> None:
+    path = file(tmp_path, name="watched", train={"epochs": 10_000})
+    command = [BIN / "study", "submit", path, "--address", two_nodes.dashboard]
+    with subprocess.Popen(
+        command, env=two_nodes.environment, stdout=subprocess.PIPE, text=True
+    ) as client:
+        assert client.stdout is not None
+        job = re.search(r"raysubmit_\w+", client.stdout.readline())
+        assert job is not None
+        client.stdout.readline()  # of the log: it is being followed
+        client.send_signal(signal.SIGINT)
+        text = client.stdout.read()
+    assert client.returncode == 130
+    assert "the job goes on" in text
+    assert two_nodes.get(f"/api/jobs/{job[0]}")["status"] in ("PENDING", "RUNNING")
+    stop = ["ray", "job", "stop", "--address", two_nodes.dashboard, job[0]]
+    subprocess.run(
+        [BIN / stop[0], *stop[1:]], env=two_nodes.environment, check=True, capture_output=True
+    )
+    wait_until(
+        "the cluster is free again",
+        lambda: not any("watched" in task["name"] for task in two_nodes.listed("tasks", RUNNING)),
+    )
 
 
 def test_a_study_that_can_never_be_placed_ends_its_job_in_one_line(
