@@ -94,14 +94,18 @@ class Lane(tune.Trainable):  # type: ignore[misc]  # ray has no types
     def _run_group(self) -> None:
         os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", GROUP_POLL_SECONDS)
         try:
-            make_group(self.settings, self.lane).fit()
+            # Ray Train's own files, which hold nothing that the ledger does not.
+            with tempfile.TemporaryDirectory(
+                prefix="fidtune-lane-", ignore_cleanup_errors=True
+            ) as folder:
+                make_group(self.settings, self.lane, folder).fit()
         except Exception as error:
             cause = error.__cause__ or error
             message = f"{type(cause).__name__}: {' '.join(str(cause).split())}"[:500]
             ray.get(self.mailbox.fail.remote(self.lane, message))
 
 
-def make_group(settings: LaneSettings, lane: str) -> DataParallelTrainer:
+def make_group(settings: LaneSettings, lane: str, folder: str) -> DataParallelTrainer:
     """The Ray Train trainer whose workers serve a lane."""
 
     def loop(config: dict[str, Any]) -> None:
@@ -129,8 +133,7 @@ def make_group(settings: LaneSettings, lane: str) -> DataParallelTrainer:
         ),
         run_config=RunConfig(
             name=f"{settings.study}-{lane}",
-            # Ray Train's own files, which hold nothing that the ledger does not.
-            storage_path=tempfile.mkdtemp(prefix="fidtune-lane-"),
+            storage_path=folder,
             failure_config=FailureConfig(max_failures=MAX_GROUP_FAILURES),
         ),
     )
