@@ -57,7 +57,8 @@ def generate(
     if not 0 <= rank < world:
         raise ValueError(f"The value of `rank` is {rank}, but must be in 0 .. {world - 1}")
     chunks = -(-count // chunk_size)
-    first, last = chunks * rank // world * chunk_size, chunks * (rank + 1) // world * chunk_size
+    # Rounded up, so that rank 0 has the first chunk even where there are fewer chunks than workers.
+    first, last = (-(-chunks * r // world) * chunk_size for r in (rank, rank + 1))
     images = torch.empty(
         max(min(last, count) - first, 0),
         *family.image_shape,

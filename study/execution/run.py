@@ -33,7 +33,7 @@ from study.spec import StudyFile
 LANE_RETRIES = 2
 """How often a trial is begun again in another lane after its lane was lost."""
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1.0
 """How often the display asks what the lanes are doing."""
 
 
@@ -216,7 +216,9 @@ class _Poll:
 
     def _run(self) -> None:
         while not self.over.wait(POLL_SECONDS):
-            self.display.lanes(ray.get(self.mailbox.snapshot.remote()))
+            # Not among the tasks of the Ray dashboard: there would be little else to see.
+            snapshot = self.mailbox.snapshot.options(enable_task_events=False)
+            self.display.lanes(ray.get(snapshot.remote()))
 
 
 def code_digest() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ray.tune.callback import Callback
@@ -72,11 +73,10 @@ class TrialErrors(Callback):  # type: ignore[misc]  # ray has no types
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
         """A lane broke more often than is borne."""
-        error = trial.get_error()
-        cause = getattr(error, "cause", None) or error
-        text = " ".join(str(cause).split())
-        reason = f"lane lost: {text}" if text else "lane lost"
-        self.conductor.lose(trial.config["assignment"].number, reason[:500])
+        # Tune has written the traceback to a file; its last line is the error itself.
+        lines = Path(trial.error_file).read_text().split("\n") if trial.error_file else []
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "no reason given")
+        self.conductor.lose(trial.config["assignment"].number, f"lane lost: {last}"[:500])
 
     def __getstate__(self) -> dict[str, Any]:
         """As in `ConductorSearcher`."""

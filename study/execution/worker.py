@@ -10,7 +10,6 @@ from typing import Any
 
 import ray
 import ray.train
-import setproctitle
 import torch
 
 from models.training import Step
@@ -29,7 +28,7 @@ from study.execution.trial import TrialRun
 from study.execution.workbench import Workbench
 from study.results.storage import Storage, join
 
-PROGRESS_SECONDS = 0.5
+PROGRESS_SECONDS = 1.0
 """How often, at most, a worker says what it is doing."""
 
 
@@ -44,10 +43,13 @@ def work(settings: WorkerSettings) -> None:
     torch.set_num_threads(max(1, int(settings.cpus)))
     storage = Storage.from_uri(settings.storage)
     if not storage.exists(join(settings.study, "study.yaml")):
-        raise RuntimeError(
+        message = (
             f"the storage {settings.storage} is not the same folder on node "
             f"{socket.gethostname()}: use a shared folder or s3://"
         )
+        # Told at once: another start of the group would see no more.
+        ray.get(settings.mailbox.fail.remote(settings.lane, message))
+        raise RuntimeError(message)
     device = torch.device("cuda" if settings.gpus > 0 and torch.cuda.is_available() else "cpu")
     _Worker(settings, Workbench(storage, device), Team(rank, world, device)).run()
 
@@ -64,7 +66,6 @@ class _Worker:
 
     def run(self) -> None:
         lane, rank = self.settings.lane, self.team.rank
-        self._title(None)
         position = self._ask("join", lane, rank, self.team.world)
         sequence, assignment, last = position.sequence, position.assignment, position.last
         while True:
@@ -76,7 +77,6 @@ class _Worker:
                 case Assign():
                     self._put_down()
                     assignment, last = command.assignment, None
-                    self._title(assignment.number)
                 case Advance():
                     assert assignment is not None  # `Assign` comes before any `Advance`
                     last = self._advance(sequence, assignment, last)
@@ -121,7 +121,8 @@ class _Worker:
             return
         assert self.run_in_hand is not None
         self.last_note = now
-        self.settings.mailbox.note.remote(
+        # Not among the tasks of the Ray dashboard: there would be little else to see.
+        self.settings.mailbox.note.options(enable_task_events=False).remote(
             Progress(
                 lane=self.settings.lane,
                 state="scoring" if step.last else "training",
@@ -139,11 +140,6 @@ class _Worker:
         trial = "" if self.run_in_hand is None else f" trial {self.run_in_hand.assignment.number}"
         name = f"{self.settings.study}{trial} {self.settings.lane} {method}"
         return ray.get(getattr(self.settings.mailbox, method).options(name=name).remote(*args))
-
-    def _title(self, trial: int | None) -> None:
-        """Name the process, in the dashboard's table of workers and in `ps`, after its trial."""
-        what = "idle" if trial is None else f"trial {trial}"
-        setproctitle.setproctitle(f"ray::{self.settings.study} {what} ({self.settings.lane})")
 
     def _listen(self) -> None:
         try:
