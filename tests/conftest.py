@@ -19,7 +19,9 @@ def ray_session() -> Iterator[None]:
     ray.init(
         address="local",
         num_cpus=2,
-        include_dashboard=False,
+        # Ray Train frees what a dead controller held by asking the dashboard who is alive.
+        include_dashboard=True,
+        dashboard_host="127.0.0.1",
         object_store_memory=128 * 2**20,
         log_to_driver=False,
         logging_level=logging.ERROR,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import tempfile
 import threading
@@ -233,6 +234,7 @@ def code_digest() -> str:
 
 def _quiet_tune() -> None:
     """Switch off what the ledger and our display replace."""
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a lost lane is a trial's reason
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
     os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1000000")
     os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")

@@ -161,7 +161,7 @@ def test_ctrl_c_stops_at_the_next_batch_and_resume_goes_on_to_the_same_end(tmp_p
 
     def press(event: Event) -> None:
         report = event.report if isinstance(event, TrialReported) else None
-        if report and report.number == 1 and report.epoch == 2:
+        if report and (report.number, report.epoch, report.outcome) == (1, 2, "running"):
             os.kill(os.getpid(), signal.SIGINT)
 
     display = Recorder(press)
