@@ -209,7 +209,7 @@ def test_a_diverged_trial_and_a_broken_one_fail_alone(tmp_path: Path) -> None:
 
 
 def test_more_workers_than_the_cluster_can_place_start_nothing(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"workers_per_trial: 3 workers .* can never be placed"):
+    with pytest.raises(UserError, match=r"scale: 3 workers .* can never be placed"):
         run_study(study_file(scale={"workers_per_trial": 3}), Storage.from_uri(str(tmp_path / "s")))
     assert not (tmp_path / "s").exists()
 
