@@ -1,0 +1,63 @@
+"""The quickstart's promise, on its own file and data: four times better than untrained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from models.sampling import generate
+from study.execution.messages import Assignment
+from study.execution.team import Team
+from study.execution.trial import TrialRun
+from study.execution.workbench import Workbench
+from study.results.storage import Storage
+from study.search import Search
+from study.spec import read_study_file
+
+FILE = Path(__file__).parents[1] / "search_spaces" / "quickstart.yaml"
+
+
+def test_the_starting_point_scores_at_most_a_quarter_of_an_untrained_network(
+    tmp_path: Path,
+) -> None:
+    study_file = read_study_file(FILE)
+    suggestion = Search(study_file).ask()  # the first is the file's starting point
+    assert suggestion is not None
+    spec = study_file.spec(suggestion.picks)
+    bench = Workbench(Storage.from_uri(str(tmp_path)), torch.device("cpu"))
+    assignment = Assignment("quickstart", 0, suggestion.seed, spec.model_dump(mode="json"))
+    trial = TrialRun(assignment, bench, Team())
+    scorer = bench.scorer(spec.data, spec.score)
+    settings = {"sampler": spec.score.sampler, "steps": spec.score.steps, "seed": spec.score.seed}
+    noise = generate(trial.state.ema, spec.score.samples, **settings)
+    untrained = scorer.distance(scorer.features(noise))
+
+    report = trial.advance(lambda: False, lambda step: None)
+    while report.outcome == "running":
+        report = trial.advance(lambda: False, lambda step: None)
+    assert report.score is not None
+    assert report.score.value <= untrained / 4, (report.score.value, untrained)
+
+    # Digits are bright strokes on black: the share of bright pixels is that of the real ones.
+    images = generate(trial.state.ema, 128, **settings).numpy()
+    real = bench.images(spec.data).parts.held_out.images
+    assert abs(np.mean(images > 127) - np.mean(real > 127)) < 0.05
+
+
+def test_the_file_is_the_study_that_the_readme_promises() -> None:
+    study_file = read_study_file(FILE)
+    names = {dimension.name for dimension in study_file.space.dimensions()}
+    assert {
+        "model.schedule",
+        "model.timesteps",
+        "model.network.channels",
+        "train.learning_rate",
+        "train.batch_size",
+    } <= names
+    kinds = {spec.model.schedule.kind for _, spec in study_file.branches()}
+    assert kinds == {"linear", "cosine", "constant", "inverse_linear"}
+    settings = study_file.study.search
+    assert (settings.sampler, settings.pruner.kind) == ("tpe", "asha")
+    assert settings.trials >= 12
