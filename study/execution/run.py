@@ -166,6 +166,9 @@ def _run_trials(
         tune.with_parameters(Lane, settings=settings), {"memory": TRAINABLE_BYTES}
     )
 
+    # Lanes are started side by side; by itself Tune would start one, wait for it, start the next.
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(placement.lanes)
+
     def interrupt() -> None:
         conductor.interrupted = True
         display.message("stopping: trials stop at their next batch (Ctrl-C again to stop at once)")
