@@ -36,7 +36,7 @@ from study.spec import StudyFile, read_study_text
 
 EMPTY_TRIALS = """
 name: empty
-data: {dataset: digits, held_out: 0.9}
+data: {dataset: digits, split: {kind: fraction, held_out: 0.9}}
 model:
   family: ddpm
   timesteps: 50

@@ -7,85 +7,175 @@ from types import MappingProxyType
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
-from models.ddpm import DDPM
+from models.ddpm import DDPM, VARIANCES
 from models.family import Family
-from models.networks import NETWORKS
-from models.options import call_named
-from models.schedules import SCHEDULES
+from models.gan import GAN
+from models.gan_losses import GAN_LOSSES, PENALTIES
+from models.imported import load_object
+from models.morphing import Morphing
+from models.networks import DISCRIMINATORS, GENERATORS, NETWORKS
+from models.options import T, call_named, short_form
+from models.regression import REGRESSIONS, WEIGHTINGS
+from models.schedules import SCHEDULES, Schedule
+
+Settings = str | Mapping[str, Any]
+"""`{kind: NAME, ...}` with options, or the name alone."""
+
+Shape = tuple[int, int, int]
 
 
-def build_family(model: Mapping[str, Any], image_shape: tuple[int, int, int], seed: int) -> Family:
+def build_family(
+    model: Mapping[str, Any], image_shape: Shape, seed: int, *, towards: Tensor | None = None
+) -> Family:
     """Build a family, with freshly initialised weights, on the CPU.
 
     The weights depend on `seed` alone: not on the device they go to later, nor on random numbers
     drawn before, and no random state of the process is changed.
 
     Args:
-        model: `family` and its settings. For `ddpm`: `timesteps`, `schedule` (`kind` and its
-            options), `network` (`kind` and its options), and, as there is one of each, optionally
-            `prediction: epsilon` and `loss: mse`.
+        model: `family` and its settings: the keyword arguments of the functions in `FAMILIES`, with
+            every part (`schedule`, `network`, `loss`, ...) given as `Settings`.
         image_shape: (C, H, W) of the images.
         seed: Chooses the initial weights.
+        towards: The images that a morphing model degrades towards, uint8 [M, C, H, W].
 
     Raises:
         ValueError: If a name or a key is unknown, a key is missing, or a value is out of its range.
     """
-    kind, settings = _split(model, "family", "model")
+    if "family" not in model:
+        raise ValueError("`model.family` is missing")
+    settings = {name: value for name, value in model.items() if name != "family"}
+    given: dict[str, Any] = {"image_shape": image_shape}
+    if model["family"] == "morphing":
+        given["towards"] = towards
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return call_named(
-            FAMILIES,
-            kind,
-            settings,
-            name_path="model.family",
-            path="model",
-            image_shape=image_shape,
+            FAMILIES, model["family"], settings, name_path="model.family", path="model", **given
         )
 
 
 def _ddpm(
     *,
-    image_shape: tuple[int, int, int],
-    timesteps: int,
-    schedule: Mapping[str, Any],
-    network: Mapping[str, Any],
+    image_shape: Shape,
+    schedule: Settings,
+    network: Settings,
+    timesteps: int = 1000,
     prediction: str = "epsilon",
-    loss: str = "mse",
+    loss: Settings = "mse",
+    weighting: Settings = "uniform",
+    variance: Settings = "fixed",
 ) -> Family:
-    if prediction != "epsilon":
+    form = _part(VARIANCES, variance, "variance")
+    return DDPM(
+        _network(network, image_shape, form.outputs * image_shape[0]),
+        _schedule(schedule, timesteps),
+        image_shape,
+        prediction=prediction,
+        loss=_part(REGRESSIONS, loss, "loss"),
+        weighting=_part(WEIGHTINGS, weighting, "weighting"),
+        variance=form,
+    )
+
+
+def _morphing(
+    *,
+    image_shape: Shape,
+    towards: Tensor | None,
+    schedule: Settings,
+    network: Settings,
+    timesteps: int = 1000,
+    loss: Settings = "mse",
+) -> Family:
+    if towards is None:
+        raise ValueError("A morphing model needs the images `towards` which it degrades others")
+    return Morphing(
+        _network(network, image_shape, image_shape[0]),
+        _schedule(schedule, timesteps),
+        image_shape,
+        towards,
+        loss=_part(REGRESSIONS, loss, "loss"),
+    )
+
+
+def _gan(
+    *,
+    image_shape: Shape,
+    generator: Settings = "dcgan",
+    discriminator: Settings = "dcgan",
+    latent: int = 100,
+    loss: Settings = "non_saturating",
+    penalty: Settings = "none",
+    critic_steps: int = 1,
+    unroll: int = 0,
+    unroll_rate: float = 0.01,
+    discriminator_rate: float = 1.0,
+) -> Family:
+    return GAN(
+        _part(GENERATORS, generator, "generator", image_shape=image_shape, latent=latent),
+        _part(DISCRIMINATORS, discriminator, "discriminator", image_shape=image_shape),
+        image_shape,
+        latent=latent,
+        loss=_part(GAN_LOSSES, loss, "loss"),
+        penalty=_part(PENALTIES, penalty, "penalty"),
+        critic_steps=critic_steps,
+        unroll=unroll,
+        unroll_rate=unroll_rate,
+        discriminator_rate=discriminator_rate,
+    )
+
+
+def _custom(
+    *, image_shape: Shape, path: str, options: Mapping[str, Any] = MappingProxyType({})
+) -> Family:
+    family = load_object(path, "model.path")(image_shape, **options)
+    if not isinstance(family, Family):
         raise ValueError(
-            f"The value of `model.prediction` is {prediction!r}, but must be 'epsilon'"
+            f"`model.path` is {path!r}, which makes a {type(family).__name__}, "
+            "but must make a models.family.Family"
         )
-    if loss != "mse":
-        raise ValueError(f"The value of `model.loss` is {loss!r}, but must be 'mse'")
-    kind, options = _split(schedule, "kind", "model.schedule")
-    process = call_named(
-        SCHEDULES,
-        kind,
-        options,
-        name_path="model.schedule.kind",
-        path="model.schedule",
-        timesteps=timesteps,
-    )
-    kind, options = _split(network, "kind", "model.network")
-    denoiser = call_named(
-        NETWORKS,
-        kind,
-        options,
-        name_path="model.network.kind",
-        path="model.network",
-        image_shape=image_shape,
-    )
-    return DDPM(denoiser, process, image_shape)
+    return family
 
 
-FAMILIES: Mapping[str, Callable[..., Family]] = MappingProxyType({"ddpm": _ddpm})
+FAMILIES: Mapping[str, Callable[..., Family]] = MappingProxyType(
+    {"ddpm": _ddpm, "morphing": _morphing, "gan": _gan, "custom": _custom}
+)
 """The families by name: each is called with `image_shape` and the other keys of its mapping."""
 
 
-def _split(mapping: Mapping[str, Any], key: str, path: str) -> tuple[str, dict[str, Any]]:
-    """The value of `key`, and everything else."""
-    if key not in mapping:
-        raise ValueError(f"`{path}.{key}` is missing")
-    return mapping[key], {name: value for name, value in mapping.items() if name != key}
+def _schedule(settings: Settings, timesteps: int) -> Schedule:
+    return _part(SCHEDULES, settings, "schedule", timesteps=timesteps)
+
+
+def _network(settings: Settings, image_shape: Shape, channels: int) -> nn.Module:
+    """A denoiser that gives `channels` channels."""
+    kind, options = short_form(settings, "model.network")
+    if kind == "custom":
+        return _custom_network(image_shape, channels, **options)
+    return _part(NETWORKS, settings, "network", image_shape=image_shape, out_channels=channels)
+
+
+def _custom_network(
+    image_shape: Shape,
+    channels: int,
+    path: str,
+    options: Mapping[str, Any] = MappingProxyType({}),
+) -> nn.Module:
+    # Only a model that learns its variance asks for other channels than the images have.
+    extra = {} if channels == image_shape[0] else {"out_channels": channels}
+    network = load_object(path, "model.network.path")(image_shape, **options, **extra)
+    if not isinstance(network, nn.Module):
+        raise ValueError(
+            f"`model.network.path` is {path!r}, which makes a {type(network).__name__}, "
+            "but must make a torch.nn.Module"
+        )
+    return network
+
+
+def _part(table: Mapping[str, Callable[..., T]], settings: Settings, key: str, **given: Any) -> T:
+    """The part of the model under a key."""
+    path = f"model.{key}"
+    kind, options = short_form(settings, path)
+    return call_named(table, kind, options, name_path=f"{path}.kind", path=path, **given)

@@ -44,3 +44,20 @@ def call_named(
         if key not in options and parameter.default is inspect.Parameter.empty:
             raise ValueError(f"`{path}.{key}` is missing: {name!r} has no default for it")
     return table[name](**given, **options)
+
+
+def short_form(value: str | Mapping[str, Any], path: str) -> tuple[str, dict[str, Any]]:
+    """The kind and the options of `l1`, say, or of `{kind: huber, delta: 1.0}`.
+
+    Args:
+        value: A kind, or a mapping with a kind in it.
+        path: Where a person wrote it, for errors.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    if isinstance(value, str):
+        return value, {}
+    if not isinstance(value, Mapping) or not isinstance(value.get("kind"), str):
+        raise ValueError(f"The value of `{path}` is {value!r}, but must be a kind, or have one")
+    return value["kind"], {key: option for key, option in value.items() if key != "kind"}

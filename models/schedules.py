@@ -1,8 +1,4 @@
-"""Noise schedules: one tensor of betas, and what follows from it.
-
-Timesteps count from 0 to T-1, as in diffusers: `alpha_bars[t]` is the product of `1 - betas[s]` for
-s <= t, so `t = 0` already carries a little noise and clean images stand at "t = -1", where
-alpha_bar is 1.
+"""Noise schedules by name.
 
 "Linear" has two conventions. diffusers (and Ho et al. 2020) take `beta_start` and `beta_end` as
 they are, which at T = 100 leaves alpha_bar at 0.37: far from noise. improved-diffusion scales both
@@ -13,124 +9,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
 from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
+from models.schedule import Schedule
 
-@dataclass(frozen=True, eq=False)
-class Schedule:
-    """A forward process, q(x_t | x_{t-1}) = N(sqrt(1 - beta_t) x_{t-1}, beta_t I), by its betas.
-
-    Everything named here is computed once, in float64. The methods that run in every batch look up
-    float32 tables.
-
-    Attributes:
-        betas: [T] float64, each in (0, 1).
-    """
-
-    betas: Tensor
-    _copies: dict[torch.device, Schedule] = field(default_factory=dict, init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        """Check the betas.
-
-        Raises:
-            ValueError: If the betas are not a non-empty float64 vector with every value in (0, 1).
-        """
-        if self.betas.ndim != 1 or len(self.betas) == 0 or self.betas.dtype != torch.float64:
-            raise ValueError(
-                f"`betas` has shape {list(self.betas.shape)} and type {self.betas.dtype}, "
-                "but must be a non-empty vector of torch.float64"
-            )
-        outside = ~((self.betas > 0) & (self.betas < 1))  # NaN compares false: outside
-        if outside.any():
-            t = int(outside.nonzero()[0])
-            value = float(self.betas[t])
-            raise ValueError(f"The value of `betas[{t}]` is {value:g}, but must be in (0, 1)")
-
-    @property
-    def timesteps(self) -> int:
-        """The number of timesteps, T."""
-        return len(self.betas)
-
-    @cached_property
-    def alphas(self) -> Tensor:
-        """1 - beta_t, [T] float64."""
-        return 1 - self.betas
-
-    @cached_property
-    def alpha_bars(self) -> Tensor:
-        """The product of alpha_s for s <= t, [T] float64: the share of variance that is left."""
-        return self.alphas.cumprod(0)
-
-    @cached_property
-    def alpha_bars_previous(self) -> Tensor:
-        """alpha_bar at t - 1, [T] float64; 1 at t = 0."""
-        return torch.cat([self.alpha_bars.new_ones(1), self.alpha_bars[:-1]])
-
-    @cached_property
-    def posterior_variance(self) -> Tensor:
-        """Beta tilde, the variance of q(x_{t-1} | x_t, x_0), [T] float64.
-
-        Nichol & Dhariwal 2021, eq. 9. It is 0 at t = 0.
-        """
-        return self.betas * (1 - self.alpha_bars_previous) / (1 - self.alpha_bars)
-
-    def add_noise(self, x0: Tensor, t: Tensor, epsilon: Tensor) -> Tensor:
-        """Draw from q(x_t | x_0), given the standard normal noise (Nichol & Dhariwal 2021, eq. 8).
-
-        Args:
-            x0: Clean images, [B, ...], float.
-            t: Timesteps, [B], integers in 0 .. T-1.
-            epsilon: Standard normal noise, shaped like `x0`.
-
-        Returns:
-            x_t, shaped like `x0`.
-        """
-        signal, noise = self._sqrt_alpha_bars, self._sqrt_one_minus_alpha_bars
-        return _at(signal, t, x0) * x0 + _at(noise, t, x0) * epsilon
-
-    def posterior_mean(self, x0: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
-        """The mean of q(x_{t-1} | x_t, x_0) (Nichol & Dhariwal 2021, eq. 10).
-
-        Args:
-            x0: Clean images, [B, ...], float.
-            x_t: The same images with noise, shaped like `x0`.
-            t: Timesteps, [B], integers in 0 .. T-1. At t = 0 the mean is `x0`.
-
-        Returns:
-            The mean, shaped like `x0`.
-        """
-        return _at(self._posterior_x0, t, x0) * x0 + _at(self._posterior_x_t, t, x0) * x_t
-
-    def to(self, device: torch.device | str) -> Schedule:
-        """The same schedule on `device`; made once for each device, so fit for a hot loop."""
-        device = torch.device(device)
-        if device == self.betas.device:
-            return self
-        if device not in self._copies:
-            self._copies[device] = Schedule(self.betas.to(device))
-        return self._copies[device]
-
-    @cached_property
-    def _sqrt_alpha_bars(self) -> Tensor:
-        return self.alpha_bars.sqrt().float()
-
-    @cached_property
-    def _sqrt_one_minus_alpha_bars(self) -> Tensor:
-        return (1 - self.alpha_bars).sqrt().float()
-
-    @cached_property
-    def _posterior_x0(self) -> Tensor:
-        return (self.alpha_bars_previous.sqrt() * self.betas / (1 - self.alpha_bars)).float()
-
-    @cached_property
-    def _posterior_x_t(self) -> Tensor:
-        return (self.alphas.sqrt() * (1 - self.alpha_bars_previous) / (1 - self.alpha_bars)).float()
+__all__ = [
+    "SCHEDULES",
+    "Schedule",
+    "constant",
+    "cosine",
+    "inverse_linear",
+    "linear",
+    "linear_alpha",
+    "linear_alpha_bar",
+    "sigmoid",
+]
 
 
 def linear(
@@ -177,6 +73,44 @@ def constant(timesteps: int, *, beta: float = 0.01, scaled: bool = False) -> Sch
     return Schedule(torch.full((timesteps,), value, dtype=torch.float64))
 
 
+def linear_alpha(
+    timesteps: int, *, alpha_start: float = 0.9999, alpha_end: float = 0.98, scaled: bool = False
+) -> Schedule:
+    """alpha_t = 1 - beta_t falling linearly: `linear` by the alphas at its ends.
+
+    Args:
+        timesteps: T, at least 1.
+        alpha_start: The first alpha.
+        alpha_end: The last alpha.
+        scaled: Multiply the betas, 1 - alpha, by 1000 / T, as in `linear`.
+
+    Raises:
+        ValueError: If T < 1, or an alpha ends outside (0, 1).
+    """
+    factor = _factor(timesteps, scaled)
+    _check_open_unit("alpha_start", alpha_start)
+    _check_open_unit("alpha_end", alpha_end)
+    first = _beta("1 - alpha_start", 1 - alpha_start, factor)
+    last = _beta("1 - alpha_end", 1 - alpha_end, factor)
+    return Schedule(torch.linspace(first, last, timesteps, dtype=torch.float64))
+
+
+def linear_alpha_bar(timesteps: int, *, final: float = 0.001, max_beta: float = 0.999) -> Schedule:
+    """alpha_bar falling linearly from 1, before the first step, to `final`.
+
+    Args:
+        timesteps: T, at least 1.
+        final: alpha_bar after the last step, in (0, 1).
+        max_beta: Upper bound of beta, in (0, 1).
+
+    Raises:
+        ValueError: If a value is outside its range.
+    """
+    _check_timesteps(timesteps)
+    _check_open_unit("final", final)
+    return _from_alpha_bars(torch.linspace(1, final, timesteps + 1, dtype=torch.float64), max_beta)
+
+
 def cosine(timesteps: int, *, offset: float = 0.008, max_beta: float = 0.999) -> Schedule:
     """alpha_bar falling as a squared cosine (Nichol & Dhariwal 2021, eq. 17).
 
@@ -191,22 +125,55 @@ def cosine(timesteps: int, *, offset: float = 0.008, max_beta: float = 0.999) ->
     _check_timesteps(timesteps)
     if not 0 <= offset < math.inf:
         raise ValueError(f"The value of `offset` is {offset}, but must be >= 0")
-    if not 0 < max_beta < 1:
-        raise ValueError(f"The value of `max_beta` is {max_beta}, but must be in (0, 1)")
     time = torch.arange(timesteps + 1, dtype=torch.float64) / timesteps
     f = torch.cos((time + offset) / (1 + offset) * math.pi / 2) ** 2  # [T + 1]
-    return Schedule((1 - f[1:] / f[:-1]).clamp(max=max_beta))
+    return _from_alpha_bars(f, max_beta)
+
+
+def sigmoid(
+    timesteps: int,
+    *,
+    start: float = -3.0,
+    end: float = 3.0,
+    tau: float = 1.0,
+    max_beta: float = 0.999,
+) -> Schedule:
+    """alpha_bar falling as a sigmoid (Jabri et al. 2022; Chen 2023, algorithm 1).
+
+    Args:
+        timesteps: T, at least 1.
+        start: Where on the sigmoid clean images stand, below `end`.
+        end: Where pure noise stands.
+        tau: The temperature, > 0: the sigmoid is taken at `start / tau` to `end / tau`.
+        max_beta: Upper bound of beta, in (0, 1).
+
+    Raises:
+        ValueError: If a value is outside its range, or the sigmoid is so steep that it does not
+            fall at every step.
+    """
+    _check_timesteps(timesteps)
+    if not -math.inf < start < end < math.inf:
+        raise ValueError(f"The value of `start` is {start}, but must be below `end`, {end}")
+    if not 0 < tau < math.inf:
+        raise ValueError(f"The value of `tau` is {tau}, but must be > 0")
+    # 1 - sigmoid(x) = sigmoid(-x): written so, nothing cancels where little is left.
+    rising = torch.linspace(start / tau, end / tau, timesteps + 1, dtype=torch.float64)
+    left = torch.sigmoid(-rising)  # [T + 1]
+    return _from_alpha_bars(left - left[-1], max_beta)
 
 
 SCHEDULES: Mapping[str, Callable[..., Schedule]] = MappingProxyType(
-    {"linear": linear, "cosine": cosine, "constant": constant, "inverse_linear": inverse_linear}
+    {
+        "linear": linear,
+        "linear_alpha": linear_alpha,
+        "linear_alpha_bar": linear_alpha_bar,
+        "inverse_linear": inverse_linear,
+        "constant": constant,
+        "cosine": cosine,
+        "sigmoid": sigmoid,
+    }
 )
 """The schedules by name: each takes `timesteps` and options of its own."""
-
-
-def _at(table: Tensor, t: Tensor, like: Tensor) -> Tensor:
-    """The table's values at `t`, shaped to multiply `like`: [B, 1, ..., 1]."""
-    return table[t].view(-1, *[1] * (like.ndim - 1))
 
 
 def _check_timesteps(timesteps: int) -> None:
@@ -224,3 +191,14 @@ def _beta(name: str, value: float, factor: float) -> float:
         scaling = f" (times 1000 / T: {value * factor:g})" if factor != 1 else ""
         raise ValueError(f"The value of `{name}` is {value}{scaling}, but must be in (0, 1)")
     return value * factor
+
+
+def _from_alpha_bars(falling: Tensor, max_beta: float) -> Schedule:
+    """From alpha_bar before the first step and after each one, [T + 1], up to a common factor."""
+    _check_open_unit("max_beta", max_beta)
+    return Schedule((1 - falling[1:] / falling[:-1]).clamp(max=max_beta))
+
+
+def _check_open_unit(name: str, value: float) -> None:
+    if not 0 < value < 1:
+        raise ValueError(f"The value of `{name}` is {value}, but must be in (0, 1)")

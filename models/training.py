@@ -2,95 +2,36 @@
 
 The loop is a generator: it yields after each batch, so that stopping, logging, evaluating and
 checkpoints live with the caller. Its randomness is a function of the seed, the epoch and the batch,
-so a checkpoint needs no random state: the weights, the optimizer and three counters restore a run
+so a checkpoint needs no random state: the weights, the optimizers and three counters restore a run
 after any batch.
 
 With several workers each one holds all images and the same weights, and takes its share of each
 batch. Order, timesteps and noise are drawn for the whole batch and then cut, and losses are scaled
-so that the mean of the workers' gradients, which is what DistributedDataParallel takes, is the
-gradient of the whole batch's mean loss. So the number of workers changes the speed and, but for
-rounding, nothing else.
+so that the mean of the workers' gradients is the gradient of the whole batch's mean loss. So the
+number of workers changes the speed and, but for rounding, nothing else. (A loss that looks at
+several images at once, as batch normalisation and the unrolled GAN do, sees its worker's share;
+dropout is each worker's own.)
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any
 
 import torch
 from torch import Generator, Tensor
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from models.divergence import GradientWatch
-from models.ema import WeightAverage
-from models.family import Family
+from models.family import Augment, Family, as_they_are
 from models.images import to_float
+from models.optimizers import add_penalty_gradients
+from models.precision import in_precision
 from models.seeding import derive_seed
+from models.training_state import TrainingState
 
-OPTIMIZERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = MappingProxyType(
-    {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
-)
-"""The optimizers by name."""
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """How to train.
-
-    Attributes:
-        batch_size: Images in a batch, over all workers.
-        learning_rate: The optimizer's.
-        seed: Chooses the order of the images and the draws of the family.
-        optimizer: A name in `OPTIMIZERS`.
-        weight_decay: The optimizer's.
-        clip_norm: Scale the gradient down to this norm where it is longer; None leaves it as it is.
-        ema_half_life: Of the weight average, in images seen.
-        ema_ramp: The half-life's upper bound, as a share of the images seen.
-    """
-
-    batch_size: int
-    learning_rate: float
-    seed: int
-    optimizer: str = "adam"
-    weight_decay: float = 0.0
-    clip_norm: float | None = 1.0
-    ema_half_life: float = 2_000.0
-    ema_ramp: float = 0.05
-
-    def __post_init__(self) -> None:
-        """Check the values.
-
-        Raises:
-            ValueError: If one is unknown or out of its range.
-        """
-        if self.batch_size < 1:
-            raise ValueError(f"The value of `batch_size` is {self.batch_size}, but must be >= 1")
-        if not 0 < self.learning_rate < math.inf:
-            raise ValueError(
-                f"The value of `learning_rate` is {self.learning_rate}, but must be > 0"
-            )
-        if self.optimizer not in OPTIMIZERS:
-            known = ", ".join(OPTIMIZERS)
-            raise ValueError(
-                f"The value of `optimizer` is {self.optimizer!r}, but must be one of {known}"
-            )
-        if not 0 <= self.weight_decay < math.inf:
-            raise ValueError(
-                f"The value of `weight_decay` is {self.weight_decay}, but must be >= 0"
-            )
-        if self.clip_norm is not None and not self.clip_norm > 0:
-            raise ValueError(
-                f"The value of `clip_norm` is {self.clip_norm}, but must be > 0, or none"
-            )
-        if not self.ema_half_life >= 0:
-            raise ValueError(
-                f"The value of `ema_half_life` is {self.ema_half_life}, but must be >= 0"
-            )
-        if not self.ema_ramp > 0:
-            raise ValueError(f"The value of `ema_ramp` is {self.ema_ramp}, but must be > 0")
+Average = Callable[[list[Tensor]], None]
+"""Replaces tensors, in place, by their means over all workers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,15 +43,20 @@ class Step:
         batch: Its index in the epoch, from 0.
         batches: How many batches the epoch has.
         images_seen: By all workers, since the start of the run, this batch included.
-        loss: This worker's loss, a detached scalar still on the device. Its mean over the workers
-            is the mean over the batch's images.
+        losses: This worker's loss in each phase that the batch had, detached scalars still on the
+            device. Their means over the workers are the means over the batch's images.
     """
 
     epoch: int
     batch: int
     batches: int
     images_seen: int
-    loss: Tensor
+    losses: Mapping[str, Tensor]
+
+    @property
+    def loss(self) -> Tensor:
+        """The loss of the batch's last phase."""
+        return next(reversed(self.losses.values()))
 
     @property
     def last(self) -> bool:
@@ -118,93 +64,12 @@ class Step:
         return self.batch + 1 == self.batches
 
 
-class TrainingState:
-    """All that training changes: weights, their average, optimizer, and how far it has come.
-
-    Args:
-        family: What to train, on its device already. Trained in place.
-        options: How to train it.
-
-    Attributes:
-        parameters: The weights that are trained.
-        average: Their average.
-        watch: Sees the gradient diverge.
-        epoch: The epoch of the next batch, from 0.
-        batch: The next batch in that epoch, from 0.
-        images_seen: By all workers, since the start of the run.
-    """
-
-    def __init__(self, family: Family, options: TrainingOptions) -> None:
-        """Make the optimizer and the average, at the start of the first epoch."""
-        self.family = family
-        self.options = options
-        self.average = WeightAverage(family, options.ema_half_life, options.ema_ramp)
-        self.parameters = [p for p in family.parameters() if p.requires_grad]
-        self.optimizer = OPTIMIZERS[options.optimizer](
-            self.parameters, lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
-        )
-        self.epoch = 0
-        self.batch = 0
-        self.images_seen = 0
-        self.watch = GradientWatch()
-
-    @property
-    def ema(self) -> Family:
-        """The family with averaged weights, in evaluation mode: what to take samples from."""
-        return self.average.family
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on, in plain tensors, numbers and strings.
-
-        `torch.load(weights_only=True)` reads it. The tensors are the live ones: save or copy them
-        before training on.
-
-        Raises:
-            Diverged: If a batch since the last look diverged: no checkpoint holds such weights.
-        """
-        self.watch.check()
-        return {
-            "family": self.family.state_dict(),
-            "ema": self.ema.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "epoch": self.epoch,
-            "batch": self.batch,
-            "images_seen": self.images_seen,
-            "batch_size": self.options.batch_size,
-            "seed": self.options.seed,
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from where `state_dict` was called.
-
-        Args:
-            state: What it returned.
-
-        Raises:
-            ValueError: If it comes from a run with another batch size or seed, whose batches these
-                are not.
-        """
-        for name in ("batch_size", "seed"):
-            mine = getattr(self.options, name)
-            if state[name] != mine:
-                raise ValueError(
-                    f"The value of `{name}` is {mine}, but must be {state[name]}, the checkpoint's"
-                )
-        self.family.load_state_dict(state["family"])
-        self.ema.load_state_dict(state["ema"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.epoch = state["epoch"]
-        self.batch = state["batch"]
-        self.images_seen = state["images_seen"]
-        self.watch = GradientWatch()
-
-
 def train(
     state: TrainingState,
     images: Tensor,
     *,
     epochs: int,
-    losses: Callable[..., Tensor] | None = None,
+    average: Average | None = None,
     rank: int = 0,
     world: int = 1,
 ) -> Iterator[Step]:
@@ -213,14 +78,14 @@ def train(
     Arguments, steps and errors are those of `train_epoch`.
     """
     while state.epoch < epochs:
-        yield from train_epoch(state, images, losses=losses, rank=rank, world=world)
+        yield from train_epoch(state, images, average=average, rank=rank, world=world)
 
 
 def train_epoch(
     state: TrainingState,
     images: Tensor,
     *,
-    losses: Callable[..., Tensor] | None = None,
+    average: Average | None = None,
     rank: int = 0,
     world: int = 1,
 ) -> Iterator[Step]:
@@ -233,8 +98,7 @@ def train_epoch(
         state: Where training stands; changed in place.
         images: All training images, [N, C, H, W] uint8, on the family's device. The same ones on
             every worker.
-        losses: What to call in place of the family: `DistributedDataParallel(state.family)`, for
-            several workers.
+        average: Takes the means over the workers, of gradients and statistics; for several workers.
         rank: This worker's index, 0 .. world-1.
         world: How many workers share each batch.
 
@@ -249,31 +113,29 @@ def train_epoch(
     """
     _check(state.family, images, rank, world)
     options = state.options
-    losses = losses or state.family
     state.family.train()
     order = _order(len(images), options.seed, state.epoch).to(images.device)  # [N]
     batches = torch.split(order, options.batch_size)
     for batch in range(state.batch, len(batches)):
         epoch, indices = state.epoch, batches[batch]
         count = len(indices)
-        generator = Generator(images.device)
-        generator.manual_seed(derive_seed(options.seed, "draws", epoch, batch))
-        draws = state.family.draw(count, generator)
         share = slice(count * rank // world, count * (rank + 1) // world)
         weight = world / count
         if share.start == share.stop:  # no image left here, but the others wait for a gradient
             share, weight = slice(0, 1), 0.0
         x0 = to_float(images[indices[share]])  # [B, C, H, W]
-        loss = weight * losses(x0, *(draw[share] for draw in draws)).sum()
-
-        state.optimizer.zero_grad()
-        loss.backward()
-        gradients = [p.grad for p in state.parameters if p.grad is not None]
-        norm = get_total_norm(gradients)
-        state.watch.note(epoch, batch, norm)  # before the weights take the gradient in
-        if options.clip_norm is not None:
-            clip_grads_with_norm_(state.parameters, options.clip_norm, norm)
-        state.optimizer.step()
+        generator = Generator(images.device)
+        generator.manual_seed(derive_seed(options.seed, "draws", epoch, batch))
+        augment = _augmentation(state, count, share, images.device)
+        rate = options.rate_at(state.images_seen)
+        losses = {}
+        for phase in state.family.phases(epoch * len(batches) + batch):
+            draws = [draw[share] for draw in state.family.draw(count, generator, phase)]
+            with in_precision(options.precision, images.device), _dropout(state, rank, phase):
+                each = state.family.losses(x0, *draws, phase=phase, augment=augment)  # [B]
+            loss = weight * each.sum()
+            _update(state, phase, loss, rate, average)
+            losses[phase] = loss.detach()
         state.images_seen += count
         state.average.update(count, state.images_seen)
 
@@ -281,7 +143,54 @@ def train_epoch(
         if state.batch == len(batches):
             state.watch.check()
             state.epoch, state.batch = epoch + 1, 0
-        yield Step(epoch, batch, len(batches), state.images_seen, loss.detach())
+        yield Step(epoch, batch, len(batches), state.images_seen, losses)
+
+
+@contextmanager
+def _dropout(state: TrainingState, rank: int, phase: str) -> Iterator[None]:
+    """Seed the one thing that draws from torch's own random state, and put that state back."""
+    seed = derive_seed(state.options.seed, "dropout", state.epoch, state.batch, phase, rank)
+    device = state.family.device
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+def _update(
+    state: TrainingState, phase: str, loss: Tensor, rate: float, average: Average | None
+) -> None:
+    """Move the weights of the phase's player, and nobody else's."""
+    options, player = state.options, state.players[phase]
+    player.optimizer.zero_grad()
+    loss.backward(inputs=player.parameters)  # other players' weights get no gradient
+    pairs = [(p.detach(), p.grad) for p in player.parameters if p.grad is not None]
+    gradients = [gradient for _, gradient in pairs]
+    if average is not None:
+        average(gradients)
+    if options.l1 or options.l2:
+        add_penalty_gradients([w for w, _ in pairs], gradients, options.l1, options.l2)
+    norm = get_total_norm(gradients)
+    # before the weights take the gradient in
+    state.watch.note(state.epoch, state.batch, norm)
+    if options.clip_norm is not None:
+        clip_grads_with_norm_(player.parameters, options.clip_norm, norm)
+    for group in player.optimizer.param_groups:
+        group["lr"] = rate * player.rate
+    player.optimizer.step()
+    if average is not None and player.buffers:
+        average(player.buffers)
+    state.family.after_update(phase)
+
+
+def _augmentation(state: TrainingState, count: int, share: slice, device: torch.device) -> Augment:
+    """The batch's augmentation, drawn for the whole batch; this worker's part of it."""
+    augmentation = state.options.augmentation
+    if augmentation.is_identity:
+        return as_they_are
+    generator = Generator(device)
+    generator.manual_seed(derive_seed(state.options.seed, "augment", state.epoch, state.batch))
+    numbers = augmentation.draw(count, generator)[share]  # [B, K]
+    return lambda x: augmentation.apply(x, numbers)
 
 
 def _order(count: int, seed: int, epoch: int) -> Tensor:

@@ -25,7 +25,13 @@ class Study:
 
     @classmethod
     def from_file(
-        cls, path: str | Path, overrides: Sequence[str] = (), name: str | None = None
+        cls,
+        path: str | Path,
+        overrides: Sequence[str] = (),
+        name: str | None = None,
+        *,
+        smoke: bool = False,
+        variant: str | None = None,
     ) -> Study:
         """Read a study file.
 
@@ -33,11 +39,13 @@ class Study:
             path: A YAML file.
             overrides: `PATH=VALUE` each, as with `study run --set`.
             name: Takes the place of the file's `name`.
+            smoke: Merge in the file's `smoke:` overlay, which makes it end soon.
+            variant: Merge in this overlay of the file's `variants:`.
 
         Raises:
             UserError: Anything wrong, in one line.
         """
-        return cls(read_study_file(path, overrides, name))
+        return cls(read_study_file(path, overrides, name, smoke=smoke, variant=variant))
 
     def run(self, storage: str | None = None, address: str | None = None) -> Results:
         """Run it to its end and open its results.
@@ -80,11 +88,16 @@ class Results:
 
     @property
     def artifacts(self) -> pandas.DataFrame:
-        """One row a file: checkpoints and sample grids, by path below the storage."""
+        """One row a file: checkpoints, sample grids and pictures, by path below the storage."""
         return self._view("artifacts")
 
+    @property
+    def diagnostics(self) -> pandas.DataFrame:
+        """One row a number that `study explain` found; a curve is one row a point."""
+        return self._view("diagnostics")
+
     def query(self, sql: str) -> pandas.DataFrame:
-        """Ask the views `trials`, `reports`, `scores` and `artifacts` of this study in SQL.
+        """Ask the views of this study in SQL: each table of the ledger is one.
 
         Raises:
             UserError: The SQL cannot be answered.
@@ -103,7 +116,12 @@ class Results:
         return best(self.storage, self.name, top)
 
     def _view(self, table: str) -> pandas.DataFrame:
-        order = {"trials": "trial", "artifacts": "trial, path"}.get(table, "trial, epoch")
+        orders = {
+            "trials": "trial",
+            "artifacts": "trial, path",
+            "diagnostics": "trial, epoch, diagnostic, quantity, axis, x",
+        }
+        order = orders.get(table, "trial, epoch")
         return self.query(f"select * from {table} order by {order}")
 
 

@@ -39,6 +39,14 @@ Trials = Annotated[
 As = Annotated[
     str | None, typer.Option("--name", help="Name of the study, in place of the file's.")
 ]
+Smoke = Annotated[
+    bool,
+    typer.Option("--smoke", help="Merge in the file's `smoke:`, which makes it end soon."),
+]
+Variant = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Merge in this one of the file's `variants:`."),
+]
 StorageOption = Annotated[
     str | None,
     typer.Option(
@@ -61,10 +69,12 @@ def run(
     trials: Trials = None,
     storage: StorageOption = None,
     name: As = None,
+    smoke: Smoke = False,
+    variant: Variant = None,
     address: Address = None,
 ) -> None:
     """Run a study: search, train, score, and write everything to the ledger."""
-    study_file = _read(file, set_, trials, name)
+    study_file = _read(file, set_, trials, name, smoke, variant)
     place = _storage(storage)
     from study.execution.run import run_study
 
@@ -84,11 +94,18 @@ def resume(
 
 
 @app.command()
-def check(file: File, set_: Set = None, trials: Trials = None, name: As = None) -> None:
+def check(
+    file: File,
+    set_: Set = None,
+    trials: Trials = None,
+    name: As = None,
+    smoke: Smoke = False,
+    variant: Variant = None,
+) -> None:
     """Validate a study file, every branch of it, and say what it would cost here. Needs no Ray."""
     from study.execution.checking import check_study
 
-    check_study(_read(file, set_, trials, name))
+    check_study(_read(file, set_, trials, name, smoke, variant))
 
 
 @app.command("list")
@@ -124,7 +141,9 @@ def best(
 
 @app.command()
 def query(
-    sql: Annotated[str, typer.Argument(help="SQL over trials, reports, scores and artifacts.")],
+    sql: Annotated[
+        str, typer.Argument(help="SQL over trials, reports, scores, artifacts and diagnostics.")
+    ],
     format_: Annotated[
         Literal["table", "csv", "json"], typer.Option("--format", help="How to print the answer.")
     ] = "table",
@@ -182,10 +201,12 @@ def submit(
         ),
     ] = None,
     name: As = None,
+    smoke: Smoke = False,
+    variant: Variant = None,
     detach: Annotated[bool, typer.Option(help="Do not follow the job's log.")] = False,
 ) -> None:
     """Submit a study to a Ray cluster as a job, and follow its log."""
-    study_file = _read(file, set_, trials, name)
+    study_file = _read(file, set_, trials, name, smoke, variant)
     from study.execution.submit import follow_job, submit_study
 
     job = submit_study(study_file, address, storage)
@@ -212,14 +233,19 @@ def main() -> None:
 
 
 def _read(
-    file: Path, overrides: list[str] | None, trials: int | None, name: str | None
+    file: Path,
+    overrides: list[str] | None,
+    trials: int | None,
+    name: str | None,
+    smoke: bool,
+    variant: str | None,
 ) -> StudyFile:
     from study.spec import read_study_file
 
     changes = [*(overrides or [])]
     if trials is not None:
         changes.append(f"search.trials={trials}")
-    return read_study_file(file, changes, name)
+    return read_study_file(file, changes, name, smoke=smoke, variant=variant)
 
 
 def _storage(uri: str | None) -> Storage:

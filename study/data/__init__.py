@@ -5,11 +5,17 @@ from __future__ import annotations
 from study.data.cache import get_or_make, user_cache_folder
 from study.data.image_set import ImageSet
 from study.data.loading import DATASETS, load_images
-from study.data.splits import Split, split
+from study.data.preparation import Preparation
+from study.data.splits import SPLITS, Fraction, KFold, LeaveOneOut, Split, split
 
 __all__ = [
     "DATASETS",
+    "SPLITS",
+    "Fraction",
     "ImageSet",
+    "KFold",
+    "LeaveOneOut",
+    "Preparation",
     "Split",
     "get_or_make",
     "load_images",

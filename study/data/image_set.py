@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -28,6 +28,8 @@ class ImageSet:
         labels: int64, [N], or None.
         preprocessing: What was done to the pixels since they were read, in words.
         part: Which part of the data set this is, in words.
+        skipped: The pictures that could not be read and were left out, by their paths in the folder
+            that the set was read from.
 
     Raises:
         UserError: If the arrays have other shapes or types than these, or there is no image.
@@ -38,6 +40,7 @@ class ImageSet:
     labels: NDArray[np.int64] | None = None
     preprocessing: str = "none"
     part: str = "all"
+    skipped: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the arrays, and guard them against writing."""
@@ -76,13 +79,12 @@ class ImageSet:
         return torch.tensor(self.images)
 
     def take(self, indices: Sequence[int] | NDArray[np.int64], *, part: str) -> ImageSet:
-        """The images (and labels) at `indices`, in that order, told apart by `part`."""
-        return ImageSet(
-            name=self.name,
+        """The images (and labels) at `indices`, in that order; `part` says which of this set."""
+        return replace(
+            self,
             images=self.images[indices],
             labels=None if self.labels is None else self.labels[indices],
-            preprocessing=self.preprocessing,
-            part=part,
+            part=part if self.part == "all" else f"{part}, of {self.part}",
         )
 
 

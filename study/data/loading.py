@@ -1,38 +1,75 @@
-"""Image data sets by name."""
+"""Images by the name of a data set or by the path of a folder or file, ready to learn from."""
 
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 
+from study.data.arrays import read_arrays
+from study.data.idx import fashion_mnist, mnist
 from study.data.image_set import ImageSet
-from study.data.preprocessing import resize
-from study.data.sources import digits, mnist5k
+from study.data.pictures import read_folder
+from study.data.preparation import Preparation
+from study.data.preprocessing import prepare
+from study.data.sources import digits, mnist5k, photo_patches
+from study.data.splits import choose
 from study.spec.errors import UserError
+from study.spec.sources import is_path
 
 DATASETS: Mapping[str, Callable[[], ImageSet]] = MappingProxyType(
-    {"digits": digits, "mnist5k": mnist5k}
+    {
+        "digits": digits,
+        "fashion_mnist": fashion_mnist,
+        "mnist": mnist,
+        "mnist5k": mnist5k,
+        "photo_patches": photo_patches,
+    }
 )
 """The loader of each data set: its images as they are stored, in their own size."""
 
+_AS_THEY_ARE = Preparation()
 
-def load_images(dataset: str, *, size: int | None) -> ImageSet:
-    """Load a data set by name and bring its images to one size.
+
+def load_images(dataset: str, preparation: Preparation = _AS_THEY_ARE) -> ImageSet:
+    """Load a data set and prepare its images.
 
     Args:
-        dataset: A name in `DATASETS`.
-        size: Height and width in pixels, or None to leave the images as they are stored.
+        dataset: A name in `DATASETS`, or the path of a folder of pictures, a `.npy` or a `.npz`. It
+            is a path if it has a `/`, starts with `.` or `~`, or ends in `.npy` or `.npz`.
+        preparation: Which of the images, and what is done to them. A path needs a `size`, and its
+            `channels` are 3 if it does not say.
+
+    Returns:
+        The images; `preprocessing` says all that was done to them, `part` which part of the data
+        set they are, and `skipped` which pictures could not be read and were left out.
 
     Raises:
-        UserError: If there is no such data set, or `size` is less than 1.
+        UserError: If there is no such data set, it can not be read or holds no images, or it does
+            not have as many as are to be kept.
     """
     loader = DATASETS.get(dataset)
-    if loader is None:
+    if loader is not None:
+        return prepare(choose(loader(), preparation), preparation)
+    if not is_path(dataset):
         nearest = difflib.get_close_matches(dataset, DATASETS, n=1)
         raise UserError(
-            f"The value of `dataset` is {dataset!r}, but must be one of {', '.join(DATASETS)}"
+            f"The value of `dataset` is {dataset!r}, but must be one of {', '.join(DATASETS)}, "
+            "or the path of a folder (./NAME), a .npy or a .npz file"
             + "".join(f"; did you mean {name}?" for name in nearest)
         )
-    image_set = loader()
-    return image_set if size is None else resize(image_set, size)
+    if preparation.size is None:
+        raise UserError(f"The value of `size` is none, but must be given for the path {dataset}")
+    preparation = replace(preparation, channels=preparation.channels or 3)
+    path = Path(os.path.abspath(Path(dataset).expanduser()))
+    if path.suffix in (".npy", ".npz") and not path.is_dir():
+        return prepare(choose(read_arrays(path), preparation), preparation)
+    if path.is_file():
+        raise UserError(
+            f"The value of `dataset` is {dataset!r}, but a file must end in .npy or .npz; "
+            "pictures are given by their folder"
+        )
+    return read_folder(path, preparation)

@@ -1,6 +1,6 @@
 """The data sets themselves: one function each, giving the images as they are stored.
 
-Both are real digits that come inside a Python package, so that a study runs without internet.
+These come inside a Python package, so that a study runs without internet.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import io
 from importlib import metadata
 
 import numpy as np
+from numpy.typing import NDArray
 
 from study.data.cache import get_or_make, user_cache_folder
 from study.data.image_set import ImageSet
@@ -39,6 +40,37 @@ def digits() -> ImageSet:
     bunch = load_digits()
     levels = np.rint(bunch.images * (255 / 16)).astype(np.uint8)
     return ImageSet("digits", levels[:, None], bunch.target.astype(np.int64))
+
+
+def photo_patches() -> ImageSet:
+    """520 patches of two colour photographs: [520, 3, 32, 32], 260 of each, told by the label.
+
+    They are what scikit-learn ships as `china.jpg` (label 0; by danielbuechele) and `flower.jpg`
+    (label 1; vultilion), both under the licence Creative Commons Attribution 2.0 (CC BY 2.0). Each
+    patch is next to the others, row by row, without overlap; right and below, what is left of the
+    640 x 427 pixels is left out.
+    """
+    return get_or_make(
+        user_cache_folder(),
+        f"photo_patches-scikit-learn-{metadata.version('scikit-learn')}.npz",
+        make=_cut_photo_patches,
+        save=_to_npz,
+        load=lambda payload: _from_npz("photo_patches", payload),
+    )
+
+
+def _cut_photo_patches() -> ImageSet:
+    from sklearn.datasets import load_sample_images  # slow to import, and needed once
+
+    patches = np.concatenate([_patches(photo, 32) for photo in load_sample_images().images])
+    return ImageSet("photo_patches", patches, np.repeat(np.arange(2), len(patches) // 2))
+
+
+def _patches(photo: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """A photograph [H, W, C] cut into [n, C, side, side]."""
+    rows, columns = photo.shape[0] // side, photo.shape[1] // side
+    cut = photo[: rows * side, : columns * side].reshape(rows, side, columns, side, -1)
+    return cut.transpose(0, 2, 4, 1, 3).reshape(rows * columns, -1, side, side)
 
 
 def _parse_mnist5k() -> ImageSet:

@@ -143,7 +143,7 @@ class Conductor:
         prune = self._search.report(number, report.epoch, value)
         if report.outcome == "done":
             self._search.complete(number, self._objectives(report, value))
-            self._end(number, "complete", "")
+            self._end(number, "complete", report.reason)
             return False
         if prune:
             self._search.prune(number)
@@ -208,6 +208,9 @@ class Conductor:
                     images_seen=epoch.images_seen,
                     seconds=epoch.seconds,
                     loss=epoch.loss,
+                    discriminator_loss=epoch.discriminator_loss,
+                    validation_loss=epoch.validation_loss,
+                    learning_rate=epoch.learning_rate,
                     value=score.value if score and score.epoch == epoch.epoch else None,
                     lane=report.lane,
                 )

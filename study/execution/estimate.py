@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import torch
 
-from models.build import build_family
 from models.sampling import generate
-from models.training import TrainingOptions, TrainingState, train_epoch
+from models.training import train_epoch
+from models.training_state import TrainingState
+from study.execution.building import build_model, training_options
 from study.execution.placement import Placement
 from study.spec import Picks, Study, StudyFile
 
@@ -68,7 +69,7 @@ def estimate(study_file: StudyFile, placement: Placement, trials: int) -> Estima
         unpruned=mean * waves,
         pruned=None if share is None else mean * waves * share,
         images=trials * epochs * spec.data.training_images,
-        evaluations=trials * scorings * spec.score.samples * spec.score.steps,
+        evaluations=trials * scorings * spec.score.samples * spec.sampling.steps,
     )
 
 
@@ -82,11 +83,9 @@ def _measure(picks: Picks, spec: Study, placement: Placement) -> BranchCost:
     threads = torch.get_num_threads()
     torch.set_num_threads(max(1, int(placement.cpus)))
     try:
-        shape = spec.data.image_shape
-        family = build_family(spec.model.model_dump(mode="json"), shape, seed=0).to(device)
-        options = TrainingOptions(
-            batch_size=spec.train.batch_size, learning_rate=spec.train.learning_rate, seed=0
-        )
+        family = build_model(spec, 0, _stand_in(spec)).to(device)
+        shape = family.image_shape
+        options = training_options(spec.train, 0, spec.data.training_images)
         state = TrainingState(family, options)
         count = spec.train.batch_size * (MEASURED_BATCHES + 1)
         images = torch.randint(0, 256, (count, *shape), dtype=torch.uint8, device=device)
@@ -95,8 +94,9 @@ def _measure(picks: Picks, spec: Study, placement: Placement) -> BranchCost:
             step.loss.item()  # waits for the device
             times.append(time.perf_counter())
         batch_seconds = (times[-1] - times[1]) / MEASURED_BATCHES  # the first warms up
-        steps = min(3, spec.score.steps)
-        settings = {"sampler": spec.score.sampler, "seed": 0}
+        how = spec.sampling
+        steps = min(3, how.steps)
+        settings = {"sampler": how.sampler, "seed": 0, "options": how.options}
         generate(family, MEASURED_IMAGES, steps=1, **settings)  # type: ignore[arg-type]
         clock = time.perf_counter()
         generate(family, MEASURED_IMAGES, steps=steps, **settings).cpu()  # type: ignore[arg-type]
@@ -111,10 +111,17 @@ def _measure(picks: Picks, spec: Study, placement: Placement) -> BranchCost:
         train_seconds=batches * batch_seconds / placement.workers,
         score_seconds=scorings
         * spec.score.samples
-        * spec.score.steps
+        * spec.sampling.steps
         * evaluation_seconds
         / placement.workers,
     )
+
+
+def _stand_in(spec: Study) -> torch.Tensor | None:
+    """Images in place of those that a morphing model degrades towards: only their shape costs."""
+    if getattr(spec.model, "towards", None) is None:
+        return None
+    return torch.zeros((8, *spec.data.image_shape), dtype=torch.uint8)
 
 
 def _asha_share(spec: Study) -> float | None:

@@ -33,6 +33,7 @@ class LaneSettings:
     workers: int
     cpus: float
     gpus: float
+    folder: str  # where the study was started: networks named by import path may lie there
 
     @property
     def resources(self) -> dict[str, float]:
@@ -123,6 +124,7 @@ def make_group(settings: LaneSettings, lane: str, folder: str) -> DataParallelTr
                 storage=settings.storage,
                 cpus=settings.cpus,
                 gpus=settings.gpus,
+                folder=settings.folder,
             )
         },
         backend_config=ProcessGroup(gpus_per_worker=settings.gpus),

@@ -32,6 +32,9 @@ class EpochResult:
     images_seen: int
     seconds: float
     loss: float
+    discriminator_loss: float | None = None
+    validation_loss: float | None = None
+    learning_rate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class ScoreResult:
     metric: str
     value: float
     samples: int
-    sampler: str
+    sampler: str  # with the options that are not its defaults
     steps: int
     seed: int
     embedder: str
@@ -63,9 +66,9 @@ class Report:
     """What a lane answers to 'train to the next report'.
 
     Attributes:
-        outcome: `running` wants to go on, `done` has trained its last epoch, `interrupted` was
-            asked to stop and did, `failed` cannot go on.
-        reason: Why it failed; empty otherwise.
+        outcome: `running` wants to go on, `done` has trained its last epoch, or stopped
+            early, `interrupted` was asked to stop and did, `failed` cannot go on.
+        reason: Why it failed, or was done before its last epoch; empty otherwise.
         epoch: Whole epochs trained so far.
         epochs: Those since the last report.
         seconds: Training time so far; `score_seconds`: scoring time so far.
@@ -152,3 +155,4 @@ class WorkerSettings:
     storage: str
     cpus: float
     gpus: float
+    folder: str = ""  # looked into for networks that are named by import path

@@ -26,6 +26,13 @@ def newest_checkpoint(storage: Storage, study: str, trial: int) -> str | None:
     return checkpoint_name(study, trial, max(epochs)) if epochs else None
 
 
+def checkpoint_epoch(name: str) -> int:
+    """The epoch in a checkpoint's name."""
+    match = _NAME.fullmatch(name.rpartition("/")[2])
+    assert match is not None
+    return int(match[2])
+
+
 def drop_older(storage: Storage, name: str) -> None:
     """Delete the trial's checkpoints of earlier epochs than this one."""
     folder, _, file = name.rpartition("/")

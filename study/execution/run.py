@@ -159,6 +159,7 @@ def _run_trials(
         workers=placement.workers,
         cpus=placement.cpus,
         gpus=placement.gpus,
+        folder=os.getcwd(),
     )
     # The worker group asks Ray for its own CPU and GPU; the trainable in front of it holds none.
     # Tune wants something to be asked for, so it is a little of the node's memory.

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 
 @dataclass(frozen=True)
 class Team:
     """Rank `rank` of `world` workers, on its device.
 
-    With one worker nothing is wrapped, gathered or agreed on, and no process group is needed.
+    With one worker nothing is averaged, gathered or agreed on, and no process group is needed.
     """
 
     rank: int = 0
     world: int = 1
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
-    def wrap(self, family: nn.Module) -> Callable[..., Any]:
-        """The family as the training loop is to call it: averaging gradients over the team."""
+    def average(self, tensors: list[Tensor]) -> None:
+        """Replace tensors of one type, in place, by their means over the team: in one message."""
         if self.world == 1:
-            return family
-        ids = [self.device] if self.device.type == "cuda" else None
-        return nn.parallel.DistributedDataParallel(family, device_ids=ids)
+            return
+        flat = torch.cat([tensor.detach().reshape(-1) for tensor in tensors])
+        dist.all_reduce(flat, dist.ReduceOp.SUM)
+        flat /= self.world
+        parts = torch.split(flat, [tensor.numel() for tensor in tensors])
+        with torch.no_grad():
+            for tensor, part in zip(tensors, parts, strict=True):
+                tensor.copy_(part.view(tensor.shape))
 
     def any(self, flag: bool) -> bool:
         """Whether the flag is set on any worker: the same answer on all of them."""

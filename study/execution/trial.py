@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import io
+import math
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from models.build import build_family
 from models.divergence import Diverged
+from models.precision import in_precision
 from models.sampling import generate
-from models.training import Step, TrainingOptions, TrainingState, train_epoch
+from models.training import Step, train_epoch
+from models.training_state import TrainingState
+from models.validation import EarlyStopping, validation_loss
+from study.execution.building import build_model, training_options
 from study.execution.checkpoints import read_checkpoint, write_checkpoint
 from study.execution.messages import (
     Assignment,
@@ -50,30 +54,20 @@ class TrialRun:
         self.bench = bench
         self.team = team
         self.images = bench.images(self.spec.data)
-        train = self.spec.train
-        shape = self.spec.data.image_shape
-        # Given as plain values: `models` knows nothing of study files.
-        model = self.spec.model.model_dump(mode="json")
-        self.family = build_family(model, shape, assignment.seed).to(team.device)
+        self.family = build_model(self.spec, assignment.seed, bench.towards(self.spec))
+        self.family.to(team.device)
+        images = self.images.on_device
         self.state = TrainingState(
-            self.family,
-            TrainingOptions(
-                batch_size=train.batch_size,
-                learning_rate=train.learning_rate,
-                seed=assignment.seed,
-                optimizer=train.optimizer,
-                weight_decay=train.weight_decay,
-                clip_norm=train.clip_norm,
-                ema_half_life=train.ema_half_life,
-            ),
+            self.family, training_options(self.spec.train, assignment.seed, len(images))
         )
+        self.stopping = _early_stopping(self.spec)
         self.seconds = 0.0
         self.score_seconds = 0.0
         self.checkpoint: StoredFile | None = None
-        self._loss_sum: Tensor | float = 0.0
+        self._sums: dict[str, Tensor] = {}  # of losses over the epoch's images, by phase
+        self._counts: dict[str, int] = {}
         if assignment.checkpoint is not None:
             self._restore(assignment.checkpoint)
-        self.losses = team.wrap(self.family)
 
     def advance(self, stop: Callable[[], bool], watch: Callable[[Step], None]) -> Report:
         """Train to the next report.
@@ -84,18 +78,22 @@ class TrialRun:
         """
         every, last = self.spec.score.every, self.spec.train.epochs
         epochs: list[EpochResult] = []
+        reason = ""
         try:
-            while self.state.epoch < last:
+            while self.state.epoch < last and not reason:
                 if self.team.any(stop()) or not self._train_epoch(stop, watch):
                     return self._report("interrupted", epochs, checkpoint=self._save())
                 epochs.append(self._epoch_result())
-                if self.state.epoch % every == 0 or self.state.epoch == last:
+                reason = self._stops_early(epochs[-1])
+                if self.state.epoch % every == 0:
                     break
         except Diverged:
             return self._report("failed", epochs, reason="diverged")
         score, samples = self._score()
-        outcome = "done" if self.state.epoch == last else "running"
-        return self._report(outcome, epochs, checkpoint=self._save(), score=score, samples=samples)
+        outcome = "done" if reason or self.state.epoch == last else "running"
+        return self._report(
+            outcome, epochs, reason=reason, checkpoint=self._save(), score=score, samples=samples
+        )
 
     def close(self) -> None:
         """The trial is over here: of its checkpoints only the last is kept."""
@@ -106,19 +104,21 @@ class TrialRun:
         """Train to the epoch's end; false if stopped before it."""
         clock = time.perf_counter()
         if self.state.batch == 0:
-            self._loss_sum = 0.0
+            self._sums, self._counts = {}, {}
+        seen = self.state.images_seen
         try:
             for step in train_epoch(
                 self.state,
                 self.images.on_device,
-                losses=self.losses,
+                average=self.team.average,
                 rank=self.team.rank,
                 world=self.team.world,
             ):
-                # Summed on the device: reading a loss would wait for it.
-                self._loss_sum = self._loss_sum + step.loss * (
-                    step.images_seen - self._seen_before(step)
-                )
+                count, seen = step.images_seen - seen, step.images_seen
+                for phase, loss in step.losses.items():
+                    # Summed on the device: reading a loss would wait for it.
+                    self._sums[phase] = self._sums.get(phase, 0) + loss * count
+                    self._counts[phase] = self._counts.get(phase, 0) + count
                 watch(step)
                 if not step.last and self.team.any(stop()):
                     return False
@@ -126,29 +126,61 @@ class TrialRun:
         finally:
             self.seconds += time.perf_counter() - clock
 
-    def _seen_before(self, step: Step) -> int:
-        return step.epoch * len(self.images.on_device) + step.batch * self.spec.train.batch_size
-
     def _epoch_result(self) -> EpochResult:
-        total = torch.as_tensor(self._loss_sum, dtype=torch.float32, device=self.team.device)
-        loss = self.team.mean(total / len(self.images.on_device))
+        losses = {
+            phase: float(self.team.mean(total / self._counts[phase]))
+            for phase, total in self._sums.items()
+        }
+        discriminator = losses.pop("discriminator", None)
         return EpochResult(
-            self.state.epoch, self.state.images_seen, self.seconds, float(loss.item())
+            epoch=self.state.epoch,
+            images_seen=self.state.images_seen,
+            seconds=self.seconds,
+            # An epoch may be too short for the generator's turn to come.
+            loss=next(iter(losses.values()), math.nan),
+            discriminator_loss=discriminator,
+            validation_loss=self._validate(),
+            learning_rate=self.state.learning_rate,
+        )
+
+    def _validate(self) -> float | None:
+        count = self.spec.train.validation_images
+        if not count or not self.family.validates:
+            return None
+        images = self.images.held_out[:count]
+        seed = self.assignment.seed
+        loss = validation_loss(
+            self.state.ema, images, seed, rank=self.team.rank, world=self.team.world
+        )
+        return float(self.team.mean(loss))
+
+    def _stops_early(self, epoch: EpochResult) -> str:
+        """Why the trial is to stop after this epoch; empty if it is to go on."""
+        if self.stopping is None or epoch.validation_loss is None:
+            return ""
+        if not self.stopping.stops(epoch.validation_loss):
+            return ""
+        return (
+            f"stopped early at epoch {epoch.epoch}: no lower validation loss "
+            f"for {self.stopping.patience} epochs"
         )
 
     def _score(self) -> tuple[ScoreResult | None, StoredFile | None]:
         settings = self.spec.score
         clock = time.perf_counter()
         scorer = self.bench.scorer(self.spec.data, settings)
-        images = generate(
-            self.state.ema,
-            settings.samples,
-            sampler=settings.sampler,
-            steps=settings.steps,
-            seed=settings.seed,
-            rank=self.team.rank,
-            world=self.team.world,
-        )
+        sampling = self.spec.sampling
+        with in_precision(self.spec.train.precision, self.team.device):
+            images = generate(
+                self.state.ema,
+                settings.samples,
+                sampler=sampling.sampler,
+                steps=sampling.steps,
+                seed=settings.seed,
+                options=sampling.options,
+                rank=self.team.rank,
+                world=self.team.world,
+            )
         features = self.team.gather(scorer.features(images))
         if self.team.rank != 0:
             self.score_seconds += time.perf_counter() - clock
@@ -162,8 +194,8 @@ class TrialRun:
             metric=identity.metric,
             value=value,
             samples=settings.samples,
-            sampler=settings.sampler,
-            steps=settings.steps,
+            sampler=sampling.text,
+            steps=sampling.steps,
             seed=settings.seed,
             embedder=identity.embedder_digest,
             reference=identity.reference_digest,
@@ -189,7 +221,9 @@ class TrialRun:
             "training": self.state.state_dict(),
             "seconds": self.seconds,
             "score_seconds": self.score_seconds,
-            "loss_sum": torch.as_tensor(self._loss_sum),
+            "sums": self._sums,
+            "counts": self._counts,
+            "stopping": None if self.stopping is None else asdict(self.stopping),
         }
         previous, self.checkpoint = (
             self.checkpoint,
@@ -204,7 +238,9 @@ class TrialRun:
         saved = read_checkpoint(self.bench.storage, name, self.team.device)
         self.state.load_state_dict(saved["training"])
         self.seconds, self.score_seconds = saved["seconds"], saved["score_seconds"]
-        self._loss_sum = saved["loss_sum"]
+        self._sums, self._counts = saved["sums"], saved["counts"]
+        if self.stopping is not None:
+            self.stopping = EarlyStopping(**saved["stopping"])
         self.checkpoint = StoredFile(name, 0)
 
     def _report(
@@ -232,3 +268,10 @@ class TrialRun:
             checkpoint=checkpoint,
             samples=samples,
         )
+
+
+def _early_stopping(spec: Study) -> EarlyStopping | None:
+    settings = spec.train.early_stopping
+    if settings is None:
+        return None
+    return EarlyStopping(settings.patience, settings.min_delta)

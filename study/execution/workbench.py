@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from study.data import Split, load_images, split, user_cache_folder
+from study.data import SPLITS, ImageSet, Preparation, Split, load_images, split, user_cache_folder
 from study.results.storage import Storage
 from study.scoring import Scorer, prepare_scorer
-from study.spec.study import Data, Score
+from study.spec import Study
+from study.spec.data import Data
+from study.spec.study import Score
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingImages:
     """A split data set, its training part on the device."""
 
+    whole: ImageSet
     parts: Split
     on_device: Tensor  # uint8 [N, C, H, W]
 
@@ -25,6 +29,13 @@ class TrainingImages:
     def digest(self) -> str:
         """Digest of the images trained on."""
         return self.parts.train.digest
+
+    @cached_property
+    def held_out(self) -> Tensor:
+        """The images held out, uint8 [M, C, H, W] on the device, in an order of chance."""
+        images = self.parts.held_out.tensor()
+        generator = torch.Generator().manual_seed(0)  # a share of them must be of every kind
+        return images[torch.randperm(len(images), generator=generator)].to(self.on_device.device)
 
 
 @dataclass
@@ -38,32 +49,66 @@ class Workbench:
 
     storage: Storage
     device: torch.device
+    _sets: dict[tuple[str, Preparation], ImageSet] = field(default_factory=dict)
     _images: dict[Data, TrainingImages] = field(default_factory=dict)
-    _scorers: dict[tuple[Data, str, int], Scorer] = field(default_factory=dict)
+    _towards: dict[tuple[str, Preparation], Tensor] = field(default_factory=dict)
+    _scorers: dict[tuple[Data, str, str, int], Scorer] = field(default_factory=dict)
 
     def images(self, data: Data) -> TrainingImages:
         """The images of a `data:` section; loaded once in the worker's life."""
         if data not in self._images:
-            parts = split(
-                load_images(data.dataset, size=data.size), held_out=data.held_out, seed=data.seed
-            )
-            self._images[data] = TrainingImages(parts, parts.train.tensor().to(self.device))
+            whole = self._load(data.dataset, _preparation(data))
+            options = data.split.model_dump(exclude={"kind"})
+            parts = split(whole, SPLITS[data.split.kind](**options), seed=data.seed)
+            on_device = parts.train.tensor().to(self.device)
+            self._images[data] = TrainingImages(whole, parts, on_device)
         return self._images[data]
+
+    def towards(self, spec: Study) -> Tensor | None:
+        """The images that a morphing model degrades towards, on the device; None for others.
+
+        They are prepared as the study's own are, but for their number.
+        """
+        towards = getattr(spec.model, "towards", None)
+        if towards is None:
+            return None
+        preparation = _preparation(spec.data, fraction=None, count=towards.count)
+        key = (towards.dataset, preparation)
+        if key not in self._towards:
+            self._towards[key] = self._load(*key).tensor().to(self.device)
+        return self._towards[key]
 
     def scorer(self, data: Data, score: Score) -> Scorer:
         """The scorer of a `score:` section; prepared once in the worker's life."""
-        key = (data, score.metric, score.seed)
+        # Against everything, how the images are split makes no difference.
+        key = (data, score.metric, score.against, score.seed)
         if key not in self._scorers:
-            parts = self.images(data).parts
+            images = self.images(data)
+            everything = score.against == "everything"
             self._scorers[key] = prepare_scorer(
                 metric=score.metric,
-                train=parts.train,
-                held_out=parts.held_out,
+                train=images.whole if everything else images.parts.train,
+                held_out=images.whole if everything else images.parts.held_out,
                 cache_folder=cache_folder(self.storage),
                 device=self.device,
                 seed=score.seed,
             )
         return self._scorers[key]
+
+    def _load(self, dataset: str, preparation: Preparation) -> ImageSet:
+        key = (dataset, preparation)
+        if key not in self._sets:  # splits of one set share it
+            self._sets[key] = load_images(dataset, preparation)
+        return self._sets[key]
+
+
+def _preparation(data: Data, **changes: object) -> Preparation:
+    """How a `data:` section has pictures prepared."""
+    keys = ("size", "channels", "fit", "background", "edges", "fraction", "count", "on_error")
+    # The networks' shape is the study's: a set in other colours is brought to it.
+    channels, _, size = data.image_shape
+    settings = {key: getattr(data, key) for key in (*keys, "seed")}
+    return Preparation(**{**settings, "channels": channels, "size": size, **changes})  # type: ignore[arg-type]
 
 
 def cache_folder(storage: Storage) -> Path:

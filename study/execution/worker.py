@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import socket
+import sys
 import threading
 import time
 from typing import Any
@@ -41,6 +42,8 @@ def work(settings: WorkerSettings) -> None:
     context = ray.train.get_context()
     rank, world = context.get_world_rank(), context.get_world_size()
     torch.set_num_threads(max(1, int(settings.cpus)))
+    if settings.folder and settings.folder not in sys.path:
+        sys.path.append(settings.folder)
     storage = Storage.from_uri(settings.storage)
     if not storage.exists(join(settings.study, "study.yaml")):
         message = (

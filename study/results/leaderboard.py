@@ -27,6 +27,9 @@ Direction = Literal["minimize", "maximize"]
 IDENTITY = ("metric", "samples", "sampler", "steps", "embedder", "reference")
 """What two scores must have in common to be compared; columns of `scores`."""
 
+SEARCHED = ("sampler", "steps")
+"""Those of them that a study may leave to its trials: see `_chooses_sampler`."""
+
 _COLUMN_GAP = 2
 
 
@@ -267,12 +270,24 @@ def _check_comparable(
             )
         first = first or trial
         reference = identities[first["trial"], first["value"]]
+        free = _chooses_sampler(trial) and _chooses_sampler(first)
         for part, ours, theirs in zip(IDENTITY, identity, reference, strict=True):
-            if ours != theirs:
+            if ours != theirs and not (free and part in SEARCHED):
                 raise UserError(
                     f"Trials {first['trial']} and {trial['trial']} cannot be ranked together: "
                     f"their scores differ in `{part}`, {theirs!r} and {ours!r}"
                 )
+
+
+def _chooses_sampler(trial: Mapping[str, Any]) -> bool:
+    """Whether how images are made belongs to the trial, not to how it is measured.
+
+    It does where the search chose it (a hole in `score.sampler` or `score.steps`), and where each
+    family makes them in its own way (`sampler: auto`).
+    """
+    picks = json.loads(trial.get("picks") or "{}")
+    searched = any(name.startswith("score.") for name in picks)
+    return searched or trial.get(f"{CONFIG_PREFIX}score.sampler.kind") == "auto"
 
 
 def _endings(name: str) -> list[str]:

@@ -28,7 +28,7 @@ def read_table(storage: Storage, table: str, studies: Sequence[str] | None = Non
 
     Args:
         storage: Where the studies are.
-        table: `trials`, `reports`, `scores` or `artifacts`.
+        table: `trials`, `reports`, `scores`, `artifacts` or `diagnostics`.
         studies: Names of studies; all by default. One that is not there has no rows.
     """
     folders = [join(name, table) for name in (storage.studies() if studies is None else studies)]
@@ -85,7 +85,7 @@ def query(storage: Storage, sql: str, studies: Sequence[str] | None = None) -> p
 
     Args:
         storage: Where the studies are.
-        sql: One statement over `trials`, `reports`, `scores` and `artifacts`.
+        sql: One statement over `trials`, `reports`, `scores`, `artifacts` and `diagnostics`.
         studies: Names of studies; all by default.
 
     Raises:

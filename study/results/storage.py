@@ -1,8 +1,8 @@
 """Where studies live: a folder, a network share or an object store, behind one URI.
 
     <storage>/<study>/study.yaml
-    <storage>/<study>/{trials,reports,scores,artifacts}/*.parquet
-    <storage>/<study>/{checkpoints,samples}/...
+    <storage>/<study>/{trials,reports,scores,artifacts,diagnostics}/*.parquet
+    <storage>/<study>/{checkpoints,samples,explain}/...
     <storage>/.cache/...                                  shared by all studies
 
 Names are relative to the storage, with `/` between their parts. What starts with a dot is

@@ -1,4 +1,4 @@
-"""The four tables of the ledger: one dataclass a row, from which the Arrow schema follows.
+"""The five tables of the ledger: one dataclass a row, from which the Arrow schema follows.
 
 A field's annotation is the whole definition of its column: type, nullability (`| None`) and
 description. The ledger stamps the columns of `Stamp` on every row.
@@ -79,7 +79,8 @@ class ReportRow:
     epoch: Annotated[int, "epochs done, from 1"]
     images_seen: Annotated[int, "training images seen so far, repetitions included"]
     seconds: Annotated[float, "seconds of training so far, scoring excluded"]
-    loss: Annotated[float, "mean training loss of the epoch"]
+    loss: Annotated[float, "mean training loss of the epoch; of a GAN, its generator's"]
+    discriminator_loss: Annotated[float | None, "of a GAN, its discriminator's"] = None
     value: Annotated[float | None, "the objective, where it was evaluated at this epoch"] = None
     validation_loss: Annotated[float | None, "mean loss on the validation split"] = None
     learning_rate: Annotated[float | None, "learning rate at the end of the epoch"] = None
@@ -110,18 +111,39 @@ class ArtifactRow:
 
     trial: Annotated[int, "number of the trial in its study"]
     epoch: Annotated[int, "epoch of the weights that are in it or made it"]
-    kind: Annotated[Literal["checkpoint", "samples"], "what it is"]
+    kind: Annotated[Literal["checkpoint", "samples", "picture"], "what it is"]
     path: Annotated[str, "where it is, relative to the storage"]
     bytes: Annotated[int, "its size"]
 
 
-Row = TrialRow | ReportRow | ScoreRow | ArtifactRow
+@dataclass(frozen=True, kw_only=True)
+class DiagnosticRow:
+    """One number that a diagnostic of a trained trial found; a curve is one row a point."""
+
+    trial: Annotated[int, "number of the trial in its study"]
+    epoch: Annotated[int, "epoch of the weights that were looked at"]
+    diagnostic: Annotated[str, "name of the diagnostic: noise, bound, collapse, ..."]
+    quantity: Annotated[str, "what the number is"]
+    axis: Annotated[str, "what `x` is: t, level, images, ...; empty for a number of its own"] = ""
+    x: Annotated[float | None, "where on the axis; null for a number of its own"] = None
+    value: Annotated[float, "the number"]
+    samples: Annotated[int, "number of images it was taken over"]
+    sampler: Annotated[str, "sampler that generated them; empty if none did"] = ""
+    steps: Annotated[int | None, "steps of the sampler; null where it takes none"] = None
+    seed: Annotated[int, "seed of everything random in it"]
+    embedder: Annotated[str, "digest of the embedder whose features it rests on, if any"] = ""
+    reference: Annotated[str, "digest of the reference it is a distance to, if it is one"] = ""
+    seconds: Annotated[float, "seconds that the whole diagnostic took"]
+
+
+Row = TrialRow | ReportRow | ScoreRow | ArtifactRow | DiagnosticRow
 
 ROW_TYPES: dict[str, type[Row]] = {
     "trials": TrialRow,
     "reports": ReportRow,
     "scores": ScoreRow,
     "artifacts": ArtifactRow,
+    "diagnostics": DiagnosticRow,
 }
 TABLES: tuple[str, ...] = tuple(ROW_TYPES)
 
@@ -133,6 +155,10 @@ KEYS: dict[str, tuple[str, ...]] = {
         "sampler", "steps", "seed", "embedder", "reference",
     ),
     "artifacts": ("study", "trial", "kind", "path"),
+    "diagnostics": (
+        "study", "trial", "epoch", "diagnostic", "quantity", "axis", "x", "samples",
+        "sampler", "steps", "seed", "embedder", "reference",
+    ),
 }  # fmt: skip
 """What identifies a row of a table: of several rows with one key, the newest counts."""
 

@@ -1,6 +1,7 @@
 """The study file: typed, validated, with holes. Imports neither torch nor ray."""
 
 from study.spec.errors import UserError
+from study.spec.sampling import Sampling
 from study.spec.space import Space
 from study.spec.study import Study
 from study.spec.study_file import StudyFile, read_study_file, read_study_text
@@ -9,6 +10,7 @@ from study.spec.tree import Dimension, Picks
 __all__ = [
     "Dimension",
     "Picks",
+    "Sampling",
     "Space",
     "Study",
     "StudyFile",

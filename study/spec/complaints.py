@@ -11,13 +11,20 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from study.spec.fit import misfits_with_images
 from study.spec.holes import DISCRIMINATORS
+from study.spec.model.networks import IMPORT_PATTERN
 from study.spec.names import nearest
 from study.spec.section import Misfit
-from study.spec.study import Study
+from study.spec.study import NAME_PATTERN, Study
 from study.spec.yaml_file import TreePath
 
 _MISSING = object()
+
+_PATTERNS = {
+    NAME_PATTERN: "1 to 80 letters, digits, dots, dashes or underscores, and not begin with a dot",
+    IMPORT_PATTERN: "written package.module:Class",
+}
 
 
 @dataclass(frozen=True)
@@ -35,14 +42,14 @@ class Complaint:
 def complaints(tree: Any) -> list[Complaint]:
     """Everything that is wrong with a plain tree as a study, first things first."""
     try:
-        Study.model_validate(tree)
+        study = Study.model_validate(tree)
     except ValidationError as error:
         # A misspelt key is why another is missing, so it comes first.
         details = sorted(
             error.errors(include_url=False), key=lambda detail: detail["type"] != "extra_forbidden"
         )
         return [_complaint(tree, detail) for detail in details]
-    return []
+    return [Complaint(misfit.path, str(misfit)) for misfit in misfits_with_images(study)]
 
 
 def _complaint(tree: Any, detail: ErrorDetails) -> Complaint:
@@ -78,11 +85,7 @@ def _complaint(tree: Any, detail: ErrorDetails) -> Complaint:
             discriminator = str(context["discriminator"]).strip("'")
             return Complaint((*path, discriminator), "is missing")
         case "string_pattern_mismatch":
-            return Complaint(
-                path,
-                f"{value!r} must be 1 to 80 letters, digits, dots, dashes or underscores, "
-                "and not begin with a dot",
-            )
+            return Complaint(path, f"{value!r} must be {_PATTERNS[str(context['pattern'])]}")
         case "model_type" | "model_attributes_type" | "dict_type":
             return Complaint(path, f"{_show(value)} must be a section with keys of its own")
         case _:
@@ -112,9 +115,11 @@ def _real_path(tree: Any, location: tuple[int | str, ...]) -> TreePath:
         elif isinstance(node, list | tuple) and isinstance(step, int):
             node = node[step] if step < len(node) else _MISSING
             path.append(step)
-        elif not path or position == len(location) - 1:
-            # A tag below a scalar, as in `pruner: asha`, is no part of the path.
-            continue
+        elif node is _MISSING:
+            path.append(step)
+        elif node == step:
+            # The tag of a short form, as in `pruner: asha`, which has no keys in the file.
+            node = _MISSING
     return tuple(path)
 
 

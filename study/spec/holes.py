@@ -5,6 +5,7 @@ There are three, and no others::
     {float: [1.0e-5, 1.0e-2], log: true}    # step: 0.1 makes it a grid
     {int: [100, 2000], log: true}           # step: 100
     {choice: [adam, sgd]}                   # options may be numbers, names, lists or sub-trees
+    {choice: {small: [16], large: [64]}}    # the same, with a name of one's own for each
 """
 
 from __future__ import annotations
@@ -81,6 +82,7 @@ class Choice:
 
     labels: tuple[Label, ...]
     options: tuple[Any, ...]  # parsed sub-trees, which may hold holes of their own
+    keys: tuple[str | int, ...]  # what each stands under in the file: its place, or its name
 
     def option(self, label: Label) -> Any:
         """The sub-tree under a label."""
@@ -95,7 +97,7 @@ class Choice:
 
     def is_branch(self, label: Label) -> bool:
         """Whether the option is a sub-tree, whose dimensions carry its label in their names."""
-        return isinstance(self.option(label), Mapping)
+        return _branches(self.option(label))
 
     def __str__(self) -> str:
         return "one of " + ", ".join(map(_yaml, self.labels))
@@ -158,8 +160,16 @@ def _parse_range(kind: str, node: Mapping[str, Any]) -> Range:
 
 
 def _parse_choice(options: Any) -> Choice:
-    if not isinstance(options, list):
-        raise HoleError(f"a choice hole is written {{choice: [a, b]}}, not {options!r}")
+    if isinstance(options, Mapping) and not any(key in options for key in DISCRIMINATORS):
+        keys: tuple[str | int, ...] = tuple(options)
+        options = list(options.values())
+    elif isinstance(options, list):
+        keys = tuple(range(len(options)))
+    else:
+        raise HoleError(
+            "a choice hole is written {choice: [a, b]} or {choice: {one: a, other: b}}, "
+            f"not {options!r}"
+        )
     if not options:
         raise HoleError("an empty choice: at least one option must be given")
     for option in options:
@@ -168,6 +178,15 @@ def _parse_choice(options: Any) -> Choice:
                 "an option of a choice cannot itself be a hole; it may hold holes inside"
             )
     labels = [_label(option, index) for index, option in enumerate(options)]
+    if isinstance(keys[0], str):
+        for key in keys:
+            if not key or not set(".#").isdisjoint(str(key)):
+                raise HoleError(f"the name {key!r} of an option must not be empty or hold . or #")
+        return Choice(tuple(map(str, keys)), tuple(options), keys)
+    return Choice(tuple(_told_apart(labels, options)), tuple(options), keys)
+
+
+def _told_apart(labels: list[Label], options: list[Any]) -> list[Label]:
     for index, label in enumerate(labels):
         if not isinstance(label, str) and label in labels[:index]:
             twin = labels[labels.index(label)]
@@ -175,13 +194,19 @@ def _parse_choice(options: Any) -> Choice:
             if str(twin) != str(label):
                 raise HoleError(f"the options {_yaml(twin)} and {_yaml(label)} are equal")
     names = [str(label) for label in labels]
+    plain = [name for name, option in zip(names, options, strict=True) if not _branches(option)]
     for index, name in enumerate(names):
-        if names.count(name) > 1:
-            if not isinstance(options[index], Mapping):
+        if not _branches(options[index]):
+            if plain.count(name) > 1:
                 raise HoleError(f"the option {_yaml(labels[index])} stands twice in the choice")
+        elif names.count(name) > 1:
             # Two branches of one kind (two linear schedules, say) are told apart by their place.
             labels[index] = f"{name}#{index}"
-    return Choice(tuple(labels), tuple(options))
+    return labels
+
+
+def _branches(option: Any) -> bool:
+    return isinstance(option, Mapping)
 
 
 def _label(option: Any, index: int) -> Label:

@@ -22,13 +22,23 @@ class DatasetInfo:
 DATASETS = {
     "mnist5k": DatasetInfo(size=28, channels=1, images=5000),
     "digits": DatasetInfo(size=8, channels=1, images=1797),
+    "mnist": DatasetInfo(size=28, channels=1, images=60_000),
+    "fashion_mnist": DatasetInfo(size=28, channels=1, images=60_000),
+    "photo_patches": DatasetInfo(size=32, channels=3, images=520),
 }
 
 METRIC_EMBEDDERS = {"fd_vae": "vae", "fd_pixels": "pixels"}
 """Each metric and the embedder that it means. Lower is better for all of them."""
 
-SAMPLERS = ("ancestral", "ddim")
-"""Image samplers of the diffusion families."""
+FAMILY_SAMPLERS = {
+    "ddpm": ("ddim", "ancestral", "dpm_solver"),
+    "morphing": ("improved", "naive", "one_shot"),
+    "gan": ("generator",),
+}
+"""What can sample each family, its default first. Of a user's own family nothing is known."""
+
+ONE_STEP_SAMPLERS = ("one_shot", "generator")
+"""Those that take one evaluation of the network, whatever `score.steps` says."""
 
 SEARCH_SAMPLERS = ("tpe", "random", "grid", "cma-es", "gp", "qmc")
 PRUNERS = (

@@ -2,55 +2,90 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from study.spec.names import PRUNERS
+from study.spec.holes import DISCRIMINATORS
+from study.spec.overlays import SMOKE, VARIANTS
 from study.spec.study import Study
 from study.spec.study_file import SEARCHABLE
 
 _NUMBER = {"type": "number"}
+_REF = "#/$defs/"
+_PARTIAL = "Overlay"
 
 
 def study_schema() -> dict[str, Any]:
     """The schema, as a JSON-ready mapping (draft 2020-12)."""
     schema = Study.model_json_schema()
     definitions = schema["$defs"]
-    for name, definition in list(definitions.items()):
-        # The sections that cannot hold holes keep their plain form.
-        if name in {"Data", "Score", "Search", "Scale"} or name.endswith("Pruner"):
-            continue
-        for key, value in definition.get("properties", {}).items():
-            if key not in ("kind", "family"):
-                definition["properties"][key] = _with_hole(value)
-    for section in SEARCHABLE:
-        schema["properties"][section] = _with_hole(schema["properties"][section])
-    pruner = definitions["Search"]["properties"]["pruner"]
-    definitions["Search"]["properties"]["pruner"] = {
-        "anyOf": [{"enum": [*PRUNERS]}, {k: v for k, v in pruner.items() if k != "default"}],
-        "description": pruner.get("description", ""),
-    }
+    done: set[str] = set()
+    for *above, key in SEARCHABLE:
+        section = schema
+        for step in above:
+            section = definitions[_only_name(section["properties"][step])]
+        value = section["properties"][key]
+        for name in _reached(value, definitions):
+            properties = definitions[name]["properties"]
+            for inner, plain in properties.items():
+                if inner not in DISCRIMINATORS and name not in done:
+                    properties[inner] = _with_hole(plain)
+            done.add(name)
+        section["properties"][key] = _with_hole(value)
     definitions["FloatHole"] = _range("float", _NUMBER)
     definitions["IntHole"] = _range("int", {"type": "integer"})
+    _add_overlays(schema)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "fidtune study file"
     return schema
 
 
+def _only_name(value: dict[str, Any]) -> str:
+    """The definition that a section's key refers to."""
+    return str(value["$ref"]).removeprefix(_REF)
+
+
+def _reached(value: Any, definitions: dict[str, Any]) -> list[str]:
+    """The definitions that a part of the schema refers to, and those that they refer to."""
+    reached: list[str] = []
+    waiting = [*_references(value)]
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.append(name)
+            waiting += _references(definitions[name])
+    return reached
+
+
+def _references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if "$ref" in node:
+            yield _only_name(node)
+        for key, value in node.items():
+            if not _is_tag_table(key, value):
+                yield from _references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _references(value)
+
+
 def _with_hole(value: dict[str, Any]) -> dict[str, Any]:
     """A value, or a hole of its type in its place."""
     plain = {k: v for k, v in value.items() if k not in ("description", "default", "title")}
+    listed = {"type": "array", "minItems": 1, "items": plain}
+    named = {"type": "object", "minProperties": 1, "additionalProperties": plain}
     choice = {
         "type": "object",
-        "properties": {"choice": {"type": "array", "minItems": 1, "items": plain}},
+        "properties": {"choice": {"anyOf": [listed, named]}},
         "required": ["choice"],
         "additionalProperties": False,
     }
     options = [plain, choice]
     kinds = {value.get("type"), *(option.get("type") for option in value.get("anyOf", ()))}
     if "number" in kinds:
-        options.append({"$ref": "#/$defs/FloatHole"})
+        options.append({"$ref": f"{_REF}FloatHole"})
     if "integer" in kinds:
-        options.append({"$ref": "#/$defs/IntHole"})
+        options.append({"$ref": f"{_REF}IntHole"})
     kept = {k: v for k, v in value.items() if k in ("description", "default", "title")}
     return {"anyOf": options, **kept}
 
@@ -67,3 +102,47 @@ def _range(kind: str, number: dict[str, Any]) -> dict[str, Any]:
         "required": [kind],
         "additionalProperties": False,
     }
+
+
+def _add_overlays(schema: dict[str, Any]) -> None:
+    """`smoke:` and `variants:`, which may hold any part of a study."""
+    definitions = schema["$defs"]
+    whole = {key: schema[key] for key in ("properties", "type", "additionalProperties")}
+    parts = {
+        f"{name}{_PARTIAL}": _partial(definition)
+        for name, definition in definitions.items()
+        if not name.endswith("Hole")
+    }
+    definitions.update(parts)
+    definitions[_PARTIAL] = _partial({**whole, "description": "Any part of a study."})
+    schema["properties"][SMOKE] = {
+        "$ref": f"{_REF}{_PARTIAL}",
+        "description": "Merged into the study by --smoke: what makes it end soon.",
+    }
+    schema["properties"][VARIANTS] = {
+        "type": "object",
+        "additionalProperties": {"$ref": f"{_REF}{_PARTIAL}"},
+        "description": "Merged into the study by --variant NAME.",
+    }
+
+
+def _partial(node: Any) -> Any:
+    """A part of the schema in which nothing has to be there."""
+    if isinstance(node, list):
+        return [_partial(value) for value in node]
+    if not isinstance(node, dict):
+        return node
+    partial = {}
+    for key, value in node.items():
+        if key == "$ref" and not value.endswith("Hole"):
+            partial[key] = f"{value}{_PARTIAL}"
+        elif key == "oneOf":  # a section without its kind fits several
+            partial["anyOf"] = _partial(value)
+        elif not _is_tag_table(key, value) and not (key == "required" and isinstance(value, list)):
+            partial[key] = _partial(value)
+    return partial
+
+
+def _is_tag_table(key: str, value: Any) -> bool:
+    """Whether this is OpenAPI's `discriminator`, and not a key of that name in a study."""
+    return key == "discriminator" and isinstance(value, dict) and "propertyName" in value

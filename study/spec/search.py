@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from study.spec.names import OBJECTIVES, PRUNERS, nearest
+from study.spec.names import OBJECTIVES
 from study.spec.section import Misfit, Section
+from study.spec.short_form import ShortForm
 
 
 class NonePruner(Section):
@@ -83,7 +84,7 @@ class ThresholdPruner(Section):
         return self
 
 
-Pruner = (
+Pruner = Annotated[
     NonePruner
     | AshaPruner
     | HyperbandPruner
@@ -91,19 +92,10 @@ Pruner = (
     | PercentilePruner
     | PatientPruner
     | WilcoxonPruner
-    | ThresholdPruner
-)
-
-
-def _by_name(value: Any) -> Any:
-    """`pruner: asha` is short for `pruner: {kind: asha}`."""
-    if not isinstance(value, str):
-        return value
-    if value not in PRUNERS:
-        raise ValueError(
-            f"unknown pruner '{value}': known are {', '.join(PRUNERS)}{nearest(value, PRUNERS)}"
-        )
-    return {"kind": value}
+    | ThresholdPruner,
+    Field(discriminator="kind"),
+    ShortForm("pruner"),
+]
 
 
 class Search(Section):
@@ -112,11 +104,9 @@ class Search(Section):
     sampler: Literal["tpe", "random", "grid", "cma-es", "gp", "qmc"] = Field(
         "tpe", description="Optuna's sampler, which proposes each trial's hyperparameters."
     )
-    pruner: Annotated[Annotated[Pruner, Field(discriminator="kind")], BeforeValidator(_by_name)] = (
-        Field(
-            default=NonePruner(kind="none"),
-            description="Optuna's pruner, by name or with settings.",
-        )
+    pruner: Pruner = Field(
+        default=NonePruner(kind="none"),
+        description="Optuna's pruner, by name or with settings.",
     )
     trials: int = Field(ge=1, description="How many trials to run.")
     seed: int = Field(

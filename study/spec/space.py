@@ -120,7 +120,8 @@ class Space:
                 label = picks[name]
                 position = node.position(label)
                 name = join_name(name, str(label)) if node.is_branch(label) else name
-                node, found = node.options[position], (*found, "choice", position)
+                found = (*found, "choice", node.keys[position])
+                node = node.options[position]
             if step is None or isinstance(node, Range):
                 break
             name = join_name(name, step)

@@ -4,117 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from study.spec.data import Data
+from study.spec.fit import check_fit
 from study.spec.model import Model
-from study.spec.names import DATASETS, METRIC_EMBEDDERS, nearest
+from study.spec.sampling import Sampling, resolve_sampling
+from study.spec.score import Score
 from study.spec.search import Search
-from study.spec.section import Misfit, Section
+from study.spec.section import Section
+from study.spec.train import Train
 
+__all__ = ["Data", "Scale", "Score", "Study", "Train"]
 
-class Data(Section):
-    """The real images, and which of them are held out for scoring."""
-
-    dataset: str = Field(description=f"A data set by name: {', '.join(DATASETS)}.")
-    size: int | None = Field(
-        None, ge=8, le=128, description="Resize to this side in pixels; null keeps the native size."
-    )
-    held_out: float = Field(
-        0.2,
-        gt=0,
-        lt=1,
-        description="Share of the images that are only compared with, never trained on.",
-    )
-    seed: int = Field(0, ge=0, lt=2**32, description="Seed of the split.")
-
-    @field_validator("dataset")
-    @classmethod
-    def _known(cls, value: str) -> str:
-        if value not in DATASETS:
-            raise ValueError(
-                f"unknown data set '{value}': "
-                f"known are {', '.join(DATASETS)}{nearest(value, DATASETS)}"
-            )
-        return value
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of the images that networks see."""
-        info = DATASETS[self.dataset]
-        side = self.size or info.size
-        return info.channels, side, side
-
-    @property
-    def training_images(self) -> int:
-        """How many images one epoch sees, to within the split's rounding."""
-        return round(DATASETS[self.dataset].images * (1 - self.held_out))
-
-
-class Train(Section):
-    """One trial's training."""
-
-    epochs: int = Field(ge=1, le=100_000, description="Passes over the training images.")
-    batch_size: int = Field(
-        128, ge=1, le=65_536, description="Images in an optimiser step, over all workers together."
-    )
-    learning_rate: float = Field(gt=0, le=10, description="Step size of the optimiser.")
-    optimizer: Literal["adam", "adamw", "sgd"] = Field("adam", description="The optimiser.")
-    clip_norm: float | None = Field(1.0, gt=0, description="Clip the gradient's norm; null never.")
-    weight_decay: float = Field(0.0, ge=0, le=1, description="The optimiser's weight decay.")
-    ema_half_life: float = Field(
-        2000.0,
-        gt=0,
-        description="Half-life of the averaged weights that samples come from, in images.",
-    )
-
-
-class Score(Section):
-    """How a trial's images are compared with real ones."""
-
-    metric: str = Field(
-        "fd_vae", description=f"One of {', '.join(METRIC_EMBEDDERS)}; lower is better."
-    )
-    embedder: str | None = Field(
-        None, description="The metric's embedder, if it is to be spelled out."
-    )
-    samples: int = Field(1000, ge=2, le=1_000_000, description="Generated images in a score.")
-    sampler: Literal["ddim", "ancestral"] = Field("ddim", description="How images are generated.")
-    steps: int = Field(50, ge=1, le=4000, description="Network evaluations for each image.")
-    every: int = Field(1, ge=1, description="Score every so many epochs, and at the end.")
-    seed: int = Field(
-        0, ge=0, lt=2**32, description="Seed of the generated images and the embedder."
-    )
-
-    @field_validator("metric")
-    @classmethod
-    def _known_metric(cls, value: str) -> str:
-        if value not in METRIC_EMBEDDERS:
-            known = ", ".join(METRIC_EMBEDDERS)
-            raise ValueError(
-                f"unknown metric '{value}': known are {known}{nearest(value, METRIC_EMBEDDERS)}"
-            )
-        return value
-
-    @field_validator("embedder")
-    @classmethod
-    def _known_embedder(cls, value: str | None) -> str | None:
-        known = METRIC_EMBEDDERS.values()
-        if value is not None and value not in known:
-            raise ValueError(
-                f"unknown embedder '{value}': known are {', '.join(known)}{nearest(value, known)}"
-            )
-        return value
-
-    @model_validator(mode="after")
-    def _embedder_fits(self) -> Self:
-        meant = METRIC_EMBEDDERS[self.metric]
-        if self.embedder not in (None, meant):
-            raise Misfit(
-                ("embedder",), f"'{self.embedder}' must be '{meant}', which {self.metric} means"
-            )
-        return self
+NAME_PATTERN = r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}$"
 
 
 class Scale(Section):
@@ -147,10 +52,10 @@ class Scale(Section):
 class Study(Section):
     """A complete, runnable configuration."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}$")] = Field(
+    name: Annotated[str, Field(pattern=NAME_PATTERN)] = Field(
         description="The study's name: letters, digits, dots, dashes and underscores."
     )
-    data: Data
+    data: Data = Field(default_factory=lambda: Data())
     model: Model
     train: Train
     score: Score = Field(default_factory=lambda: Score())
@@ -159,21 +64,13 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
-        _, side, _ = self.data.image_shape
-        factor = self.model.network.downsampling
-        if side % factor:
-            channels = list(self.model.network.channels)
-            raise Misfit(
-                ("model", "network", "channels"),
-                f"images of {side}x{side} do not go through a network with channels {channels}: "
-                f"the side must be divisible by {factor}",
-            )
-        if self.score.steps > self.model.timesteps:
-            raise Misfit(
-                ("score", "steps"),
-                f"{self.score.steps} must be <= `model.timesteps` ({self.model.timesteps})",
-            )
+        check_fit(self)
         return self
+
+    @property
+    def sampling(self) -> Sampling:
+        """How the images are generated that this study is scored by."""
+        return resolve_sampling(self.model, self.score)
 
     def trial_config(self) -> dict[str, Any]:
         """What makes a trial what it is: everything but the name, the search and the scale."""

@@ -13,14 +13,24 @@ from study.spec.complaints import complaints
 from study.spec.errors import UserError
 from study.spec.holes import Choice, HoleError, Label
 from study.spec.names import nearest
+from study.spec.overlays import with_overlays
+from study.spec.overrides import apply_override, parse_override
+from study.spec.sources import absolute
 from study.spec.space import Filled, Space
 from study.spec.study import Study
 from study.spec.tree import Dimension, Picks, SpaceError
-from study.spec.yaml_file import Document, TreePath, dump_yaml, parse_scalar, parse_yaml, read_yaml
+from study.spec.yaml_file import Document, TreePath, dump_yaml, parse_yaml, read_yaml
 
-SEARCHABLE = ("model", "train")
-"""Sections that may hold holes. The others say what all trials share: two scores against different
-images, or of different sizes, are never ranked against each other."""
+SEARCHABLE: tuple[TreePath, ...] = (
+    ("model",),
+    ("train",),
+    ("data", "split"),
+    ("score", "sampler"),
+    ("score", "steps"),
+)
+"""Where holes may stand. Everything else is what all trials share: two scores against different
+images are never ranked against each other, and so a split is searched only if the scores do not
+depend on it."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,12 @@ class StudyFile:
 
 
 def read_study_file(
-    path: Path | str, overrides: Sequence[str] = (), name: str | None = None
+    path: Path | str,
+    overrides: Sequence[str] = (),
+    name: str | None = None,
+    *,
+    smoke: bool = False,
+    variant: str | None = None,
 ) -> StudyFile:
     """Read a study file.
 
@@ -71,15 +86,17 @@ def read_study_file(
         path: A YAML file.
         overrides: `PATH=VALUE` each, as given to `--set`; a value is YAML and may be a hole.
         name: Takes the place of the file's `name`.
+        smoke: Merge in the file's `smoke:` overlay.
+        variant: Merge in this overlay of the file's `variants:`, before `smoke`.
 
     Raises:
         UserError: Anything wrong in the file or in an override, in one line.
     """
     document = read_yaml(Path(path))
-    changes = [_parse_override(text) for text in overrides]
+    changes = [parse_override(text) for text in overrides]
     if name is not None:
         changes.append((("name",), name, f"--name {name}"))
-    return _study_file(document, changes)
+    return _study_file(document, changes, smoke=smoke, variant=variant)
 
 
 def read_study_text(text: str, source: str) -> StudyFile:
@@ -87,14 +104,22 @@ def read_study_text(text: str, source: str) -> StudyFile:
     return _study_file(parse_yaml(text, source), [])
 
 
-def _study_file(document: Document, changes: list[tuple[TreePath, Any, str]]) -> StudyFile:
+def _study_file(
+    document: Document,
+    changes: list[tuple[TreePath, Any, str]],
+    *,
+    smoke: bool = False,
+    variant: str | None = None,
+) -> StudyFile:
     if not isinstance(document.tree, Mapping):
         raise UserError(
             f"{document.source}: a study file is a mapping with the keys name, data, model, ..."
         )
+    document = with_overlays(document, smoke=smoke, variant=variant)
     tree = copy.deepcopy(document.tree)
     for path, value, source in changes:
-        _set(tree, path, value, source)
+        apply_override(tree, path, value, source)
+    tree = _with_absolute_paths(tree)
     checker = _Checker(document, {path: source for path, _, source in changes})
     try:
         space = Space(tree)
@@ -135,12 +160,19 @@ class _Checker:
 
     def check_places(self, space: Space) -> None:
         for dimension in space.dimensions():
-            section = dimension.path[0] if dimension.path else None
-            if section not in SEARCHABLE and (section in Study.model_fields or section is None):
+            path = dimension.path
+            if not any(path[: len(allowed)] == allowed for allowed in SEARCHABLE):
+                if not path or path[0] in Study.model_fields:
+                    raise self.error(
+                        path,
+                        f"a hole cannot stand here, only in {_listed(SEARCHABLE)}: "
+                        "trials are ranked only if they share everything else",
+                    )
+            elif path[0] == "data" and not _scored_against_everything(space.tree):
                 raise self.error(
-                    dimension.path,
-                    f"a hole cannot stand here, only in {' and '.join(SEARCHABLE)}: "
-                    "trials are ranked only if they share everything else",
+                    path,
+                    "a hole can stand here only with `score.against: everything`: else each split "
+                    "is scored against other images, and such trials cannot be ranked",
                 )
 
     def check(self, space: Space, filled: Filled) -> None:
@@ -149,46 +181,26 @@ class _Checker:
             raise self.error(path, complaint.rule, ".".join(map(str, complaint.path)))
 
 
-def _parse_override(text: str) -> tuple[TreePath, Any, str]:
-    dotted, equals, value = text.partition("=")
-    source = f"--set {text}"
-    steps = dotted.strip().split(".")
-    if not equals or not all(steps):
-        raise UserError(f"{source}: an override is written PATH=VALUE, as in train.epochs=5")
-    path = tuple(int(step) if step.isdecimal() else step for step in steps)
-    try:
-        return path, parse_scalar(value), source
-    except UserError as error:
-        raise UserError(f"{source}: {error}") from None
+def _listed(paths: Sequence[TreePath]) -> str:
+    *most, last = (".".join(map(str, path)) for path in paths)
+    return f"{', '.join(most)} and {last}"
 
 
-def _set(tree: Any, path: TreePath, value: Any, source: str) -> None:
-    node = tree
-    for position, step in enumerate(path):
-        last = position == len(path) - 1
-        so_far = ".".join(map(str, path[:position]))
-        if isinstance(node, list):
-            if not isinstance(step, int) or step >= len(node):
-                raise UserError(
-                    f"{source}: {so_far} is a list of {len(node)}; `{step}` is no place in it"
-                )
-        elif isinstance(node, dict):
-            if isinstance(step, int):
-                raise UserError(f"{source}: {so_far or 'the study'} has keys, and `{step}` is none")
-            if "choice" in node and step != "choice":
-                raise UserError(
-                    f"{source}: {so_far} is a choice: replace it whole, or name an option as "
-                    f"{so_far}.choice.0"
-                )
-            if not last:
-                node.setdefault(step, {})
-        else:
-            shown = "null" if node is None else repr(node)
-            raise UserError(f"{source}: {so_far} is {shown} and has no `{step}` inside")
-        if last:
-            node[step] = value
-        else:
-            node = node[step]
+def _scored_against_everything(tree: Any) -> bool:
+    score = tree.get("score")
+    return isinstance(score, Mapping) and score.get("against") == "everything"
+
+
+def _with_absolute_paths(node: Any, path: TreePath = ()) -> Any:
+    """The tree with the paths of data sets made absolute, so that it means the same elsewhere."""
+    if isinstance(node, Mapping):
+        return {key: _with_absolute_paths(value, (*path, key)) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_with_absolute_paths(value, (*path, index)) for index, value in enumerate(node)]
+    section = path[:-2] if path[-2:-1] == ("choice",) else path
+    if isinstance(node, str) and section[-2:] in (("data", "dataset"), ("towards", "dataset")):
+        return absolute(node)
+    return node
 
 
 def _starting_point(space: Space, point: Mapping[str, Any], index: int, checker: _Checker) -> Picks:

@@ -60,8 +60,11 @@ def parse_holes(node: Any, path: TreePath = ()) -> Any:
         except HoleError as error:
             raise SpaceError(path, str(error)) from None
         if isinstance(hole, Choice):
-            options = (parse_holes(o, (*path, "choice", i)) for i, o in enumerate(hole.options))
-            hole = Choice(hole.labels, tuple(options))
+            options = (
+                parse_holes(option, (*path, "choice", key))
+                for key, option in zip(hole.keys, hole.options, strict=True)
+            )
+            hole = Choice(hole.labels, tuple(options), hole.keys)
         return hole
     if isinstance(node, Mapping):
         return {key: parse_holes(value, (*path, key)) for key, value in node.items()}
@@ -80,9 +83,9 @@ def walk_holes(node: Any, path: TreePath = (), name: str = "") -> Iterator[Dimen
     if isinstance(node, Range | Choice):
         yield Dimension(name, path, node)
     if isinstance(node, Choice):
-        for index, (label, option) in enumerate(zip(node.labels, node.options, strict=True)):
+        for key, label, option in zip(node.keys, node.labels, node.options, strict=True):
             branch = join_name(name, str(label)) if isinstance(option, Mapping) else name
-            yield from walk_holes(option, (*path, "choice", index), branch)
+            yield from walk_holes(option, (*path, "choice", key), branch)
     else:
         for key, value in _items(node):
             yield from walk_holes(value, (*path, key), join_name(name, key))
@@ -123,7 +126,7 @@ def fill_holes(node: Any, path: TreePath, name: str, choose: Chooser, picks: Pic
         raise HoleError(f"`{name}`: {error}") from None
     picks[name] = value
     branch = join_name(name, str(value)) if node.is_branch(value) else name
-    option_path = (*path, "choice", position)
+    option_path = (*path, "choice", node.keys[position])
     return fill_holes(node.options[position], option_path, branch, choose, picks)
 
 
@@ -132,26 +135,27 @@ def leaves(tree: Mapping[str, Any], picks: Mapping[str, Label]) -> dict[str, Lab
 
     A choice's own name holds the label of its branch, and a branch's leaves carry that label, so
     that `model.schedule` is `cosine` and `model.schedule.cosine.max_beta` is a number. Lists are
-    written as JSON. The keys that name a branch are left out below it.
+    written as JSON. The keys that gave a branch its label are left out below it.
     """
     found: dict[str, Label] = {}
 
-    def walk(node: Any, name: str, in_branch: bool) -> None:
+    def walk(node: Any, name: str, branch: str | None) -> None:
         if isinstance(node, Mapping):
             label = picks.get(name)
             if label is not None and name:
                 found[name] = label
-                name, in_branch = join_name(name, str(label)), True
+                branch = str(label)
+                name = join_name(name, branch)
             for key, value in node.items():
-                if in_branch and key in DISCRIMINATORS and not isinstance(value, Mapping):
+                if branch and key in DISCRIMINATORS and value == branch.partition("#")[0]:
                     continue
-                walk(value, join_name(name, key), False)
+                walk(value, join_name(name, key), None)
         elif isinstance(node, list | tuple):
-            found[name] = json.dumps(list(node))
+            found[name] = picks[name] if name in picks else json.dumps(list(node))
             below = f"{name}."
             found.update({pick: value for pick, value in picks.items() if pick.startswith(below)})
         else:
-            found[name] = node
+            found[name] = picks.get(name, node)
 
-    walk(tree, "", False)
+    walk(tree, "", None)
     return found

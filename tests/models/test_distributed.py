@@ -23,7 +23,7 @@ def test_two_workers_train_the_weights_that_one_trains(
         subprocess.Popen(
             [
                 sys.executable,
-                str(Path(__file__).with_name("ddp_worker.py")),
+                str(Path(__file__).with_name("training_worker.py")),
                 str(rank),
                 "2",
                 *(str(tmp_path / name) for name in ("meeting", "inputs", f"output{rank}")),

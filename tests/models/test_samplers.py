@@ -5,38 +5,25 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import DDIMScheduler, DDPMScheduler
+from denoisers import Gaussian, Toy
+from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Generator, Tensor
 
-from models.samplers import SAMPLERS, Spacing, Variance, ancestral, ddim, respaced
+from models.samplers import (
+    SAMPLERS,
+    Spacing,
+    Variance,
+    ancestral,
+    ddim,
+    ddim_invert,
+    dpm_solver,
+    respaced,
+)
 from models.schedules import SCHEDULES, Schedule, cosine, linear
 
 SHAPE = (3, 1, 4, 4)
-
-
-class Toy:
-    """A denoiser that is a smooth function of both its arguments, and no more."""
-
-    def __init__(self, schedule: Schedule) -> None:
-        self.schedule = schedule
-
-    def predict_epsilon(self, x_t: Tensor, t: Tensor) -> Tensor:
-        return torch.tanh(x_t + 0.01 * t.view(-1, 1, 1, 1)) + 0.2 * x_t.roll(1, dims=-1)
-
-
-class Gaussian:
-    """The exact denoiser of data that are normal, with this mean and deviation in each pixel."""
-
-    def __init__(self, schedule: Schedule, mean: float, deviation: float) -> None:
-        self.schedule = schedule
-        self.mean, self.deviation = mean, deviation
-
-    def predict_epsilon(self, x_t: Tensor, t: Tensor) -> Tensor:
-        alpha_bar = self.schedule.alpha_bars[t].view(-1, 1, 1, 1)
-        variance = alpha_bar * self.deviation**2 + 1 - alpha_bar
-        return ((1 - alpha_bar).sqrt() * (x_t - alpha_bar.sqrt() * self.mean) / variance).float()
 
 
 def seeded(seed: int = 0) -> Generator:
@@ -62,8 +49,10 @@ def follow(scheduler: Any, model: Toy, x: Tensor, steps: int, **options: Any) ->
     scheduler.set_timesteps(steps)
     states = []
     for t in scheduler.timesteps:
-        epsilon = model.predict_epsilon(x, t.expand(len(x)))
-        output = scheduler.step(epsilon, t, x, **options)
+        output = model.epsilon(x, t.expand(len(x)))
+        if model.learned:  # theirs takes what a network gives: in [-1, 1] between the bounds
+            output = torch.cat([output, 2 * model.share(x, t.expand(len(x))) - 1], dim=1)
+        output = scheduler.step(output, t, x, **options)
         x = output.prev_sample
         states.append((int(t), x, output.pred_original_sample))
     return states
@@ -98,6 +87,98 @@ def test_ancestral_follows_diffusers(
         if t > 0 and state is ours[-1] and variance == "fixed_large":
             continue
         torch.testing.assert_close(state.x, x, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("steps", "clip"), [(100, True), (20, False)])
+def test_ancestral_with_a_learned_variance_follows_diffusers(steps: int, clip: bool) -> None:
+    model = Toy(cosine(100), learned=True)
+    scheduler = peer(DDPMScheduler, model.schedule, "trailing", clip, variance_type="learned_range")
+    x_T = torch.randn(SHAPE, generator=seeded())
+    theirs = follow(scheduler, model, x_T, steps, generator=seeded(1))
+    ours = list(
+        ancestral(model, x_T, steps=steps, generator=seeded(1), clip_x0=clip, variance="learned")
+    )
+    for state, (t, x, x0) in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(state.x0, x0, rtol=1e-4, atol=1e-4)
+        if t > 0 and state is ours[-1]:  # theirs adds noise to finished images, as above
+            continue
+        torch.testing.assert_close(state.x, x, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", sorted(SCHEDULES))
+@pytest.mark.parametrize(("steps", "clip"), [(100, True), (20, True), (20, False), (7, True)])
+def test_dpm_solver_follows_diffusers(kind: str, steps: int, clip: bool) -> None:
+    model = Toy(SCHEDULES[kind](100))
+    scheduler = DPMSolverMultistepScheduler(
+        num_train_timesteps=100,
+        trained_betas=model.schedule.betas.tolist(),
+        timestep_spacing="trailing",
+        solver_order=2,
+        final_sigmas_type="zero",
+        thresholding=clip,
+        sample_max_value=1.0,  # then thresholding is clipping to [-1, 1]
+    )
+    scheduler.alphas_cumprod = model.schedule.alpha_bars
+    x_T = torch.randn(SHAPE, generator=seeded())
+    scheduler.set_timesteps(steps)
+    ours = list(dpm_solver(model, x_T, steps=steps, generator=seeded(), clip_x0=clip))
+    assert [state.t for state in ours] == scheduler.timesteps.tolist()
+    x = x_T
+    for state, t in zip(ours, scheduler.timesteps, strict=True):
+        x = scheduler.step(model.epsilon(x, t.expand(len(x))), t, x).prev_sample
+        torch.testing.assert_close(state.x, x, rtol=1e-4, atol=1e-4)
+
+
+def test_dpm_solver_is_of_second_order() -> None:
+    """Against the exact flow of normal data, which keeps the standard score, at t = 199."""
+    model = Gaussian(linear(1000), mean=0.3, deviation=0.2)
+
+    def level(t: int) -> tuple[float, float]:
+        alpha_bar = float(model.schedule.alpha_bars[t])
+        return 0.3 * math.sqrt(alpha_bar), math.sqrt(alpha_bar * 0.04 + 1 - alpha_bar)
+
+    def error(sampler: Any, steps: int) -> float:
+        mean, deviation = level(999)
+        scores = torch.randn(64, 1, 2, 2, generator=seeded(), dtype=torch.float64)
+        states = sampler(
+            model, mean + deviation * scores, steps=steps, generator=seeded(), clip_x0=False
+        )
+        *_, last = (state for state in states if state.t > 199)
+        mean, deviation = level(199)
+        return float((last.x - mean - deviation * scores).abs().max())
+
+    assert error(ddim, 80) > error(ddim, 40) / 2.5
+    assert error(dpm_solver, 80) < error(dpm_solver, 40) / 3
+    assert error(dpm_solver, 40) < error(ddim, 40) / 5
+
+
+@pytest.mark.parametrize("kind", ["linear", "cosine"])
+def test_inversion_finds_the_noise_that_the_images_come_from(kind: str) -> None:
+    model = Gaussian(SCHEDULES[kind](1000), mean=0.3, deviation=0.2)
+    images = 0.3 + 0.2 * torch.randn(64, 1, 2, 2, generator=seeded(), dtype=torch.float64)
+
+    def round_trip(**options: Any) -> tuple[Tensor, float]:
+        *_, latent = ddim_invert(model, images, **options)
+        options.pop("iterations", None)
+        *_, last = ddim(model, latent.x, generator=seeded(), clip_x0=False, **options)
+        return latent.x, float((last.x - images).abs().max())
+
+    latents, error = round_trip(steps=1000)
+    assert error < 0.01
+    alpha_bar = model.schedule.alpha_bars[-1]  # the exact flow keeps the standard score
+    expected = (images - 0.3) / 0.2 * (alpha_bar * 0.04 + 1 - alpha_bar).sqrt()
+    assert (latents - expected - 0.3 * alpha_bar.sqrt()).abs().max() < 0.02
+    errors = [round_trip(steps=100, iterations=rounds)[1] for rounds in (1, 2, 4, 8)]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < errors[0] / 40
+    assert round_trip(steps=100, iterations=8, spacing="leading")[1] < 1e-4
+
+
+def test_inversion_visits_the_timesteps_of_ddim_backwards() -> None:
+    states = list(ddim_invert(Toy(linear(40)), torch.zeros(SHAPE), steps=6))
+    assert [state.t for state in states] == respaced(40, 6, "trailing")[::-1]
+    with pytest.raises(ValueError, match="`iterations` is 0, but must be >= 1"):
+        next(ddim_invert(Toy(linear(40)), torch.zeros(SHAPE), steps=6, iterations=0))
 
 
 @pytest.mark.parametrize("kind", sorted(SCHEDULES))
@@ -188,7 +269,9 @@ def test_the_timesteps_visited_fall_within_range(timesteps: int, data: st.DataOb
         ("ancestral", {"steps": 0}, r"`steps` is 0, but must be in 1 \.\. 10"),
         ("ddim", {"steps": 5, "eta": 1.5}, r"`eta` is 1.5, but must be in \[0, 1\]"),
         ("ddim", {"steps": 5, "eta": math.nan}, "`eta` is nan"),
-        ("ancestral", {"steps": 5, "variance": "learned"}, "`variance` is 'learned'"),
+        ("ancestral", {"steps": 5, "variance": "learned"}, "the model has learned no variance"),
+        ("ancestral", {"steps": 5, "variance": "small"}, "`variance` is 'small', but must be"),
+        ("dpm_solver", {"steps": 11}, r"`steps` is 11, but must be in 1 \.\. 10"),
         ("ddim", {"steps": 5, "spacing": "even"}, "`spacing` is 'even'"),
     ],
 )

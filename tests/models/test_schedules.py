@@ -8,8 +8,19 @@ import torch
 from diffusers import DDPMScheduler
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import expit
 
-from models.schedules import SCHEDULES, Schedule, constant, cosine, inverse_linear, linear
+from models.schedules import (
+    SCHEDULES,
+    Schedule,
+    constant,
+    cosine,
+    inverse_linear,
+    linear,
+    linear_alpha,
+    linear_alpha_bar,
+    sigmoid,
+)
 
 betas = st.floats(1e-5, 0.3)
 timesteps = st.integers(1, 1000)
@@ -23,6 +34,14 @@ def schedules(draw: st.DrawFn) -> Schedule:
         options = {"offset": draw(st.floats(0, 0.1)), "max_beta": draw(st.floats(0.01, 0.999))}
     elif kind == "constant":
         options = {"beta": draw(betas)}
+    elif kind == "sigmoid":
+        options = {"start": draw(st.floats(-4, 0)), "end": draw(st.floats(1, 4))}
+        options["tau"] = draw(st.floats(0.3, 2))
+    elif kind == "linear_alpha_bar":
+        options = {"final": draw(st.floats(1e-4, 0.9)), "max_beta": draw(st.floats(0.01, 0.999))}
+    elif kind == "linear_alpha":
+        end, start = sorted([1 - draw(betas), 1 - draw(betas)])
+        options = {"alpha_start": start, "alpha_end": end}
     else:
         start, end = sorted([draw(betas), draw(betas)])
         options = {"beta_start": start, "beta_end": end}
@@ -113,6 +132,54 @@ def test_the_cosine_schedule_is_the_cosine_until_it_clips(steps: int, max_beta: 
     torch.testing.assert_close(schedule.alpha_bars[:unclipped], expected, rtol=1e-9, atol=0)
 
 
+@pytest.mark.parametrize("steps", [10, 1000, 4000])
+def test_alpha_falls_linearly_in_linear_alpha(steps: int) -> None:
+    schedule = linear_alpha(steps)
+    expected = [0.9999 + (0.98 - 0.9999) * t / (steps - 1) for t in range(steps)]
+    assert schedule.alphas.tolist() == pytest.approx(expected, rel=1e-12)
+    torch.testing.assert_close(schedule.betas, linear(steps).betas, rtol=1e-9, atol=0)
+    halved = linear_alpha(2000, scaled=True).betas
+    torch.testing.assert_close(halved, linear_alpha(2000).betas / 2)
+
+
+@pytest.mark.parametrize("steps", [10, 1000, 4000])
+def test_alpha_bar_falls_linearly_in_linear_alpha_bar(steps: int) -> None:
+    expected = [1 + (0.001 - 1) * (t + 1) / steps for t in range(steps)]
+    assert linear_alpha_bar(steps).alpha_bars.tolist() == pytest.approx(expected, rel=1e-9)
+    clipped = linear_alpha_bar(steps, max_beta=0.1)
+    assert clipped.betas.max() <= 0.1
+    assert clipped.alpha_bars[-1] > 0.001
+
+
+@pytest.mark.parametrize("steps", [10, 1000, 4000])
+@pytest.mark.parametrize(("start", "end", "tau"), [(-3, 3, 1.0), (0, 3, 0.5), (-3, 1, 2.0)])
+def test_alpha_bar_is_the_sigmoid_of_the_paper(
+    steps: int, start: float, end: float, tau: float
+) -> None:
+    schedule = sigmoid(steps, start=start, end=end, tau=tau)
+    top, bottom = expit(end / tau), expit(start / tau)
+    expected = [
+        (top - expit((start + (end - start) * (t + 1) / steps) / tau)) / (top - bottom)
+        for t in range(steps - 1)  # the last one, 0, is what clipping is for
+    ]
+    assert schedule.alpha_bars[:-1].tolist() == pytest.approx(expected, rel=1e-6)
+    assert float(schedule.betas[-1]) == pytest.approx(0.999)
+
+
+@pytest.mark.parametrize("kind", sorted(SCHEDULES))
+@pytest.mark.parametrize("steps", [10, 4000])
+def test_every_schedule_spans_10_to_4000_timesteps(kind: str, steps: int) -> None:
+    schedule = SCHEDULES[kind](steps)
+    assert schedule.timesteps == steps
+    t, x = torch.arange(steps), torch.ones(steps)
+    for values in (
+        schedule.add_noise(x, t, x),
+        schedule.posterior_mean(x, x, t),
+        *schedule.log_variance_range(t, x),
+    ):
+        assert values.isfinite().all()
+
+
 @pytest.mark.parametrize("steps", [50, 1000])
 def test_betas_are_those_of_diffusers(steps: int) -> None:
     peer = DDPMScheduler(steps, beta_schedule="linear", beta_start=1e-4, beta_end=0.02).betas
@@ -136,6 +203,12 @@ def test_betas_are_those_of_diffusers(steps: int) -> None:
             r"`max_beta` is 1.2, but must be in \(0, 1\)",
         ),
         ("cosine", {"timesteps": 9, "offset": -0.1}, "`offset` is -0.1, but must be >= 0"),
+        ("sigmoid", {"timesteps": 9, "tau": 0.0}, "`tau` is 0.0, but must be > 0"),
+        ("sigmoid", {"timesteps": 9, "start": 3}, "`start` is 3, but must be below `end`, 3.0"),
+        ("sigmoid", {"timesteps": 9, "max_beta": 0}, "`max_beta` is 0, but must be in"),
+        ("linear_alpha", {"timesteps": 9, "alpha_end": 1.0}, "`alpha_end` is 1.0"),
+        ("linear_alpha", {"timesteps": 10, "scaled": True}, "`1 - alpha_end` is 0.02"),
+        ("linear_alpha_bar", {"timesteps": 9, "final": 0.0}, "`final` is 0.0, but must be in"),
     ],
 )
 def test_a_value_out_of_range_is_named_with_its_rule(

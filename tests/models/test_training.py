@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import io
+import math
 import pickle
+from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
@@ -19,7 +21,8 @@ from models import (
     train,
     train_epoch,
 )
-from models.training import OPTIMIZERS
+from models.augmentation import Augmentation
+from models.optimizers import OPTIMIZERS
 
 
 @pytest.fixture
@@ -30,6 +33,18 @@ def images(digits: Tensor) -> Tensor:
 def start(model: dict[str, Any], **options: Any) -> TrainingState:
     settings = {"batch_size": 8, "learning_rate": 1e-2, "seed": 3, **options}
     return TrainingState(build_family(model, (1, 8, 8), seed=0), TrainingOptions(**settings))
+
+
+def spy(state: TrainingState, see: Callable[[Tensor, Tensor], None]) -> None:
+    """Show `see` the images and the losses of each call."""
+    losses = state.family.losses
+
+    def shown(x0: Tensor, *draws: Tensor, **options: Any) -> Tensor:
+        each = losses(x0, *draws, **options)
+        see(x0, each)
+        return each
+
+    state.family.losses = shown  # type: ignore[method-assign]
 
 
 def same(left: nn.Module, right: nn.Module) -> bool:
@@ -49,11 +64,8 @@ def test_the_loss_is_the_mean_over_the_batch(model: dict[str, Any], images: Tens
     seen: list[Tensor] = []
     state = start(model)
 
-    def losses(x0: Tensor, *draws: Tensor) -> Tensor:
-        seen.append(state.family(x0, *draws))
-        return seen[-1]
-
-    for step in train(state, images, epochs=1, losses=losses):
+    spy(state, lambda x0, losses: seen.append(losses))
+    for step in train(state, images, epochs=1):
         torch.testing.assert_close(step.loss, seen[-1].mean().detach())
 
 
@@ -63,11 +75,8 @@ def test_an_epoch_shows_every_image_once_in_an_order_of_its_own(
     epochs: list[list[Tensor]] = [[], []]
     state = start(model)
 
-    def losses(x0: Tensor, *draws: Tensor) -> Tensor:
-        epochs[state.epoch].extend(x0)
-        return state.family.losses(x0, *draws)
-
-    list(train(state, images, epochs=2, losses=losses))
+    spy(state, lambda x0, losses: epochs[state.epoch].extend(x0))
+    list(train(state, images, epochs=2))
     wanted = sorted(image.flatten().tolist() for image in to_float(images))
     for epoch in epochs:
         assert sorted(image.flatten().tolist() for image in epoch) == wanted
@@ -123,16 +132,13 @@ def test_the_workers_shares_are_the_batch_and_their_mean_gradient_is_its_gradien
 
     def run(rank: int, world: int) -> list[tuple[Tensor, Tensor]]:
         state = start(model, optimizer="sgd", clip_norm=None, learning_rate=1e-30)
-        for parameter in state.parameters:  # no zeros, so that every gradient is alive
+        player = state.players["model"]
+        for parameter in player.parameters:  # no zeros, so that every gradient is alive
             nn.init.normal_(parameter, std=0.1, generator=torch.Generator().manual_seed(1))
-
-        def losses(x0: Tensor, *draws: Tensor) -> Tensor:
-            shown[rank].append(x0)
-            return state.family.losses(x0, *draws)
-
+        spy(state, lambda x0, losses: shown[rank].append(x0))
         result = []
-        for step in train_epoch(state, images, losses=losses, rank=rank, world=world):
-            gradients = [p.grad.flatten() for p in state.parameters if p.grad is not None]
+        for step in train_epoch(state, images, rank=rank, world=world):
+            gradients = [p.grad.flatten() for p in player.parameters if p.grad is not None]
             result.append((torch.cat(gradients), step.loss))
         return result
 
@@ -158,9 +164,10 @@ def test_a_gradient_longer_than_the_limit_is_cut_to_it(
     moved = {}
     for clip_norm in (1e-3, None):
         state = start(model, optimizer="sgd", learning_rate=1.0, clip_norm=clip_norm)
-        before = [p.detach().clone() for p in state.parameters]
+        parameters = state.players["model"].parameters
+        before = [p.detach().clone() for p in parameters]
         next(train_epoch(state, images))
-        changes = [p.detach() - b for p, b in zip(state.parameters, before, strict=True)]
+        changes = [p.detach() - b for p, b in zip(parameters, before, strict=True)]
         moved[clip_norm] = float(nn.utils.get_total_norm(changes))
     assert moved[1e-3] == pytest.approx(1e-3, rel=1e-3)
     assert moved[None] > 2e-3
@@ -175,10 +182,12 @@ class Broken(Family):
         self.value = value
         self.calls = 0
 
-    def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+    def draw(
+        self, count: int, generator: torch.Generator, phase: str = "model"
+    ) -> tuple[Tensor, ...]:
         return ()
 
-    def losses(self, x0: Tensor, *draws: Tensor) -> Tensor:
+    def losses(self, x0: Tensor, *draws: Tensor, **options: Any) -> Tensor:
         self.calls += 1
         return (self.value if self.calls == 6 else 1.0) * self.weight * x0.flatten(1).var(1)
 
@@ -212,6 +221,12 @@ def test_divergence_is_raised_where_it_happens_before_it_reaches_the_weights(
         ({"clip_norm": 0.0}, "`clip_norm` is 0.0, but must be > 0, or none"),
         ({"ema_half_life": -1.0}, "`ema_half_life` is -1.0, but must be >= 0"),
         ({"ema_ramp": 0.0}, "`ema_ramp` is 0.0, but must be > 0"),
+        ({"warmup_images": -1}, "`warmup_images` is -1, but must be >= 0"),
+        ({"decay": "step"}, "`decay` is 'step', but must be one of none, cosine"),
+        ({"decay": "cosine"}, "`total_images` is 0, but must be > `warmup_images`"),
+        ({"l1": -1.0}, "`l1` is -1.0, but must be >= 0"),
+        ({"l2": float("inf")}, "`l2` is inf, but must be >= 0"),
+        ({"precision": "half"}, "`precision` is 'half', but must be one of auto"),
     ],
 )
 def test_an_option_out_of_range_is_named_with_its_rule(
@@ -219,6 +234,111 @@ def test_an_option_out_of_range_is_named_with_its_rule(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         TrainingOptions(**{"batch_size": 8, "learning_rate": 1e-3, "seed": 0, **options})
+
+
+class Duel(Family):
+    """Two weights that pull at each other in turns, the second every other batch."""
+
+    def __init__(self) -> None:
+        super().__init__((1, 8, 8))
+        self.first, self.second = nn.Linear(1, 1), nn.Linear(1, 1)
+        self.updated: list[str] = []
+
+    def players(self) -> dict[str, tuple[nn.Module, float]]:
+        return {"one": (self.first, 1.0), "two": (self.second, 0.5)}
+
+    def phases(self, step: int) -> tuple[str, ...]:
+        return ("one", "two") if step % 2 else ("one",)
+
+    def draw(
+        self, count: int, generator: torch.Generator, phase: str = "one"
+    ) -> tuple[Tensor, ...]:
+        return (torch.rand(count, generator=generator),)
+
+    def losses(self, x0: Tensor, *draws: Tensor, phase: str = "one", **options: Any) -> Tensor:
+        both = self.first.weight.sum() * self.second.weight.sum()
+        return (both if phase == "one" else -both) * (1 + draws[0])
+
+    def after_update(self, phase: str) -> None:
+        self.updated.append(phase)
+
+    def sample(self, *args: Any, **options: Any) -> Any:
+        raise NotImplementedError
+
+
+def test_players_take_turns_and_each_phase_moves_its_own_player_alone(images: Tensor) -> None:
+    family = Duel()
+    options = TrainingOptions(
+        batch_size=8, learning_rate=0.1, seed=0, optimizer="sgd", clip_norm=None, ema_half_life=0
+    )
+    state = TrainingState(family, options)
+    before = [family.first.weight.item(), family.second.weight.item()]
+    moved, phases = [], []
+    for step in train(state, images, epochs=2):
+        now = [family.first.weight.item(), family.second.weight.item()]
+        moved.append([a != b for a, b in zip(now, before, strict=True)])
+        phases.append(list(step.losses))
+        before = now
+    assert moved == [[True, False], [True, True]] * 3
+    assert phases == [["one"], ["one", "two"]] * 3
+    assert family.updated == [phase for each in phases for phase in each]
+    assert state.ema.first.weight.item() == family.first.weight.item()  # type: ignore[union-attr]
+    rates = [p.optimizer.param_groups[0]["lr"] for p in state.players.values()]
+    assert rates == [0.1, 0.05]
+
+
+def test_the_penalties_are_the_gradients_of_what_they_are_said_to_be(
+    model: dict[str, Any], images: Tensor
+) -> None:
+    gradients = []
+    for penalties in ({}, {"l1": 0.01, "l2": 0.1}):
+        state = start(model, clip_norm=None, **penalties)
+        weights = torch.cat([p.detach().flatten() for p in state.players["model"].parameters])
+        next(train_epoch(state, images))
+        gradients.append(
+            torch.cat([p.grad.flatten() for p in state.players["model"].parameters])  # type: ignore[union-attr]
+        )
+    leaf = weights.clone().requires_grad_()
+    (0.01 * leaf.abs().sum() + 0.1 * leaf.square().sum()).backward()
+    assert leaf.grad is not None
+    torch.testing.assert_close(gradients[1] - gradients[0], leaf.grad, rtol=1e-4, atol=1e-6)
+
+
+def test_the_rate_rises_over_the_warm_up_and_falls_along_a_cosine(
+    model: dict[str, Any], images: Tensor
+) -> None:
+    state = start(model, warmup_images=16, decay="cosine", total_images=42, learning_rate=0.1)
+    rates = []
+    for _ in train(state, images, epochs=2):
+        rates.append(state.players["model"].optimizer.param_groups[0]["lr"])
+    # before each batch 0, 8, 16, 21, 29, 37 images had been seen
+    falling = [0.05 * (1 + math.cos(math.pi * seen / 26)) for seen in (0, 5, 13, 21)]
+    assert rates == pytest.approx([0.1 * 1 / 17, 0.1 * 9 / 17, *falling])
+    assert state.learning_rate == pytest.approx(0)
+
+
+def test_the_augmentation_is_drawn_for_the_batch_and_applied_to_what_is_learned_from(
+    model: dict[str, Any], images: Tensor
+) -> None:
+    """Flipped with certainty, what is learned from is the mirror image, on whichever worker."""
+    augmentation = Augmentation(flip=1.0)
+    plain, flipped = start(model), start(model, augmentation=augmentation)
+    list(train(plain, images.flip(-1), epochs=1))
+    list(train(flipped, images, epochs=1))
+    for ours, theirs in zip(
+        plain.family.parameters(), flipped.family.parameters(), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_compiling_changes_no_name_in_a_checkpoint(
+    model: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[nn.Module] = []
+    monkeypatch.setattr(nn.Module, "compile", lambda module: compiled.append(module))
+    state = start(model, compile=True)
+    assert compiled == [*state.family.children(), *state.ema.children()]
+    assert state.state_dict()["family"].keys() == start(model).state_dict()["family"].keys()
 
 
 def test_images_of_another_kind_are_refused(model: dict[str, Any], images: Tensor) -> None:

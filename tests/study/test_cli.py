@@ -107,7 +107,7 @@ def test_a_bad_study_file_is_one_line(
         (["sample", "small", "0", "-o", "no/grid.png"], "-o no/grid.png: the folder"),
         (["query", "select nothing"], "nothing"),
         (["query", "selekt 1"], "syntax error"),
-        (["query", "select * from runs"], "the tables are trials, reports, scores, artifacts"),
+        (["query", "select * from runs"], "the tables are trials, reports, scores, artifacts, diagnostics"),
         (["query", "copy (select 1) to 'x.csv'"], ""),
         (["query", "select * from read_csv('/etc/passwd')"], ""),
         (["submit", "nowhere.yaml", "--address", "http://localhost:1"], "no such file"),

@@ -10,7 +10,7 @@ from study.spec import Study, StudyFile, read_study_text
 
 PLAIN: dict[str, Any] = {
     "name": "small",
-    "data": {"dataset": "digits", "held_out": 0.2},
+    "data": {"dataset": "digits"},
     "model": {
         "family": "ddpm",
         "timesteps": 50,

@@ -30,13 +30,13 @@ def _rank(rank: int, world: int, folder: str) -> None:
     bench = Workbench(Storage.from_uri(f"{folder}/storage"), torch.device("cpu"))
     trial = TrialRun(Assignment(f"w{world}", 0, 3, spec), bench, Team(rank, world))
     seen: list[torch.Tensor] = []
-    losses = trial.losses
+    losses = trial.family.losses
 
-    def watched(x0: torch.Tensor, *draws: torch.Tensor) -> Any:
+    def watched(x0: torch.Tensor, *draws: torch.Tensor, **options: Any) -> Any:
         seen.append(x0.detach().clone())
-        return losses(x0, *draws)
+        return losses(x0, *draws, **options)
 
-    trial.losses = watched
+    trial.family.losses = watched  # type: ignore[method-assign]
     report = trial.advance(lambda: False, lambda step: None)
     epoch = torch.cat(seen)
     stopped = trial.advance(lambda: rank == world - 1, lambda step: None)  # asked of one

@@ -8,7 +8,15 @@ from datetime import UTC, datetime, timedelta
 
 from study.results.ledger import Ledger
 from study.results.storage import Storage
-from study.results.tables import ArtifactRow, ConfigValue, ReportRow, Row, ScoreRow, TrialRow
+from study.results.tables import (
+    ArtifactRow,
+    ConfigValue,
+    DiagnosticRow,
+    ReportRow,
+    Row,
+    ScoreRow,
+    TrialRow,
+)
 
 START = datetime(2026, 11, 20, 10, tzinfo=UTC)
 
@@ -73,6 +81,21 @@ def score(trial: int, value: float, epoch: int = 4) -> ScoreRow:
 
 def artifact(trial: int, path: str) -> ArtifactRow:
     return ArtifactRow(trial=trial, epoch=4, kind="samples", path=path, bytes=10)
+
+
+def diagnostic(trial: int, value: float, x: float | None = None) -> DiagnosticRow:
+    return DiagnosticRow(
+        trial=trial,
+        epoch=4,
+        diagnostic="noise",
+        quantity="mse",
+        axis="" if x is None else "t",
+        x=x,
+        value=value,
+        samples=64,
+        seed=0,
+        seconds=0.5,
+    )
 
 
 def write(storage: Storage, study: str, *rows: Row) -> None:

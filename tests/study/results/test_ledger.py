@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from ledger_rows import artifact, complete, pruned, report, running, score, write
+from ledger_rows import artifact, complete, diagnostic, pruned, report, running, score, write
 
 from study.results.ledger import Ledger
 from study.results.query import query, read_table
@@ -14,10 +14,16 @@ from study.results.tables import TABLES
 
 def test_what_is_appended_is_read(any_storage: Storage) -> None:
     any_storage.claim("s", "")
-    rows = (report(0, 1), score(0, 1.5), artifact(0, "s/a.png"), complete(0, 1.5, lr=0.1))
+    rows = (
+        report(0, 1),
+        score(0, 1.5),
+        artifact(0, "s/a.png"),
+        diagnostic(0, 0.1),
+        complete(0, 1.5, lr=0.1),
+    )
     write(any_storage, "s", running(0, lr=0.1), *rows)
     counts = {table: len(read_table(any_storage, table)) for table in TABLES}
-    assert counts == {"trials": 2, "reports": 1, "scores": 1, "artifacts": 1}
+    assert counts == {"trials": 2, "reports": 1, "scores": 1, "artifacts": 1, "diagnostics": 1}
     (trial,) = query(any_storage, 'SELECT state, value, "config.lr" FROM trials').to_pylist()
     assert trial == {"state": "complete", "value": 1.5, "config.lr": 0.1}
 
@@ -41,6 +47,14 @@ def test_the_newest_row_wins(storage: Storage) -> None:
     assert query(storage, "SELECT state FROM trials").to_pylist() == [{"state": "pruned"}]
     losses = query(storage, "SELECT loss FROM reports")["loss"].to_pylist()
     assert losses == [0.5, 0.3]
+
+
+def test_a_curve_keeps_its_points_and_a_number_its_newest_value(storage: Storage) -> None:
+    storage.claim("s", "")
+    write(storage, "s", diagnostic(0, 1.0), diagnostic(0, 2.0, x=0.0), diagnostic(0, 3.0, x=1.0))
+    write(storage, "s", diagnostic(0, 4.0))  # explained again
+    values = query(storage, "SELECT value FROM diagnostics ORDER BY x NULLS FIRST")["value"]
+    assert values.to_pylist() == [4.0, 2.0, 3.0]
 
 
 def test_rows_of_one_instant_keep_their_order(

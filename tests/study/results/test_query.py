@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from ledger_rows import artifact, complete, report, running, score, write
+from ledger_rows import artifact, complete, diagnostic, report, running, score, write
 from pyarrow import parquet
 
 from study.results.query import connect, query, read_table
@@ -100,7 +100,7 @@ def test_readers_never_wait_and_never_see_half(storage: Storage) -> None:
         ("SELEC 1", "syntax error"),
         ("SELECT colour FROM trials", '"colour" not found'),
         ("SELECT config.train.epochs FROM trials", "parameters need double quotes"),
-        ("SELECT * FROM trails", "the tables are trials, reports, scores, artifacts"),
+        ("SELECT * FROM trails", "the tables are trials, reports, scores, artifacts, diagnostics"),
         ("", "must be one SELECT"),
         ("SELECT error('two\nlines')", "two lines"),
     ],
@@ -141,7 +141,8 @@ def test_a_query_sees_no_python_variable(storage: Storage) -> None:
 
 def test_a_connection_has_all_tables(storage: Storage) -> None:
     storage.claim("s", "")
-    write(storage, "s", report(0, 1), score(0, 1.0), artifact(0, "s/a"), running(0))
+    rows = (report(0, 1), score(0, 1.0), artifact(0, "s/a"), diagnostic(0, 0.1), running(0))
+    write(storage, "s", *rows)
     with connect(storage) as connection:
         for table in TABLES:
             assert len(connection.sql(f"FROM {table}").to_arrow_table()) == 1

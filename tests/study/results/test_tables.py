@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ledger_rows import START, artifact, complete, pruned, report, running, score
+from ledger_rows import START, artifact, complete, diagnostic, pruned, report, running, score
 
 from study.results.tables import (
     COLUMNS,
@@ -24,7 +24,13 @@ from study.results.tables import (
 )
 
 STAMP = Stamp(study="s", written=START, sequence=0)
-ROWS: list[Row] = [complete(0, 1.5, lr=0.1), report(0, 1), score(0, 1.5), artifact(0, "s/a.png")]
+ROWS: list[Row] = [
+    complete(0, 1.5, lr=0.1),
+    report(0, 1),
+    score(0, 1.5),
+    artifact(0, "s/a.png"),
+    diagnostic(0, 0.1, x=500.0),
+]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=TABLES)

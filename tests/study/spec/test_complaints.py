@@ -67,10 +67,10 @@ def test_all_complaints_are_told_unknown_keys_first() -> None:
     file = filled()
     del file["train"]["epochs"]
     file["train"]["epoch"] = 9
-    file["data"]["dataset"] = "mnist"
+    file["data"]["dataset"] = "mnist6k"
     assert [str(complaint) for complaint in complaints(file)] == [
         "train.epoch: unknown key; did you mean `epochs`?",
-        "data.dataset: unknown data set 'mnist': known are mnist5k, digits; "
-        "did you mean `mnist5k`?",
+        "data.dataset: unknown data set 'mnist6k': known are mnist5k, digits, mnist, "
+        "fashion_mnist, photo_patches; did you mean `mnist5k`?",
         "train.epochs: is missing",
     ]

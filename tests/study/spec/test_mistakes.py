@@ -15,7 +15,7 @@ from study.spec import UserError, read_study_file, read_study_text
 MISTAKES: list[tuple[str, str, str, str]] = [
     # what is replaced, by what, the line and path, the rule
     ("epochs: 9", "epoch: 9", "13: train.epoch", "unknown key; did you mean `epochs`?"),
-    ("epochs: 9", "quarks: 9", "13: train.quarks", "unknown key; known are batch_size, clip_norm"),
+    ("epochs: 9", "quarks: 9", "13: train.quarks", "unknown key; known are augment, batch_size, clip"),
     ("epochs: 9", "clip_norm: 1.0", "12: train.epochs", "is missing"),
     ("epochs: 9", "epochs: 9.5", "13: train.epochs", "9.5 must be a valid integer"),
     ("epochs: 9", "epochs: many", "13: train.epochs", "'many' must be a valid integer"),
@@ -137,7 +137,7 @@ def test_a_study_file_is_a_mapping(text: str) -> None:
 
 
 def test_a_whole_study_cannot_be_a_choice() -> None:
-    with pytest.raises(UserError, match="a hole cannot stand here, only in model and train"):
+    with pytest.raises(UserError, match="a hole cannot stand here, only in model, train, data"):
         read_study_text("choice: [{a: 1}]", "small.yaml")
 
 

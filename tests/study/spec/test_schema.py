@@ -75,7 +75,7 @@ def test_what_may_be_written_is_valid(file: dict[str, Any]) -> None:
         changed(search={"sampler": "tpa"}),
         changed(search={"pruner": "ash"}),
         changed(search={"pruner": {"kind": "asha", "patience": 3}}),
-        changed(model={"schedule": {"kind": "sigmoid"}}),
+        changed(model={"schedule": {"kind": "sigmoidal"}}),
         changed(model={"schedule": {"choice": [{"kind": "cosine", "beta": 0.1}]}}),
         {**tree(), "nonsense": 1},
         {key: value for key, value in tree().items() if key != "train"},

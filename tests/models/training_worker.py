@@ -9,8 +9,7 @@ import faulthandler
 import sys
 
 import torch
-from torch import distributed
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor, distributed
 
 from models import TrainingOptions, TrainingState, build_family, train
 
@@ -25,8 +24,13 @@ def main(rank: int, world: int, meeting: str, inputs: str, output: str) -> None:
     family = build_family(model, (1, 8, 8), seed=0)
     options = TrainingOptions(batch_size=8, learning_rate=0.1, seed=3, optimizer="sgd")
     state = TrainingState(family, options)
-    losses = DistributedDataParallel(family)
-    steps = train(state, images, epochs=2, losses=losses, rank=rank, world=world)
+
+    def average(tensors: list[Tensor]) -> None:
+        for tensor in tensors:
+            distributed.all_reduce(tensor)
+            tensor /= world
+
+    steps = train(state, images, epochs=2, average=average, rank=rank, world=world)
     total = torch.stack([step.loss for step in steps])
     distributed.all_reduce(total)
     torch.save((state.state_dict(), total / world), output)

@@ -1,0 +1,285 @@
+"""Generative adversarial networks (Goodfellow et al. 2014; unrolled: Metz et al. 2017)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.func import functional_call
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from models.family import Augment, Family, State, as_they_are
+from models.gan_losses import GANLoss, NonSaturating, Penalty
+
+
+class GAN(Family):
+    """A generator of images, and a discriminator that learns to tell them from real ones.
+
+    In each batch the discriminator takes a step, and in every `critic_steps`-th one the generator
+    does after it, so that images seen are real ones seen.
+
+    With `unroll` the generator's loss is taken at the discriminator that `unroll` plain gradient
+    steps from the present one lead to, and its gradient goes through those steps (Metz et al. 2017,
+    eqs. 8 to 11): it cannot over-optimise for one discriminator. They use the batch's real images,
+    latents of their own, and all of loss and penalty; they are undone afterwards.
+
+    Single images are not independent in a loss with batch norm or `unroll`: each worker then
+    normalises and unrolls with its own share of the batch.
+
+    Args:
+        generator: Maps z [B, latent] to images [B, C, H, W] in [-1, 1].
+        discriminator: Maps images [B, C, H, W] to logits [B]. Its buffers (averages of batch norm,
+            iterations of spectral norm) move in its own phase alone.
+        image_shape: (C, H, W) of the images.
+        latent: Length of the latent vectors, which are standard normal.
+        loss: What both players minimise.
+        penalty: What bounds the discriminator.
+        critic_steps: Batches of the discriminator for one of the generator, >= 1.
+        unroll: Steps of the discriminator that the generator looks ahead, >= 0.
+        unroll_rate: Learning rate of those, > 0.
+        discriminator_rate: Factor on the discriminator's learning rate, > 0.
+
+    Raises:
+        ValueError: If a value is out of its range, or the penalty is one of single images, and the
+            discriminator's batch norm would mix them.
+    """
+
+    default_sampler = "generator"
+    validates = False
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        image_shape: tuple[int, int, int],
+        *,
+        latent: int = 100,
+        loss: GANLoss | None = None,
+        penalty: Penalty | None = None,
+        critic_steps: int = 1,
+        unroll: int = 0,
+        unroll_rate: float = 0.01,
+        discriminator_rate: float = 1.0,
+    ) -> None:
+        """Keep the parts."""
+        super().__init__(image_shape)
+        for name, count, least in (
+            ("latent", latent, 1),
+            ("critic_steps", critic_steps, 1),
+            ("unroll", unroll, 0),
+        ):
+            if count < least:
+                raise ValueError(f"The value of `{name}` is {count}, but must be >= {least}")
+        for name, rate in (
+            ("unroll_rate", unroll_rate),
+            ("discriminator_rate", discriminator_rate),
+        ):
+            if not 0 < rate < math.inf:
+                raise ValueError(f"The value of `{name}` is {rate}, but must be > 0")
+        self.generator = generator
+        self.discriminator = discriminator
+        self.latent = latent
+        self.loss = loss or NonSaturating()
+        self.penalty = penalty or Penalty()
+        self.critic_steps = critic_steps
+        self.unroll = unroll
+        self.unroll_rate = unroll_rate
+        self.discriminator_rate = discriminator_rate
+        self._mixes_images = any(isinstance(m, _BatchNorm) for m in discriminator.modules())
+        if self.penalty.single_images and self._mixes_images:
+            raise ValueError(
+                "The value of `penalty` is 'gradient', which needs a discriminator without batch "
+                "norm: its `norm` must be 'layer' or 'none'"
+            )
+
+    def players(self) -> dict[str, tuple[nn.Module, float]]:
+        """The two players, by their phases."""
+        return {
+            "discriminator": (self.discriminator, self.discriminator_rate),
+            "generator": (self.generator, 1.0),
+        }
+
+    def phases(self, step: int) -> Sequence[str]:
+        """The discriminator's, and in every `critic_steps`-th batch the generator's after it."""
+        if (step + 1) % self.critic_steps:
+            return ("discriminator",)
+        return ("discriminator", "generator")
+
+    def draw(
+        self, count: int, generator: Generator, phase: str = "discriminator"
+    ) -> tuple[Tensor, ...]:
+        """Latents, and what the discriminator's steps need.
+
+        Returns:
+            For the discriminator: latents [count, latent], shares of real images for the penalty
+            [count]. For the generator: latents, and with `unroll` those of each inner step
+            [count, unroll, latent], and their shares [count, unroll].
+
+        Raises:
+            ValueError: If the phase is neither.
+        """
+        _check_phase(phase)
+        z, device = self.latents(count, generator), generator.device
+        if phase == "discriminator":
+            return z, torch.rand(count, generator=generator, device=device)
+        if self.unroll == 0:
+            return (z,)
+        size = (count, self.unroll)
+        inner_z = torch.randn(*size, self.latent, generator=generator, device=device)
+        return z, inner_z, torch.rand(size, generator=generator, device=device)
+
+    def losses(
+        self,
+        x0: Tensor,
+        *draws: Tensor,
+        phase: str = "discriminator",
+        augment: Augment = as_they_are,
+    ) -> Tensor:
+        """The loss of the phase's player, [B]; see `Family.losses`.
+
+        It has no gradient in the other player's weights.
+
+        Raises:
+            ValueError: If there is no such phase.
+        """
+        _check_phase(phase)
+        if phase == "discriminator":
+            z, shares = draws
+            with torch.no_grad():
+                fake = augment(self._images(z))
+            return self._discriminator_losses(self.discriminator, augment(x0), fake, shares)
+        z, *inner = draws
+        critic = _Critic.like(self.discriminator)
+        if inner:
+            latents, shares = inner
+            critic = self._unrolled(critic, augment(x0), latents, shares, augment)
+        return self.loss.generator(critic(augment(self._images(z))))
+
+    def after_update(self, phase: str) -> None:
+        """Put the discriminator's weights back within their bounds."""
+        if phase == "discriminator":
+            with torch.no_grad():
+                for weight in self.discriminator.parameters():
+                    bounded = self.penalty.bounded(weight)
+                    if bounded is not weight:
+                        weight.copy_(bounded)
+
+    def latents(self, count: int, generator: Generator) -> Tensor:
+        """Latent vectors, [count, latent], standard normal."""
+        return torch.randn(count, self.latent, generator=generator, device=generator.device)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """The images of latent vectors [B, latent], whatever others are in the batch: [B, C, H, W].
+
+        The generator is in evaluation mode meanwhile. Differentiable.
+        """
+        training = self.generator.training
+        self.generator.eval()
+        try:
+            return self._images(z)
+        finally:
+            self.generator.train(training)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        count: int,
+        generator: Generator,
+        *,
+        sampler: str = "generator",
+        steps: int = 1,
+        **options: Any,
+    ) -> Iterator[State]:
+        """One pass of the generator, however many `steps` are asked for; see `Family.sample`."""
+        del steps
+        if sampler != "generator":
+            raise ValueError(f"The value of `sampler` is {sampler!r}, but must be 'generator'")
+        for option in options:
+            raise ValueError(f"`sampler.{option}` is unknown: the options of 'generator' are none")
+        x = self.decode(self.latents(count, generator))
+        return iter((State(t=0, x=x, x0=x),))
+
+    def _images(self, z: Tensor) -> Tensor:
+        """Generated images [B, C, H, W], of the latents' type even where layers work in another."""
+        images: Tensor = self.generator(z)
+        return images.to(z.dtype)
+
+    def _discriminator_losses(
+        self, critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, shares: Tensor
+    ) -> Tensor:
+        """Of each pair of a real and a generated image, [B]."""
+        if self._mixes_images:  # in batches of their own, as in DCGAN
+            real_logits, fake_logits = critic(real), critic(fake)
+        else:
+            real_logits, fake_logits = critic(torch.cat([real, fake])).chunk(2)
+        losses = self.loss.discriminator(real_logits, fake_logits)
+        penalties = self.penalty.losses(critic, real, fake, shares)
+        return losses if penalties is None else losses + penalties
+
+    def _unrolled(
+        self, critic: _Critic, real: Tensor, latents: Tensor, shares: Tensor, augment: Augment
+    ) -> _Critic:
+        """The critic after gradient steps that are differentiable in the generator's weights."""
+        critic = critic.at({name: w.requires_grad_() for name, w in critic.weights.items()})
+        with torch.enable_grad():
+            for z, share in zip(latents.unbind(1), shares.unbind(1), strict=True):
+                fake = augment(self._images(z))
+                loss = self._discriminator_losses(critic, real, fake, share).mean()
+                gradients = torch.autograd.grad(
+                    loss, list(critic.weights.values()), create_graph=True
+                )
+                critic = critic.at(
+                    {
+                        name: self.penalty.bounded(weight - self.unroll_rate * gradient)
+                        for (name, weight), gradient in zip(
+                            critic.weights.items(), gradients, strict=True
+                        )
+                    }
+                )
+        return critic
+
+
+@dataclass(frozen=True, eq=False)
+class _Critic:
+    """A discriminator with weights and buffers in place of its own, which stay as they are.
+
+    Attributes:
+        module: The discriminator.
+        weights: By the parameters' names.
+        buffers: By the buffers' names; calls move them.
+    """
+
+    module: nn.Module
+    weights: Mapping[str, Tensor]
+    buffers: Mapping[str, Tensor]
+
+    @classmethod
+    def like(cls, module: nn.Module) -> _Critic:
+        """What the module is now, with weights that get no gradient, which saves computing it."""
+        return cls(
+            module,
+            {name: weight.detach() for name, weight in module.named_parameters()},
+            {name: buffer.clone() for name, buffer in module.named_buffers()},
+        )
+
+    def at(self, weights: Mapping[str, Tensor]) -> _Critic:
+        """The same, at other weights."""
+        return replace(self, weights=weights)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The logits [B] of images [B, C, H, W]."""
+        logits: Tensor = functional_call(
+            self.module, (dict(self.weights), dict(self.buffers)), (x,)
+        )
+        return logits
+
+
+def _check_phase(phase: str) -> None:
+    if phase not in ("discriminator", "generator"):
+        raise ValueError(
+            f"The value of `phase` is {phase!r}, but must be one of discriminator, generator"
+        )

@@ -1,0 +1,32 @@
+"""Classes that a person names by import path."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+
+def load_object(path: str, where: str) -> Callable[..., Any]:
+    """What `package.module:Name` names.
+
+    Args:
+        path: The import path.
+        where: Where a person wrote it, for errors.
+
+    Raises:
+        ValueError: If it is not of that form, cannot be imported, or is not callable.
+    """
+    module_name, colon, name = path.partition(":")
+    if not colon or not module_name or not name:
+        raise ValueError(f"The value of `{where}` is {path!r}, but must be package.module:Class")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise ValueError(f"The value of `{where}` is {path!r}, but {error}") from error
+    found = getattr(module, name, None)
+    if not callable(found):
+        raise ValueError(
+            f"The value of `{where}` is {path!r}, but `{module_name}` has no class `{name}`"
+        )
+    return found  # type: ignore[no-any-return]

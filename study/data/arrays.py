@@ -1,0 +1,89 @@
+"""Image sets in NumPy's own files."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.data.image_set import ImageSet
+from study.spec.errors import UserError
+
+_SHAPES = "[N, H, W], [N, C, H, W], [N, H, W, C], [N, H*H] or [N, C, H*H], C being 1 or 3"
+
+
+def read_arrays(path: Path) -> ImageSet:
+    """Read images from a `.npy`, or images and labels from a `.npz`.
+
+    A `.npz` has its images under `images` and, if any, integer labels under `labels`; if it holds
+    one array alone, those are the images. Nothing is unpickled.
+
+    Args:
+        path: uint8 images in 0..255, in one of the shapes [N, H, W], [N, C, H, W], [N, H, W, C],
+            [N, H*H] or [N, C, H*H], C being 1 or 3.
+
+    Raises:
+        UserError: If the file is missing or broken, or holds other arrays than these.
+    """
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            arrays = {"images": loaded}
+        else:
+            with loaded:
+                arrays = {name: loaded[name] for name in loaded.files}
+    except FileNotFoundError:
+        raise UserError(f"The file {path} does not exist, but must, to read images") from None
+    # NumPy lets what zipfile, zlib and its own parsers raise of a broken file pass through.
+    except Exception as error:
+        raise UserError(
+            f"The file {path} can not be read ({error}), "
+            "but must hold arrays of numbers as numpy.save and numpy.savez write them"
+        ) from error
+    images = arrays.get("images")
+    if images is None and len(arrays) == 1:
+        (images,) = arrays.values()
+    if images is None:
+        raise UserError(
+            f"The file {path} holds {', '.join(arrays) or 'nothing'}, "
+            "but must hold `images`, or one array alone"
+        )
+    return ImageSet(
+        name=path.stem,
+        images=_upright(path, images),
+        labels=_integers(path, arrays["labels"]) if "labels" in arrays else None,
+    )
+
+
+def _upright(path: Path, images: NDArray[Any]) -> NDArray[np.uint8]:
+    """The images as [N, C, H, W]."""
+    if images.dtype == np.uint8 and images.size:
+        match images.shape:
+            case (_, 1 | 3, _, _):
+                return images
+            case (_, _, _, 1 | 3):
+                return images.transpose(0, 3, 1, 2)
+            case (count, (1 | 3) as channels, pixels) if _is_square(pixels):
+                side = math.isqrt(pixels)
+                return images.reshape(count, channels, side, side)
+            case (count, height, width):
+                return images.reshape(count, 1, height, width)
+            case (count, pixels) if _is_square(pixels):
+                side = math.isqrt(pixels)
+                return images.reshape(count, 1, side, side)
+    raise UserError(
+        f"The images in {path} are {images.dtype} {list(images.shape)}, but must be uint8 {_SHAPES}"
+    )
+
+
+def _is_square(pixels: int) -> bool:
+    return math.isqrt(pixels) ** 2 == pixels
+
+
+def _integers(path: Path, labels: NDArray[Any]) -> NDArray[np.int64]:
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise UserError(f"The labels in {path} are {labels.dtype}, but must be integers")
+    return labels.astype(np.int64)

@@ -1,0 +1,148 @@
+"""What the sections of a study ask of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from study.spec.data import LeaveOneOutSplit
+from study.spec.model.families import DDPM, GAN, Morphing
+from study.spec.model.losses import LearnedVariance
+from study.spec.model.networks import UNet
+from study.spec.names import FAMILY_SAMPLERS, ONE_STEP_SAMPLERS, nearest
+from study.spec.score import AncestralSampler
+from study.spec.section import Misfit
+from study.spec.sources import image_count
+
+if TYPE_CHECKING:
+    from study.spec.study import Study
+
+
+def check_fit(study: Study) -> None:
+    """Check what can be known from the file alone.
+
+    Raises:
+        Misfit: Two sections do not go together.
+    """
+    _check_side(study)
+    _check_sampler(study)
+    _check_training(study)
+    if isinstance(study.data.split, LeaveOneOutSplit) and study.score.against == "held_out":
+        raise Misfit(
+            ("score", "against"),
+            "'held_out' is a single image with the split leave_one_out, and one image has no "
+            "distribution: use everything",
+        )
+
+
+def misfits_with_images(study: Study) -> Iterator[Misfit]:
+    """What is wrong with a valid study once its data sets are looked at: there, and large enough.
+
+    Apart from `check_fit`, so that a stored study is still read where its images are not.
+    """
+    data = study.data
+    try:
+        known = image_count(data.dataset)
+    except ValueError as error:
+        yield Misfit(("data", "dataset"), str(error))
+        return
+    if data.count is not None and data.count > known:
+        yield Misfit(("data", "count"), f"{data.count} must be <= {known}, all that there are")
+    if data.images < 2:
+        yield Misfit(("data",), f"{data.images} image, but a split needs at least 2")
+    elif data.split.kind == "k_fold" and data.split.folds > data.images:
+        yield Misfit(
+            ("data", "split", "folds"), f"{data.split.folds} must be <= the {data.images} images"
+        )
+    elif data.split.kind == "leave_one_out" and data.split.image >= data.images:
+        yield Misfit(
+            ("data", "split", "image"), f"{data.split.image} must be < the {data.images} images"
+        )
+    elif study.score.against == "held_out" and data.held_out_images < 2:
+        yield Misfit(
+            ("data", "split"),
+            f"holds out {data.held_out_images} of {data.images} images, but a score needs at "
+            "least 2: hold out more, or set score.against to everything",
+        )
+    train = study.train
+    seen = train.epochs * data.training_images
+    if train.decay != "none" and train.warmup_images >= seen:
+        yield Misfit(
+            ("train", "warmup_images"),
+            f"{train.warmup_images} must be < the {seen} images of the whole training, "
+            "for the learning rate to decay",
+        )
+    if isinstance(study.model, Morphing):
+        towards = study.model.towards
+        try:
+            known = image_count(towards.dataset)
+        except ValueError as error:
+            yield Misfit(("model", "towards", "dataset"), str(error))
+            return
+        if towards.count is not None and towards.count > known:
+            yield Misfit(
+                ("model", "towards", "count"),
+                f"{towards.count} must be <= {known}, all that there are",
+            )
+
+
+def _check_side(study: Study) -> None:
+    _, side, _ = study.data.image_shape
+    for key, part in study.model.sized_parts():
+        if side % part.downsampling:
+            value = getattr(part, part.sized_by)
+            shown = list(value) if isinstance(value, tuple) else value
+            raise Misfit(
+                ("model", key, part.sized_by),
+                f"images of {side}x{side} do not go through a {key} with {part.sized_by} {shown}: "
+                f"the side must be divisible by {part.downsampling}",
+            )
+        if isinstance(part, UNet):
+            sides = [side >> level for level in range(len(part.channels))]
+            for wanted in part.attention:
+                if wanted not in sides:
+                    raise Misfit(
+                        ("model", key, "attention"),
+                        f"no layer sees images of side {wanted}: from {side} and with "
+                        f"{len(sides)} channels the sides are {', '.join(map(str, sides))}",
+                    )
+
+
+def _check_sampler(study: Study) -> None:
+    model, sampler = study.model, study.score.sampler
+    known = FAMILY_SAMPLERS.get(model.family)
+    if known is not None and sampler.kind not in ("auto", *known):
+        raise Misfit(
+            ("score", "sampler"),
+            f"'{sampler.kind}' cannot sample the family '{model.family}', but auto, "
+            f"{', '.join(known)} can{nearest(sampler.kind, known)}",
+        )
+    if isinstance(sampler, AncestralSampler) and sampler.variance == "learned":
+        learned = isinstance(model, DDPM) and isinstance(model.variance, LearnedVariance)
+        if isinstance(model, DDPM) and not learned:
+            raise Misfit(
+                ("score", "sampler", "variance"), "'learned' needs `model.variance: learned`"
+            )
+    if (
+        isinstance(model, DDPM | Morphing)
+        and sampler.kind not in ONE_STEP_SAMPLERS
+        and study.score.steps > model.timesteps
+    ):
+        raise Misfit(
+            ("score", "steps"),
+            f"{study.score.steps} must be <= `model.timesteps` ({model.timesteps})",
+        )
+
+
+def _check_training(study: Study) -> None:
+    if study.train.early_stopping is None:
+        return
+    if isinstance(study.model, GAN):
+        raise Misfit(
+            ("train", "early_stopping"),
+            "needs a validation loss, and a GAN has none: its loss says who is winning",
+        )
+    if study.train.validation_images == 0:
+        raise Misfit(
+            ("train", "early_stopping"), "needs a validation loss: `validation_images` is 0"
+        )

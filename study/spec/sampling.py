@@ -1,0 +1,51 @@
+"""How a study's images are generated, with nothing left to a default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from study.spec.names import FAMILY_SAMPLERS, ONE_STEP_SAMPLERS
+
+if TYPE_CHECKING:
+    from study.spec.model.families import DDPM, GAN, CustomFamily, Morphing
+    from study.spec.score import Score
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """What `Family.sample` is called with.
+
+    Attributes:
+        sampler: A name; `auto` only where the family is the user's own and so is its default.
+        steps: Network evaluations for each image.
+        options: The sampler's own, JSON-ready.
+        text: The name, with the options that are not their defaults: `ddim(eta=0.5)`.
+    """
+
+    sampler: str
+    steps: int
+    options: dict[str, Any] = field(default_factory=dict)
+    text: str = ""
+
+
+def resolve_sampling(model: DDPM | Morphing | GAN | CustomFamily, score: Score) -> Sampling:
+    """The sampling that a score means for a model."""
+    options = score.sampler.model_dump(mode="json", exclude={"kind"})
+    name: str = score.sampler.kind
+    if name == "auto" and model.family in FAMILY_SAMPLERS:
+        name = FAMILY_SAMPLERS[model.family][0]
+    steps = 1 if name in ONE_STEP_SAMPLERS else score.steps
+    changed = score.sampler.model_dump(mode="json", exclude={"kind"}, exclude_defaults=True)
+    return Sampling(name, steps, options, _text(name, changed))
+
+
+def _text(name: str, options: dict[str, Any]) -> str:
+    """A name and its options, as a call; an option that has a `kind` is a call itself."""
+    told = []
+    for key, value in options.items():
+        if isinstance(value, dict):
+            inner = {k: v for k, v in value.items() if k != "kind"}
+            value = _text(value["kind"], inner)
+        told.append(f"{key}={value}")
+    return f"{name}({', '.join(told)})" if told else name
