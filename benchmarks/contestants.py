@@ -25,7 +25,7 @@ class Setting:
     steps: int
     device: str
     compile: bool
-    parameters: int  # ours has as many, or a few more
+    parameters: int  # ours has as many, as nearly as can be
 
     def images(self) -> Tensor:
         """Grey images, uint8 [N, 1, side, side]; what they show makes no difference."""
@@ -63,24 +63,23 @@ class Ours:
 
         self.setting = setting
         shape = (1, setting.side, setting.side)
-        base = 4
-        while True:  # the narrowest network with as many parameters as the peer's
-            model = {
-                "family": "ddpm",
-                "timesteps": TIMESTEPS,
-                "schedule": {"kind": "linear"},
-                "network": {"kind": "unet", "channels": [base, 2 * base, 4 * base]},
-            }
-            family = build_family(model, shape, seed=0)
-            self.parameters = count(family)
-            if self.parameters >= setting.parameters:
-                break
-            base += 1
+        family = min(
+            (self._family(build_family, shape, channels) for channels in near_1_2_4()),
+            key=lambda family: abs(count(family) - setting.parameters),
+        )
+        self.parameters = count(family)
         options = TrainingOptions(
             batch_size=setting.batch_size, learning_rate=RATE, seed=0, compile=setting.compile
         )
         self.state = TrainingState(family.to(setting.device), options)
         self.images = setting.images().to(setting.device)
+
+    @staticmethod
+    def _family(build: Callable[..., Any], shape: tuple[int, int, int], channels: Any) -> Any:
+        network = {"kind": "unet", "channels": channels}
+        schedule = {"kind": "linear"}
+        model = {"family": "ddpm", "timesteps": TIMESTEPS, "schedule": schedule}
+        return build({**model, "network": network}, shape, seed=0)
 
     def train(self) -> Iterator[None]:
         from models import train
@@ -247,6 +246,15 @@ class SmallDiffusion:
                 accelerator=self.accelerator,
             ):
                 pass
+
+
+def near_1_2_4() -> Iterator[tuple[int, int, int]]:
+    """Widths of three resolutions in multiples of 8, as 1:2:4 or nearly so."""
+    for first in range(8, 97, 8):
+        for second in (2 * first - 8, 2 * first, 2 * first + 8):
+            for third in (2 * second - 8, 2 * second, 2 * second + 8):
+                if second >= first and third >= second:
+                    yield first, second, third
 
 
 def count(network: nn.Module) -> int:

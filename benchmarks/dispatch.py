@@ -27,7 +27,7 @@ from table import Row, higher_is_better, lower_is_better, parser, show
 
 from models.build import build_family
 from models.images import to_float
-from study.data import load_images, split
+from study.data import Preparation, load_images, split
 from study.execution.events import Event, TrialEnded, TrialReported
 from study.execution.messages import Progress
 from study.execution.run import run_study
@@ -156,7 +156,7 @@ def throughputs(rounds: int) -> tuple[float, float]:
 def _bare_loop(learning_rate: float) -> float:
     """Images a second in the second of two epochs of the same training, written out plainly."""
     torch.set_num_threads(1)
-    real = split(load_images("mnist5k", size=16), held_out=0.2, seed=0).train.tensor()
+    real = split(load_images("mnist5k", Preparation(size=16))).train.tensor()
     model = {
         "family": "ddpm",
         "timesteps": 200,

@@ -2,8 +2,8 @@
 
 Peers: denoising-diffusion-pytorch, diffusers and smalldiffusion (`pip install -e '.[benchmarks]'`),
 each with its own network, loss, loop and DDIM sampler, as its documentation has them, on the same
-images and batch. Against each, our U-Net has three resolutions, widths 1:2:4, and as many parameters
-as that peer's, or a few more.
+images and batch. Against each, our U-Net has three resolutions, widths of about 1:2:4, and as many
+parameters as that peer's, as nearly as multiples of 8 channels allow.
 
 Every measurement is a process of its own, so that peak memory is its own; the processes take turns,
 so that all see the same machine. On CUDA ours trains as `precision: auto` has it, and `--compile`
@@ -56,7 +56,7 @@ def main() -> None:
     arguments.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments.add_argument("--peers", nargs="+", choices=[*PEERS], default=[*PEERS])
     arguments.add_argument("--run", choices=[*CONTESTANTS], help="be this process")
-    arguments.add_argument("--parameters", type=int, default=0, help="of ours, at least")
+    arguments.add_argument("--parameters", type=int, default=0, help="of ours, about")
     given = arguments.parse_args()
     setting = Setting(
         side=given.side,

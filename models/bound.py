@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Generator, Tensor
@@ -25,6 +26,7 @@ from models.schedule import Schedule
 
 _HALF_BIN = 1 / 255  # images lie in [-1, 1]
 _EDGE = 0.999  # beyond it, a bin is the first or the last
+_FARTHEST = 1000.0  # deviations from the mean; farther off, log_ndtr's gradient overflows
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +38,8 @@ class Bound:
         prior: L_T, [B].
         decoder: L_0, [B].
         by_t: L_t at each of `timesteps`, [B, n]; the first column is `decoder`.
-        timesteps: Which were looked at, [n], rising from 0. Where they are not all, the sum of the
-            others in `total` is scaled up for those left out.
+        timesteps: Which were looked at, [n], rising from 0. In `total`, each term stands for its
+            neighbours that were left out as well.
     """
 
     total: Tensor
@@ -65,14 +67,14 @@ def bits_per_dim(
         generator: The source of the noise, on the images' device.
         variance: Of p(x_{t-1} | x_t): beta tilde, beta, or what the model has learned.
         timesteps: How many timesteps to look at, 1 .. T, or all. t = 0 is always one of them; the
-            others are spaced evenly.
+            others are closer together where t is small, for there the terms change fast.
         clip_x0: Clamp the estimates of the clean images to [-1, 1], where the data are.
 
     Raises:
         ValueError: If a value is out of its range, or the model has no variance of its own.
     """
     schedule = model.schedule.to(x0.device)
-    visited = _spaced(schedule.timesteps, timesteps)
+    visited, shares = _spaced(schedule.timesteps, timesteps)
     terms = []
     for t in visited:
         at = torch.full((len(x0),), t, device=x0.device)
@@ -84,11 +86,8 @@ def bits_per_dim(
         terms.append(bound_terms(schedule, x0, at, estimate, log_variance))
     by_t = torch.stack(terms, dim=1)  # [B, n]
     prior = prior_term(schedule, x0)
-    others = by_t[:, 1:].sum(1)
-    if len(visited) > 1:
-        others = others * (schedule.timesteps - 1) / (len(visited) - 1)
     return Bound(
-        total=prior + by_t[:, 0] + others,
+        total=prior + by_t @ torch.tensor(shares, dtype=by_t.dtype, device=by_t.device),
         prior=prior,
         decoder=by_t[:, 0],
         by_t=by_t,
@@ -152,11 +151,11 @@ def discretised_log_likelihood(x: Tensor, mean: Tensor, log_variance: Tensor) ->
         log_variance: The logarithm of its variance, likewise.
 
     Returns:
-        Nats, shaped like `x`.
+        Nats, shaped like `x`; no less than about -500,000.
     """
     scale = torch.exp(-log_variance / 2)
-    lower = (x - _HALF_BIN - mean) * scale
-    upper = (x + _HALF_BIN - mean) * scale
+    lower = ((x - _HALF_BIN - mean) * scale).clamp(-_FARTHEST, _FARTHEST)
+    upper = ((x + _HALF_BIN - mean) * scale).clamp(-_FARTHEST, _FARTHEST)
     # The same mass, mirrored to the left of the mean: there logarithms keep their digits.
     right = lower + upper > 0
     near = torch.special.log_ndtr(torch.where(right, -lower, upper))
@@ -215,13 +214,20 @@ def _bits(nats: Tensor) -> Tensor:
     return nats.flatten(1).mean(1) / math.log(2)
 
 
-def _spaced(timesteps: int, count: int | None) -> list[int]:
-    """0, and `count - 1` others in the middles of as many equal parts of 1 .. T-1."""
-    if count is None or count == timesteps:
-        return list(range(timesteps))
-    if not 1 <= count < timesteps:
+def _spaced(timesteps: int, count: int | None) -> tuple[list[int], list[int]]:
+    """Timesteps, and how many each one stands for: 0, and the middles of parts of 1 .. T-1.
+
+    The parts' lengths grow in proportion to t.
+    """
+    if count is None:
+        count = timesteps
+    if not 1 <= count <= timesteps:
         raise ValueError(
             f"The value of `timesteps` is {count}, but must be in 1 .. {timesteps}, the model's own"
         )
-    others = count - 1
-    return [0, *(1 + (2 * i + 1) * (timesteps - 1) // (2 * others) for i in range(others))]
+    parts = count - 1
+    edges = [1]
+    for i in range(1, count):
+        edges.append(max(1 + round((timesteps - 1) * (i / parts) ** 2), edges[-1] + 1))
+    middles = [(left + right - 1) // 2 for left, right in pairwise(edges)]
+    return [0, *middles], [1, *(right - left for left, right in pairwise(edges))]

@@ -18,7 +18,14 @@ from torch import Tensor
 
 
 class GANLoss(ABC):
-    """The losses of both players, from logits."""
+    """The losses of both players, from logits.
+
+    Attributes:
+        zero_sum: Whether the generator's is the negative of the discriminator's, but for the part
+            that no generator changes: the one of real images.
+    """
+
+    zero_sum: bool
 
     @abstractmethod
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -36,6 +43,8 @@ class MinMax(GANLoss):
     The generator's gradient vanishes where the discriminator is sure: sigmoid(D) near 0.
     """
 
+    zero_sum = True
+
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         """-log sigmoid(D(x)) - log(1 - sigmoid(D(G(z))))."""
         return F.softplus(-real) + F.softplus(fake)
@@ -52,6 +61,8 @@ class NonSaturating(MinMax):
     Goodfellow et al. 2014, section 3: the same fixed point, and the gradient does not vanish.
     """
 
+    zero_sum = False
+
     def generator(self, fake: Tensor) -> Tensor:
         """-log sigmoid(D(G(z)))."""
         return F.softplus(-fake)
@@ -63,6 +74,8 @@ class Wasserstein(GANLoss):
 
     For a discriminator whose Lipschitz constant a penalty, or spectral norm, bounds.
     """
+
+    zero_sum = True
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         """D(G(z)) - D(x)."""
@@ -76,6 +89,8 @@ class Wasserstein(GANLoss):
 @dataclass(frozen=True)
 class Hinge(Wasserstein):
     """Margins of one on either side (Lim & Ye 2017; Miyato et al. 2018, eqs. 16 and 17)."""
+
+    zero_sum = False
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         """max(0, 1 - D(x)) + max(0, 1 + D(G(z)))."""
@@ -161,7 +176,8 @@ class GradientPenalty(Penalty):
         self, critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, shares: Tensor
     ) -> Tensor:
         """Weight * (|grad D(x)| - 1)^2 at x = shares * real + (1 - shares) * fake."""
-        with torch.enable_grad():
+        # compiled code can be differentiated once only
+        with torch.enable_grad(), torch.compiler.set_stance("force_eager"):
             x = torch.lerp(fake, real, shares[:, None, None, None])  # [B, C, H, W]
             if not x.requires_grad:
                 x.requires_grad_()

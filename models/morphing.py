@@ -31,6 +31,9 @@ class Morphing(Family):
             by copies of the model.
         loss: Compares the restored images with the clean ones.
 
+    Attributes:
+        morph_set: The other set, and the mixtures fitted to it: what `STARTS` draw from.
+
     Raises:
         ValueError: If the other set's images are not of that shape.
     """
@@ -61,12 +64,12 @@ class Morphing(Family):
         self.network = network
         self.schedule = schedule
         self.loss = loss
-        self._towards = MorphSet(towards)
+        self.morph_set = MorphSet(towards)
 
     @property
     def towards(self) -> Tensor:
         """The other set, [M, C, H, W] uint8, on the device of the weights."""
-        return self._towards.on(self.device)
+        return self.morph_set.on(self.device)
 
     def degrade(self, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
         """Blend images `x` [B, C, H, W] into morph images `z`, as far as timesteps `t` [B] say."""
@@ -91,7 +94,7 @@ class Morphing(Family):
         t = torch.randint(
             self.schedule.timesteps, (count,), generator=generator, device=generator.device
         )
-        return t, self._towards.draw(count, generator)
+        return t, self.morph_set.draw(count, generator)
 
     def losses(
         self, x0: Tensor, *draws: Tensor, phase: str = "model", augment: Augment = as_they_are
@@ -100,7 +103,7 @@ class Morphing(Family):
         del phase
         t, index = draws
         x0 = augment(x0)
-        z = to_float(self._towards.on(x0.device)[index])
+        z = to_float(self.morph_set.on(x0.device)[index])
         return self.loss(self.restore(self.degrade(x0, z, t), t), x0)
 
     def sample(
@@ -133,7 +136,7 @@ class Morphing(Family):
             settings,
             name_path="sampler.start",
             path="sampler.start",
-            towards=self._towards,
+            towards=self.morph_set,
             count=count,
             generator=generator,
         )

@@ -25,7 +25,7 @@ class Prediction:
     """What a model makes of noisy images.
 
     Attributes:
-        x0: The clean images, [B, C, H, W]; not clipped.
+        x0: The clean images, [B, C, H, W]; not clipped, unless the model predicts the mean.
         epsilon: The noise, [B, C, H, W]. With `x0` it makes up the noisy images exactly.
         variance_share: For a model that learns its variance, v of Nichol & Dhariwal 2021, eq. 15,
             [B, C, H, W]: 0 where the variance is beta tilde, 1 where it is beta. Else None.
@@ -96,11 +96,12 @@ def _mean_estimate(
 ) -> tuple[Tensor, Tensor]:
     """Nichol & Dhariwal 2021, eq. 10, solved for x0.
 
-    Where little of x0 is in the mean, that enlarges the output's rounding error; a sampler that
-    puts x0 back into eq. 10 makes it small again.
+    There is little of x0 in the mean where t is large, so a small error of the mean is a large one
+    of x0: without clamping x0 to [-1, 1], where the data are, DDIM's noise would be far off.
     """
     of_x0, of_x_t = schedule.posterior_scales(t, x_t)
-    return _x0_estimate(schedule, (output - of_x_t * x_t) / of_x0, x_t, t)
+    x0 = ((output - of_x_t * x_t) / of_x0).clamp(-1, 1)
+    return _x0_estimate(schedule, x0, x_t, t)
 
 
 PREDICTIONS: Mapping[str, Parameterisation] = MappingProxyType(

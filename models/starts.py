@@ -123,7 +123,7 @@ def mixture(towards: MorphSet, count: int, generator: Generator, *, components: 
     """Draws from a Gaussian mixture fitted to the set, see `fit_mixture`. All else as in `images`.
 
     Raises:
-        ValueError: If there are not 1 .. M components.
+        ValueError: If the set has one image alone, or there are not 1 .. M components.
     """
     return towards.mixture(components).draw(count, generator)
 
@@ -180,8 +180,10 @@ def fit_mixture(images: Tensor, components: int) -> Mixture:
         components: How many normals, 1 .. M.
 
     Raises:
-        ValueError: If there are not 1 .. M components.
+        ValueError: If M < 2, or there are not 1 .. M components.
     """
+    if len(images) < 2:
+        raise ValueError("A mixture needs 2 morph images or more, but there is 1")
     if not 1 <= components <= len(images):
         raise ValueError(
             f"The value of `components` is {components}, but must be in 1 .. {len(images)}, "
@@ -196,7 +198,7 @@ def fit_mixture(images: Tensor, components: int) -> Mixture:
     pca = PCA(directions, svd_solver="randomized", random_state=0).fit(flat)
     points = pca.transform(flat)
     # A floor for the covariances, on the scale of the data: sets may be small, or vary little.
-    floor = 1e-3 * float(pca.explained_variance_.mean()) + 1e-9
+    floor = 1e-3 * float(points.var()) + 1e-9
     fitted = GaussianMixture(components, reg_covar=floor, random_state=0).fit(points)
 
     def tensor(array: Any) -> Tensor:

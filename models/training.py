@@ -51,12 +51,12 @@ class Step:
     batch: int
     batches: int
     images_seen: int
-    losses: Mapping[str, Tensor]
+    losses: dict[str, Tensor]
 
     @property
     def loss(self) -> Tensor:
         """The loss of the batch's last phase."""
-        return next(reversed(self.losses.values()))
+        return self.losses[next(reversed(self.losses.keys()))]
 
     @property
     def last(self) -> bool:
@@ -162,7 +162,8 @@ def _update(
     """Move the weights of the phase's player, and nobody else's."""
     options, player = state.options, state.players[phase]
     player.optimizer.zero_grad()
-    loss.backward(inputs=player.parameters)  # other players' weights get no gradient
+    # Other players' weights get no gradient.
+    torch.autograd.backward(loss, inputs=player.parameters)
     pairs = [(p.detach(), p.grad) for p in player.parameters if p.grad is not None]
     gradients = [gradient for _, gradient in pairs]
     if average is not None:

@@ -181,6 +181,54 @@ def sample(
 
 
 @app.command()
+def explain(
+    name: Name,
+    trial: Annotated[
+        int | None,
+        typer.Argument(min=0, help="The trial's number; the best by default.", show_default=False),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="DIAGNOSTIC", help="Only this one; may be repeated."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            metavar="FOLDER",
+            help="Where the pictures go.",
+            show_default="<storage>/<study>/explain/trial-NNNN",
+        ),
+    ] = None,
+    samples: Annotated[
+        int, typer.Option(min=16, max=10_000, help="How many images to generate.")
+    ] = 256,
+    seed: Annotated[int, typer.Option(min=0, help="Decides everything random.")] = 0,
+    storage: StorageOption = None,
+) -> None:
+    """Look into a trained trial: pictures and diagnostics, to a folder and to the ledger."""
+    place = _storage(storage)
+    place.require(name)
+    from study.execution.explain import explain_trial, explanation_table
+
+    found = explain_trial(
+        place,
+        name,
+        trial,
+        only=only or (),
+        folder=output,
+        samples=samples,
+        seed=seed,
+        watch=lambda diagnostic: print(f"{diagnostic} ...", file=sys.stderr, flush=True),
+    )
+    print(f"trial {found.trial} of {name} ({found.family}), epoch {found.epoch}")
+    _print(explanation_table(found))
+    if found.skipped:
+        print(f"not for a {found.family}: {', '.join(found.skipped)}")
+    print(f"pictures in {found.folder}")
+
+
+@app.command()
 def schema() -> None:
     """JSON Schema of the study file, for editors."""
     from study.spec.schema import study_schema

@@ -18,8 +18,8 @@ class CNN(nn.Module):
     """7x7 convolutions at the images' own resolution, then a 3x3 one back to them.
 
     Each convolution but the last is followed by layer norm over (C, H, W) and GELU; the timestep is
-    added to the activations of the first block, or of every one. Not channels_last: the convolutions
-    would gain what layer norm over (C, H, W) would lose in copies.
+    added to the activations of the first block, or of every one. Not channels_last in memory: what
+    the convolutions would gain, layer norm over (C, H, W) would lose in copies.
 
     Args:
         image_shape: (C, H, W) of the images.

@@ -110,7 +110,7 @@ def ddim_invert(
     x0: Tensor,
     *,
     steps: int,
-    iterations: int = 1,
+    iterations: int = 3,
     spacing: Spacing = "trailing",
 ) -> Iterator[State]:
     """DDIM backwards: from images to the noise that `ddim` would make them of.
@@ -118,7 +118,8 @@ def ddim_invert(
     Each step of `ddim` with `eta` 0 and no clipping, x -> a x + b epsilon(x, t), is solved for the
     x it came from. Song, Meng & Ermon 2021, section 5.4, take the noise to be the same at both ends
     of the step, which is one round of a fixed-point iteration; more rounds come closer (Pan et al.
-    2023), as long as steps are short.
+    2023), as long as steps are short. To get the images back, `ddim` must not clip either, and
+    `leading` spacing is better: at T-1 next to nothing of an image is left to find.
 
     Args:
         model: What predicts the clean images and the noise.

@@ -34,6 +34,7 @@ _MD5 = {
     },
 }
 
+_SYSTEM = Path("/usr/share/datasets")
 _TORCHVISION_NAMES = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
 
 
@@ -71,7 +72,7 @@ def places(name: str) -> list[Path]:
     return [
         *([Path(given) / name] if given else []),
         user_cache_folder() / name,
-        Path("/usr/share/datasets") / name.replace("_", "-"),
+        _SYSTEM / name.replace("_", "-"),
     ]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -154,12 +155,11 @@ def edge_magnitude(images: Levels, edges: Edges) -> Levels:
 
     if edges == "laplacian":
         change = np.abs(at(-1, 0) + at(1, 0) + at(0, -1) + at(0, 1) - 4 * at(0, 0))
-        return np.minimum(change, 255).astype(np.uint8)
+        return _clipped(change)
     across = sum(weight * (at(row, 1) - at(row, -1)) for row, weight in _SOBEL)
     down = sum(weight * (at(1, column) - at(-1, column)) for column, weight in _SOBEL)
     length = np.sqrt(np.square(across) + np.square(down), dtype=np.float64)
-    levels: Levels = np.rint(np.minimum(length / 4, 255)).astype(np.uint8)  # [n, C, H, W]
-    return levels
+    return _clipped(np.rint(length / 4))
 
 
 _SOBEL = ((-1, 1), (0, 2), (1, 1))  # place across the derivative, and its weight
@@ -167,6 +167,11 @@ _EDGE_TEXTS = {
     "sobel": "length of the Sobel gradient / 4, clipped, borders repeated",
     "laplacian": "absolute Laplacian of 4 neighbours, clipped, borders repeated",
 }
+
+
+def _clipped(strengths: NDArray[Any]) -> Levels:
+    levels: Levels = np.minimum(strengths, 255).astype(np.uint8)
+    return levels
 
 
 def _resizing(size: int) -> Step:

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
@@ -17,7 +20,10 @@ if TYPE_CHECKING:
 
 Numbers = NDArray[np.float64]
 
-_CELL = 0.95  # inches a side
+_CELL = 0.95  # inches that an image is wide
+_GAP = 0.06  # between images, as a share of their width
+_CAPTION = 0.24  # below images, as a share of their height
+_NARROWEST = 4.5  # inches: titles want room
 _NOISE_MAP = "RdBu_r"
 
 
@@ -32,41 +38,48 @@ def image_rows(
     """Rows of images under column titles.
 
     Args:
-        rows: Images by the row's name, [n, C, H, W] each: uint8, or float clamped to [-1, 1]. A row
-            may have fewer images than there are columns: they stand to the right.
+        rows: Images by the row's name, [n, C, H, W] each, of one size: uint8, or float clamped to
+            [-1, 1]. A row may have fewer images than there are columns: they stand to the right.
         columns: The columns' titles.
         title: Of the whole picture.
         captions: Text below each image, by row.
         noise: Names of the rows that show noise, all on one colour scale about 0, not clamped.
     """
+    height, width = next(iter(rows.values())).shape[2:]
+    gap = max(1, round(width * _GAP))
+    below = round(height * _CAPTION) if captions else gap
     count = len(columns)
-    label = max(0.11 * max(map(len, rows)), 0.3)  # inches, by characters
-    height = _CELL * len(rows) + 0.75 + (0.2 * len(rows) if captions else 0)
-    figure = Figure(figsize=(_CELL * count + label + 0.6 * bool(noise), height))
-    figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02)
-    panels = figure.subplots(len(rows), count, squeeze=False)
-    limit = max((float(rows[name].abs().max()) for name in noise), default=1.0)
-    shown = None
+    limit = max((float(rows[name].abs().max()) for name in noise), default=1.0) or 1.0
+    # One canvas, not a panel for each image: hundreds of panels take minutes to lay out.
+    canvas = np.ones((len(rows) * (height + below), count * (width + gap), 3), np.float32)
     for row, (name, images) in enumerate(rows.items()):
-        empty = count - len(images)
-        for column in range(count):
-            panel = panels[row, column]
-            panel.set(xticks=[], yticks=[])
-            panel.spines[:].set_visible(False)
-            if column >= empty:
-                image = images[column - empty]
-                if name in noise:
-                    shown = _show_noise(panel, image, limit) or shown
-                else:
-                    panel.imshow(_pixels(image), cmap="gray", vmin=0, vmax=1)
-                if captions is not None and captions[row]:
-                    panel.set_xlabel(captions[row][column - empty], fontsize=8, labelpad=2)
-            if row == 0:
-                panel.set_title(columns[column], fontsize=9)
-        panels[row, 0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
-    if shown is not None:
-        beside = [panels[row, -1] for row, name in enumerate(rows) if name in noise]
-        figure.colorbar(shown, ax=beside, label="noise", shrink=0.9)
+        for column, image in enumerate(images, start=count - len(images)):
+            shown = _noise_pixels(image, limit) if name in noise else _pixels(image)
+            top, left = row * (height + below), column * (width + gap)
+            canvas[top : top + height, left : left + width] = shown
+    canvas = canvas[:, : -gap or None]
+    label = 0.085 * max(map(len, rows)) + 0.15  # inches, by characters
+    wide, high = canvas.shape[1] / width * _CELL, canvas.shape[0] / width * _CELL
+    titles = 0.3 + 0.2 * title.count("\n") + (0.25 if any(columns) else 0)
+    figure = Figure(
+        figsize=(max(wide + label + 0.8 * bool(noise), _NARROWEST), high + titles + 0.1),
+        layout="constrained",
+    )
+    panel = figure.subplots()
+    panel.imshow(canvas, interpolation="nearest")
+    panel.spines[:].set_visible(False)
+    panel.tick_params(length=0, labelsize=9, top=False, labeltop=True, labelbottom=False)
+    across = [column * (width + gap) + (width - 1) / 2 for column in range(count)]
+    down = [row * (height + below) + (height - 1) / 2 for row in range(len(rows))]
+    panel.set_xticks(across, columns)
+    panel.set_yticks(down, list(rows))
+    for row, texts in enumerate(captions or ()):
+        for column, text in enumerate(texts, start=count - len(texts)):
+            place = (across[column], row * (height + below) + height)
+            panel.annotate(text, place, ha="center", va="top", fontsize=8)
+    if noise:
+        scale = ScalarMappable(Normalize(-limit, limit), _NOISE_MAP)
+        figure.colorbar(scale, ax=panel, label="noise", shrink=0.75, pad=0.02)
     figure.suptitle(title, fontsize=11)
     return figure
 
@@ -103,7 +116,7 @@ def lines(
             ys,
             label=name,
             color=COLOURS[index % len(COLOURS)],
-            linestyle="-" if index < len(COLOURS) else "--",
+            linestyle="--" if index % 2 else "-",  # one below another can be seen
             linewidth=2.6 if stands_out else 1.4,
             zorder=3 if stands_out else 2,
             marker=marker,
@@ -124,18 +137,19 @@ def tidy(panel: Axes) -> None:
 
 
 def _pixels(image: Tensor) -> NDArray[np.float32]:
-    """An image [C, H, W] for `imshow`: [H, W] or [H, W, 3] in 0..1."""
+    """An image [C, H, W] as colours, [H, W, 3 or 1] in 0..1."""
     if image.is_floating_point():
         unit = (image.detach().float().cpu().clamp(-1, 1) + 1) / 2
     else:
         unit = image.cpu().float() / 255
     pixels: NDArray[np.float32] = unit.permute(1, 2, 0).numpy()
-    return pixels[..., 0] if pixels.shape[-1] == 1 else pixels
+    return pixels
 
 
-def _show_noise(panel: Axes, noise: Tensor, limit: float) -> Any:
-    """Noise [C, H, W] on a scale from -limit to limit; of colours, each channel has its own."""
-    if len(noise) == 1:
-        return panel.imshow(noise[0].cpu().numpy(), cmap=_NOISE_MAP, vmin=-limit, vmax=limit)
-    panel.imshow(_pixels(noise / limit))
-    return None
+def _noise_pixels(noise: Tensor, limit: float) -> NDArray[np.float32]:
+    """Noise [C, H, W] from -limit to limit as colours; of colours, each channel has its own."""
+    if len(noise) > 1:
+        return _pixels(noise / limit)
+    unit = (noise[0].cpu().numpy() / limit + 1) / 2
+    colours: NDArray[np.float32] = colormaps[_NOISE_MAP](unit)[..., :3].astype(np.float32)
+    return colours

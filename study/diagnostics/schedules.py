@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
+import torch
 from matplotlib.figure import Figure
+from torch import Tensor
 
+from models.ddpm import DDPM
+from models.morphing import Morphing
 from models.schedule import Schedule
 from models.schedules import SCHEDULES
 from study.diagnostics.figures import lines
@@ -17,19 +22,20 @@ SEVERAL_TIMESTEPS = (100, 300, 1000, 4000)
 OWN = "this trial's"
 
 
-def named_schedules(timesteps: int) -> dict[str, Schedule]:
-    """Each schedule of `SCHEDULES` with its default options, but for those undefined at this T."""
-    found = {}
-    for name, make in SCHEDULES.items():
-        try:
-            found[name] = make(timesteps)
-        except ValueError:  # such as a scaled one at a small T
-            continue
-    return found
+def schedule_section(subject: Subject) -> tuple[str, dict[str, Any]]:
+    """Kind and options of the trial's schedule; `custom` for a family from elsewhere."""
+    section = dict(subject.model.get("schedule", {}))
+    return section.pop("kind", "custom"), section
+
+
+def named_schedules(own: Schedule) -> dict[str, Schedule]:
+    """Each schedule of `SCHEDULES` with its default options and this one's T, but for this one."""
+    made = {name: make(own.timesteps) for name, make in SCHEDULES.items()}
+    return {name: s for name, s in made.items() if not torch.equal(s.betas, own.betas)}
 
 
 def over_timesteps(
-    kind: str, options: Mapping[str, object], timesteps: Sequence[int]
+    kind: str, options: Mapping[str, Any], timesteps: Sequence[int]
 ) -> dict[int, Schedule]:
     """One schedule at each T where it is defined: scaled betas exceed 1 at a small T.
 
@@ -47,19 +53,33 @@ def over_timesteps(
     return found
 
 
+def _betas(schedule: Schedule) -> Tensor:
+    return schedule.betas
+
+
+def _alpha_bars(schedule: Schedule) -> Tensor:
+    return schedule.alpha_bars
+
+
+def _signal_scales(schedule: Schedule) -> Tensor:
+    return schedule.alpha_bars.sqrt()
+
+
 def schedule_figure(schedules: Mapping[str, Schedule], bold: Sequence[str] = ()) -> Figure:
     """beta, alpha_bar and sqrt(alpha_bar) against t, a curve a schedule."""
-    figure = Figure(figsize=(12, 3.8), layout="constrained")
+    figure = Figure(figsize=(13, 3.8), layout="constrained")
     panels = figure.subplots(1, 3)
     quantities = {
-        r"variance added, $\beta_t$": lambda s: s.betas,
-        r"variance left of the image, $\bar\alpha_t$": lambda s: s.alpha_bars,
-        r"scale of the image, $\sqrt{\bar\alpha_t}$": lambda s: s.alpha_bars.sqrt(),
+        r"variance added, $\beta_t$": _betas,
+        r"variance left of the image, $\bar\alpha_t$": _alpha_bars,
+        r"scale of the image, $\sqrt{\bar\alpha_t}$": _signal_scales,
     }
     for panel, (label, quantity) in zip(panels, quantities.items(), strict=True):
         curves = {name: (range(s.timesteps), quantity(s).numpy()) for name, s in schedules.items()}
-        first = panel is panels[0]
-        lines(panel, curves, x="timestep t", y=label, bold=bold, scale="log" if first else "linear")
+        scale: Literal["log", "linear"] = "log" if panel is panels[0] else "linear"
+        lines(panel, curves, x="timestep t", y=label, bold=bold, scale=scale, legend=False)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=9)
     figure.suptitle("Noise schedules", fontsize=11)
     return figure
 
@@ -81,11 +101,13 @@ def decay_figure(schedules: Mapping[int, Schedule], name: str) -> Figure:
 
 def diagnose(subject: Subject) -> Finding:
     """The trial's schedule beside the others, and for several T."""
-    section = dict(subject.model["schedule"])
-    kind = section.pop("kind")
-    own: Schedule = subject.family.schedule.to("cpu")  # type: ignore[union-attr, operator]
-    several = over_timesteps(kind, section, sorted({*SEVERAL_TIMESTEPS, own.timesteps}))
-    beside = {f"{OWN} ({kind})": own, **named_schedules(own.timesteps)}
+    kind, options = schedule_section(subject)
+    assert isinstance(subject.family, DDPM | Morphing)
+    own = subject.family.schedule.to("cpu")
+    several = {own.timesteps: own}  # of a family from elsewhere no more is known
+    if kind in SCHEDULES:
+        several = over_timesteps(kind, options, sorted({*SEVERAL_TIMESTEPS, own.timesteps}))
+    beside = {f"{OWN} ({kind})": own, **named_schedules(own)}
     left = {count: float(s.alpha_bars[-1].sqrt()) for count, s in several.items()}
     return Finding(
         headline=f"sqrt(alpha_bar) ends at {float(own.alpha_bars[-1].sqrt()):.3g}",

@@ -92,7 +92,7 @@ class Subject:
     options: Mapping[str, Any]
     generate: Callable[[int, int], Tensor]
     prepare_scorer: Callable[[], Scorer]
-    samples: int = 128
+    samples: int = 256
     seed: int = 0
 
     @property

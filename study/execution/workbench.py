@@ -108,7 +108,7 @@ def _preparation(data: Data, **changes: object) -> Preparation:
     # The networks' shape is the study's: a set in other colours is brought to it.
     channels, _, size = data.image_shape
     settings = {key: getattr(data, key) for key in (*keys, "seed")}
-    return Preparation(**{**settings, "channels": channels, "size": size, **changes})  # type: ignore[arg-type]
+    return Preparation(**{**settings, "channels": channels, "size": size, **changes})
 
 
 def cache_folder(storage: Storage) -> Path:

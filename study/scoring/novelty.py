@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from torch import Tensor
 
 from study.scoring.neighbours import Neighbours, nearest
@@ -56,8 +57,8 @@ def authenticity(samples: Tensor, train: Tensor) -> float:
         UserError: If there are too few images, a feature is not finite, or d differs.
     """
     found = nearest(samples, train)
-    chosen = found.indices[:, 0].unique(return_inverse=True)
+    chosen, whose = np.unique(found.indices[:, 0].cpu().numpy(), return_inverse=True)
     # Only the training images that are somebody's neighbour need neighbours of their own: 2, the
     # nearest being the image itself, or a copy at distance 0.
-    rivals = nearest(train[chosen[0]], train, 2).distances[chosen[1], 1]  # [N]
+    rivals = nearest(train[chosen], train, 2).distances[whose, 1]  # [N]
     return float((rivals <= found.distances[:, 0]).double().mean())

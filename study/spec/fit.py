@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from study.spec.data import LeaveOneOutSplit
-from study.spec.model.families import DDPM, GAN, Morphing
+from study.spec.model.families import DDPM, GAN, Morphing, Towards
 from study.spec.model.losses import LearnedVariance
 from study.spec.model.networks import UNet
 from study.spec.names import FAMILY_SAMPLERS, ONE_STEP_SAMPLERS, nearest
-from study.spec.score import AncestralSampler
+from study.spec.score import AncestralSampler, MixtureStart, Sampler
 from study.spec.section import Misfit
 from study.spec.sources import image_count
 
@@ -73,17 +73,25 @@ def misfits_with_images(study: Study) -> Iterator[Misfit]:
             "for the learning rate to decay",
         )
     if isinstance(study.model, Morphing):
-        towards = study.model.towards
-        try:
-            known = image_count(towards.dataset)
-        except ValueError as error:
-            yield Misfit(("model", "towards", "dataset"), str(error))
-            return
-        if towards.count is not None and towards.count > known:
-            yield Misfit(
-                ("model", "towards", "count"),
-                f"{towards.count} must be <= {known}, all that there are",
-            )
+        yield from _misfits_with_morph_images(study.model.towards, study.score.sampler)
+
+
+def _misfits_with_morph_images(towards: Towards, sampler: Sampler) -> Iterator[Misfit]:
+    try:
+        known = image_count(towards.dataset)
+    except ValueError as error:
+        yield Misfit(("model", "towards", "dataset"), str(error))
+        return
+    if towards.count is not None and towards.count > known:
+        yield Misfit(
+            ("model", "towards", "count"), f"{towards.count} must be <= {known}, all that there are"
+        )
+    start = getattr(sampler, "start", None)
+    if isinstance(start, MixtureStart) and start.components > (towards.count or known):
+        yield Misfit(
+            ("score", "sampler", "start", "components"),
+            f"{start.components} must be <= the {towards.count or known} images morphed towards",
+        )
 
 
 def _check_side(study: Study) -> None:

@@ -2,6 +2,8 @@
 
 `smoke:` makes a study that ends soon, and `variants:` holds others by name. An overlay is merged in
 key by key. What is no mapping is replaced whole, and so is a hole, and a section of another kind.
+A variant may have a `smoke:` of its own, which says what the file's does not about it. (A `smoke`
+whose model names its family leaves nothing behind in a variant of another.)
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ def with_overlays(
 ) -> Document:
     """The document with an overlay or two merged in, smoke last, and without those it came with.
 
-    The study's name gains the overlay's, unless the overlay has a name for it.
+    The study's name gains the overlay's, unless the overlay has a name for it. With a variant and
+    smoke, three are merged: the variant, the file's `smoke`, and the variant's own if it has one.
 
     Args:
         document: A study file whose tree is a mapping.
@@ -36,6 +39,7 @@ def with_overlays(
     _check(document)
     tree = {key: value for key, value in document.tree.items() if key not in (SMOKE, VARIANTS)}
     merged = Document(document.source, tree, dict(document.lines))
+    own_smoke: TreePath = ()
     if variant is not None:
         variants = document.tree.get(VARIANTS) or {}
         if variant not in variants:
@@ -45,10 +49,14 @@ def with_overlays(
                 f"{nearest(variant, variants) or known}"
             )
         merged = _merged(merged, document, (VARIANTS, variant), variant)
+        own_smoke = (VARIANTS, variant, SMOKE) if SMOKE in variants[variant] else ()
     if smoke:
-        if SMOKE not in document.tree:
+        if SMOKE in document.tree:
+            merged = _merged(merged, document, (SMOKE,), "" if own_smoke else SMOKE)
+        elif not own_smoke:
             raise UserError(f"{document.source}: there is no `smoke:` overlay to run by --smoke")
-        merged = _merged(merged, document, (SMOKE,), SMOKE)
+        if own_smoke:
+            merged = _merged(merged, document, own_smoke, SMOKE)
     return merged
 
 
@@ -58,24 +66,26 @@ def _check(document: Document) -> None:
     if not isinstance(variants, Mapping):
         raise _error(document, (VARIANTS,), "must be a section with an overlay for each name")
     overlays: list[TreePath] = [(VARIANTS, name) for name in variants]
-    if SMOKE in document.tree:
-        overlays.append((SMOKE,))
+    for above in ((), *overlays):
+        overlay = _at(document.tree, above)
+        if isinstance(overlay, Mapping) and SMOKE in overlay:
+            overlays.append((*above, SMOKE))
     for path in overlays:
         overlay = _at(document.tree, path)
         if not isinstance(overlay, Mapping):
             raise _error(document, path, "must be a section with keys of the study")
         for key in overlay:
-            if key not in Study.model_fields:
+            if key not in Study.model_fields and not (key == SMOKE and len(path) == 2):
                 hint = nearest(key, Study.model_fields)
                 known = f"; known are {', '.join(Study.model_fields)}"
                 raise _error(document, (*path, key), f"unknown key{hint or known}")
 
 
 def _merged(base: Document, origin: Document, path: TreePath, name: str) -> Document:
-    overlay = _at(origin.tree, path)
+    overlay = {key: value for key, value in _at(origin.tree, path).items() if key != SMOKE}
     lines = dict(base.lines)
     tree = _merge(base.tree, overlay, (), _Lines(lines, origin.lines, path))
-    if "name" not in overlay and isinstance(tree.get("name"), str):
+    if name and "name" not in overlay and isinstance(tree.get("name"), str):
         tree["name"] = f"{tree['name']}-{name}"
     return Document(base.source, tree, lines)
 

@@ -115,13 +115,16 @@ def _add_overlays(schema: dict[str, Any]) -> None:
     }
     definitions.update(parts)
     definitions[_PARTIAL] = _partial({**whole, "description": "Any part of a study."})
-    schema["properties"][SMOKE] = {
+    overlay = definitions[_PARTIAL]
+    smoke = {
         "$ref": f"{_REF}{_PARTIAL}",
         "description": "Merged into the study by --smoke: what makes it end soon.",
     }
+    variant = {**overlay, "properties": {**overlay["properties"], SMOKE: smoke}}
+    schema["properties"][SMOKE] = smoke
     schema["properties"][VARIANTS] = {
         "type": "object",
-        "additionalProperties": {"$ref": f"{_REF}{_PARTIAL}"},
+        "additionalProperties": variant,
         "description": "Merged into the study by --variant NAME.",
     }
 

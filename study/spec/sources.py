@@ -84,10 +84,10 @@ def _count(dataset: str, changed: int) -> int:
         if path.suffix == ".npz":
             with zipfile.ZipFile(path) as archive:
                 arrays = [name for name in archive.namelist() if name.endswith(".npy")]
-                name = "images.npy" if "images.npy" in arrays else arrays[0]
+                (name,) = ["images.npy"] if "images.npy" in arrays else arrays
                 with archive.open(name) as member:
                     return _rows(member)
-    except (ValueError, OSError, IndexError, zipfile.BadZipFile):
+    except (ValueError, OSError, zipfile.BadZipFile):
         raise ValueError(f"'{dataset}' is no array of images") from None
     raise ValueError(f"'{dataset}' is neither a folder nor an .npy or .npz file")
 

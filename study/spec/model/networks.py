@@ -88,9 +88,11 @@ class DiT(Section):
     dropout: Dropout = 0.0
 
     @model_validator(mode="after")
-    def _heads_share_the_width(self) -> Self:
-        if self.width % self.heads:
-            raise Misfit(("width",), f"{self.width} must be divisible by the {self.heads} `heads`")
+    def _width_is_shared_out(self) -> Self:
+        # among the heads, and among sines and cosines of both coordinates of a patch
+        for divisor, sharer in ((self.heads, f"the {self.heads} `heads`"), (4, "4")):
+            if self.width % divisor:
+                raise Misfit(("width",), f"{self.width} must be divisible by {sharer}")
         return self
 
     @property

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.networks import NETWORKS, UNet
+from models.networks import UNet
+from models.networks.attention import PixelAttention
 from models.networks.embeddings import TimestepEmbedding
 
 
@@ -21,13 +22,12 @@ def unet(
     return network
 
 
-@pytest.mark.parametrize("name", sorted(NETWORKS))
 @pytest.mark.parametrize("image_shape", [(1, 8, 8), (3, 12, 8), (2, 4, 20)])
 @pytest.mark.parametrize("channels", [[8], [6, 10], [4, 8, 12]])
 def test_the_output_is_shaped_like_the_images_and_starts_at_zero(
-    name: str, image_shape: tuple[int, int, int], channels: list[int]
+    image_shape: tuple[int, int, int], channels: list[int]
 ) -> None:
-    network = NETWORKS[name](image_shape, channels=channels)
+    network = UNet(image_shape, channels)
     output = network(torch.randn(5, *image_shape), torch.arange(5))
     assert output.shape == (5, *image_shape)
     assert not output.any()
@@ -73,6 +73,55 @@ def test_the_skip_connections_carry_what_the_bottom_cannot() -> None:
     changed[:, :, 3, 3] += 1  # one pixel: gone from the output, were the bottom the only way
     t = torch.zeros(2, dtype=torch.long)
     assert not torch.allclose(network(x, t), network(changed, t), atol=1e-4)
+
+
+def test_attention_follows_each_block_at_the_chosen_sides() -> None:
+    network = UNet((1, 16, 16), (8, 12, 16), attention=[8, 4])
+    attending = {
+        name for name, module in network.named_modules() if isinstance(module, PixelAttention)
+    }
+    assert attending == {
+        "down_blocks.1.attention",
+        "middle_blocks.0.attention",
+        "middle_blocks.1.attention",
+        "up_blocks.0.attention",
+    }
+
+
+def test_attention_leaves_all_else_as_it_is() -> None:
+    torch.manual_seed(0)
+    plain = UNet((1, 16, 16), (8, 12))
+    torch.manual_seed(0)
+    attending = UNet((1, 16, 16), (8, 12), attention=[16])
+    weights = attending.state_dict()
+    for name, weight in plain.state_dict().items():
+        torch.testing.assert_close(weights[name], weight, rtol=0, atol=0)
+    x, t = torch.randn(2, 1, 16, 16), torch.tensor([0, 9])
+    torch.testing.assert_close(attending(x, t), plain(x, t))  # it starts as the identity
+
+
+def test_pixel_attention_is_attention_between_pixels() -> None:
+    """Against torch's own module, whose queries, keys and values are the normed pixels."""
+    torch.manual_seed(0)
+    ours, theirs = PixelAttention(6), nn.MultiheadAttention(6, 1, batch_first=True)
+    nn.init.normal_(ours.output.weight)
+    theirs.in_proj_weight, theirs.in_proj_bias = (
+        ours.query_key_value.weight,
+        ours.query_key_value.bias,
+    )
+    theirs.out_proj.weight, theirs.out_proj.bias = ours.output.weight, ours.output.bias
+    x = torch.randn(2, 6, 3, 5)
+    pixels = nn.functional.layer_norm(x, x.shape[1:]).flatten(2).mT  # [B, H*W, C]
+    expected = x + theirs(pixels, pixels, pixels)[0].mT.reshape(x.shape)
+    torch.testing.assert_close(ours(x), expected)
+
+
+@pytest.mark.parametrize("attention", [[5], [8, 2], [32]])
+def test_a_side_that_does_not_occur_is_refused(attention: list[int]) -> None:
+    with pytest.raises(
+        ValueError, match=r"`attention` is \[.*but the feature maps' sides are 16, 8"
+    ):
+        UNet((1, 16, 16), (8, 12), attention=attention)
 
 
 @pytest.mark.parametrize(

@@ -55,12 +55,14 @@ def test_the_tensor_is_a_copy_and_comes_without_warning() -> None:
 
 
 def test_take_keeps_order_labels_and_origin() -> None:
-    whole = ImageSet("a", images(), LABELS, preprocessing="cropped")
+    whole = ImageSet("a", images(), LABELS, preprocessing="cropped", skipped=("b.png",))
+    assert whole.take([0], part="one").skipped == ("b.png",)
     taken = whole.take([4, 1], part="two")
     assert (taken.name, taken.preprocessing, taken.part) == ("a", "cropped", "two")
     assert taken.labels is not None
     assert taken.labels.tolist() == [4, 1]
     assert np.array_equal(taken.images, images()[[4, 1]])
+    assert taken.take([0], part="first").part == "first, of two"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from specs import study
+from specs import plain, study
 
 from models.training import Step
 from study.execution.checkpoints import read_checkpoint
@@ -16,6 +16,7 @@ from study.execution.team import Team
 from study.execution.trial import TrialRun
 from study.execution.workbench import Workbench
 from study.results.storage import Storage
+from study.spec import Study
 
 
 def make_bench(folder: Path) -> Workbench:
@@ -188,3 +189,113 @@ def test_the_workbench_loads_images_and_prepares_the_scorer_once(
     for number in range(3):
         run_out(start(bench, number=number, train={"epochs": 1}))
     assert sorted(calls) == ["load_images", "prepare_scorer"]
+
+
+GAN = {
+    "family": "gan",
+    "latent": 8,
+    "generator": {"kind": "dcgan", "channels": [8]},
+    "discriminator": {"kind": "dcgan", "channels": [8], "norm": "layer"},
+    "loss": "wasserstein",
+    "penalty": "gradient",
+    "critic_steps": 2,
+}
+MORPHING = {
+    "family": "morphing",
+    "timesteps": 20,
+    "schedule": {"kind": "cosine"},
+    "network": {"kind": "unet", "channels": [8, 16]},
+    "towards": {"dataset": "photo_patches"},
+}
+
+
+def of_model(model: dict[str, Any], **sections: Any) -> dict[str, Any]:
+    """A plain study of another model, at the size of the digits."""
+    return {**plain(**sections), "model": model}
+
+
+def start_plain(bench: Workbench, tree: dict[str, Any], checkpoint: str | None = None) -> TrialRun:
+    spec = Study.model_validate(tree).model_dump(mode="json")
+    return TrialRun(Assignment("small", 0, 7, spec, checkpoint), bench, Team())
+
+
+@pytest.mark.parametrize("model", [GAN, MORPHING], ids=["gan", "morphing"])
+def test_other_families_run_stop_and_go_on_alike(tmp_path: Path, model: dict[str, Any]) -> None:
+    tree = of_model(model, train={"epochs": 2})
+    whole = start_plain(make_bench(tmp_path / "a"), tree)
+    expected = run_out(whole)
+    assert expected[-1].outcome == "done"
+    assert all(report.score for report in expected)
+    for epoch in (epoch for report in expected for epoch in report.epochs):
+        assert math.isfinite(epoch.loss)
+        assert (epoch.discriminator_loss is not None) == (model is GAN)
+        assert (epoch.validation_loss is not None) == (model is MORPHING)
+
+    bench = make_bench(tmp_path / "b")
+    seen: list[Step] = []
+    report = start_plain(bench, tree).advance(lambda: len(seen) > 2, seen.append)
+    assert report.outcome == "interrupted"
+    assert report.checkpoint is not None
+    second = start_plain(bench, tree, report.checkpoint.name)
+    assert numbers(run_out(second))[-1][3:] == numbers(expected)[-1][3:]
+    mine, theirs = weights(second), weights(whole)
+    assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
+
+
+def test_a_trial_tells_its_validation_loss_and_rate_by_epoch(tmp_path: Path) -> None:
+    train = {"epochs": 3, "decay": "cosine", "validation_images": 100}
+    reports = run_out(start(make_bench(tmp_path), train=train))
+    epochs = [epoch for report in reports for epoch in report.epochs]
+    losses = [epoch.validation_loss for epoch in epochs]
+    assert losses == sorted(losses, reverse=True)  # at the start of training it falls
+    rates = [epoch.learning_rate for epoch in epochs]
+    assert rates == pytest.approx([0.003 * 0.75, 0.003 * 0.25, 0.0], rel=1e-6)
+
+    none = run_out(start(make_bench(tmp_path), train={"validation_images": 0}))
+    assert none[0].epochs[0].validation_loss is None
+
+
+def test_a_trial_stops_early_once_its_validation_loss_no_longer_falls(tmp_path: Path) -> None:
+    stopping = {"patience": 2, "min_delta": 100.0}  # nothing is better by so much
+    bench = make_bench(tmp_path)
+    settings = {"epochs": 9, "early_stopping": stopping}
+    reports = run_out(start(bench, train=settings, score={"every": 4}))
+    (report,) = reports
+    assert (report.outcome, report.epoch) == ("done", 3)  # the first is better than nothing
+    assert report.reason.startswith("stopped early at epoch 3")
+    assert report.score is not None
+
+    resumed = start(bench, train=settings, score={"every": 1})
+    first = resumed.advance(never, ignore)
+    assert first.checkpoint is not None
+    again = start(bench, checkpoint=first.checkpoint.name, train=settings, score={"every": 1})
+    assert [r.epoch for r in run_out(again)] == [2, 3]  # the wait was kept with the weights
+
+
+def test_against_everything_all_folds_are_measured_alike(tmp_path: Path) -> None:
+    bench = make_bench(tmp_path)
+
+    def scored(against: str, fold: int) -> tuple[str, str, str]:
+        data = {"split": {"kind": "k_fold", "folds": 3, "fold": fold}}
+        score = {"metric": "fd_vae", "against": against}
+        report = run_out(start(bench, data=data, score=score, train={"epochs": 1}))[-1]
+        assert report.score is not None
+        return report.score.embedder, report.score.reference, report.data_digest
+
+    first, second = scored("everything", 0), scored("everything", 1)
+    assert first[:2] == second[:2]
+    assert first[2] != second[2]
+    held_out = scored("held_out", 0), scored("held_out", 1)
+    assert held_out[0][1] != held_out[1][1]
+
+
+def test_the_options_of_the_sampler_reach_it_and_its_score(tmp_path: Path) -> None:
+    bench = make_bench(tmp_path)
+    texts, values = [], []
+    for sampler in ("ddim", {"kind": "ddim", "eta": 0.5}, "dpm_solver"):
+        report = run_out(start(bench, train={"epochs": 1}, score={"sampler": sampler}))[-1]
+        assert report.score is not None
+        texts.append(report.score.sampler)
+        values.append(report.score.value)
+    assert texts == ["ddim", "ddim(eta=0.5)", "dpm_solver"]
+    assert len(set(values)) == 3

@@ -109,6 +109,13 @@ def test_a_wide_int_range_is_not_spelled_out() -> None:
         ({"choice": [float("nan")]}, "nan cannot be an option"),
         ({"choice": [{"float": [0, 1]}]}, "cannot itself be a hole"),
         ({"choice": [[8, {"int": [8, 16]}]]}, "holds plain values only"),
+        ({"choice": {}}, "empty choice"),
+        ({"choice": {"kind": "cnn", "time": "every"}}, "written {choice: [a, b]} or {choice: {"),
+        ({"choice": {"a.b": 1}}, "the name 'a.b' of an option must not be empty or hold . or #"),
+        ({"choice": {"a#1": 1}}, "the name 'a#1' of an option"),
+        ({"choice": {"": 1}}, "the name '' of an option"),
+        ({"choice": {"a": {"float": [0, 1]}}}, "cannot itself be a hole"),
+        ({"choice": {"a": float("nan")}}, "nan cannot be an option"),
     ],
 )
 def test_a_hole_that_cannot_be_searched_says_why(node: dict[str, Any], message: str) -> None:
@@ -134,6 +141,22 @@ def test_options_are_known_by_their_labels() -> None:
 def test_two_branches_of_one_kind_are_told_apart() -> None:
     choice = parse_choice({"kind": "linear"}, {"kind": "cosine"}, {"kind": "linear"})
     assert choice.labels == ("linear#0", "cosine", "linear#2")
+
+
+def test_a_short_form_and_a_branch_of_its_kind_are_told_apart() -> None:
+    choice = parse_choice("cosine", {"kind": "cosine", "max_beta": 0.1})
+    assert choice.labels == ("cosine", "cosine#1")
+    assert [choice.is_branch(label) for label in choice.labels] == [False, True]
+
+
+def test_options_may_have_names_of_their_own() -> None:
+    branch = {"kind": "cnn"}
+    choice = parse_hole({"choice": {"small": [8], "plain": branch, "other": branch, "no": None}})
+    assert isinstance(choice, Choice)
+    assert choice.labels == choice.keys == ("small", "plain", "other", "no")
+    assert choice.option("small") == [8]
+    assert [label for label in choice.labels if choice.is_branch(label)] == ["plain", "other"]
+    assert str(choice) == "one of small, plain, other, no"
 
 
 @pytest.mark.parametrize(

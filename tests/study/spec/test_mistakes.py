@@ -15,7 +15,12 @@ from study.spec import UserError, read_study_file, read_study_text
 MISTAKES: list[tuple[str, str, str, str]] = [
     # what is replaced, by what, the line and path, the rule
     ("epochs: 9", "epoch: 9", "13: train.epoch", "unknown key; did you mean `epochs`?"),
-    ("epochs: 9", "quarks: 9", "13: train.quarks", "unknown key; known are augment, batch_size, clip"),
+    (
+        "epochs: 9",
+        "quarks: 9",
+        "13: train.quarks",
+        "unknown key; known are augment, batch_size, clip",
+    ),
     ("epochs: 9", "clip_norm: 1.0", "12: train.epochs", "is missing"),
     ("epochs: 9", "epochs: 9.5", "13: train.epochs", "9.5 must be a valid integer"),
     ("epochs: 9", "epochs: many", "13: train.epochs", "'many' must be a valid integer"),
@@ -102,6 +107,122 @@ MISTAKES: list[tuple[str, str, str, str]] = [
 ]
 
 
+MISTAKES += [
+    (
+        "family: ddpm",
+        "family: ddpm\n  loss: l3",
+        "5: model.loss",
+        "unknown loss 'l3': known are mse",
+    ),
+    (
+        "family: ddpm",
+        "family: ddpm\n  loss: {kind: l3}",
+        "5: model.loss.kind",
+        "did you mean `l1`?",
+    ),
+    ("kind: cosine, max", "kind: sigmoid, start: 3, max", "9: model.schedule.end", "> `start` (3)"),
+    ("kind: unet,", "kind: cnn, tim: first,", "11: model.network.tim", "did you mean `time`?"),
+    (
+        "kind: unet,",
+        "kind: unet, attention: [3],",
+        "11: model.network.attention",
+        "images of side 3",
+    ),
+    (
+        "kind: unet,",
+        "kind: dit, zzz: 1,",
+        "11: model.network.zzz",
+        "unknown key; known are",
+    ),
+    (
+        "{kind: unet, channels: {choice: [[8], [8, 16]]}}",
+        "{kind: dit, patch: {choice: [2, 3]}}",
+        "11: model.network.patch",
+        "do not go through a network with patch 3: the side must be divisible by 3",
+    ),
+    (
+        "{kind: unet, channels: {choice: [[8], [8, 16]]}}",
+        "{kind: custom, path: mine.Net}",
+        "11: model.network.path",
+        "'mine.Net' must be written package.module:Class",
+    ),
+    (
+        "{kind: unet, channels: {choice: [[8], [8, 16]]}}",
+        "custom",
+        "11: model.network.path",
+        "is missing",
+    ),
+    (
+        "{kind: unet, channels: {choice: [[8], [8, 16]]}}",
+        "{choice: {a: {kind: cnn}, b: {kind: unet, attention: [5]}}}",
+        "11: model.network.attention",
+        "no layer sees images of side 5",
+    ),
+    (
+        "digits}",
+        "digits, split: {kind: k_fold, fold: 5}}",
+        "2: data.split.fold",
+        "5 must be < `fol",
+    ),
+    ("digits}", "digits, split: k_fld}", "2: data.split", "did you mean `k_fold`?"),
+    ("digits}", "digits, split: leave_one_out}", "16: score.against", "single image"),
+    ("digits}", "digits, count: 9, fraction: 0.5}", "2: data.count", "must not stand beside"),
+    ("digits}", "./digits}", "2: data.size", "is missing: pictures at a path have no size"),
+    ("digits}", "bulbasaur}", "2: data.dataset", "a folder is written ./bulbasaur"),
+    ("digits}", "digits, edges: sobl}", "2: data.edges", "did you mean `sobel`?"),
+    (
+        "digits}",
+        "digits, split: {kind: k_fold, fold: {int: [0, 4]}}}",
+        "2: data.split.fold",
+        "a hole can stand here only with `score.against: everything`: else each split is scored",
+    ),
+    (
+        "steps: 5",
+        "sampler: improved, steps: 5",
+        "16: score.sampler",
+        "cannot sample the family 'ddpm'",
+    ),
+    ("steps: 5", "sampler: dpm, steps: 5", "16: score.sampler", "did you mean `ddim`?"),
+    (
+        "steps: 5",
+        "sampler: {kind: ancestral, variance: learned}, steps: 5",
+        "16: score.sampler.variance",
+        "'learned' needs `model.variance: learned`",
+    ),
+    (
+        "steps: 5",
+        "steps: {int: [5, 11]}",
+        "16: score.steps",
+        "11 must be <= `model.timesteps` (10)",
+    ),
+    (
+        "epochs: 9",
+        "epochs: 9\n  augment: {hue: 1}",
+        "14: train.augment.hue",
+        "less than or equal to",
+    ),
+    ("epochs: 9", "epochs: 9\n  optimizer: adm", "14: train.optimizer", "did you mean `adam`?"),
+    (
+        "epochs: 9",
+        "epochs: 9\n  early_stopping: {}\n  validation_images: 0",
+        "14: train.early_stopping",
+        "needs a validation loss: `validation_images` is 0",
+    ),
+    (
+        "epochs: 9",
+        "epochs: 9\n  decay: cosine\n  warmup_images: 100_000",
+        "15: train.warmup_images",
+        "'100_000' must be a valid integer",
+    ),
+    (
+        "epochs: 9",
+        "epochs: 9\n  decay: cosine\n  warmup_images: 100000",
+        "15: train.warmup_images",
+        "100000 must be < the 12942 images of the whole training",
+    ),
+]
+
+
 @pytest.mark.parametrize(("old", "new", "where", "rule"), MISTAKES, ids=lambda value: value[:30])
 def test_a_mistake_is_one_line_with_its_place(old: str, new: str, where: str, rule: str) -> None:
     assert TEXT.count(old) == 1
@@ -112,6 +233,59 @@ def test_a_mistake_is_one_line_with_its_place(old: str, new: str, where: str, ru
     assert rule in message
     assert "\n" not in message
     assert len(message) < 300
+
+
+GAN: dict[str, Any] = {"family": "gan", "latent": 8}
+ALPHA = {"kind": "linear_alpha", "alpha_end": 0.95, "scaled": True}
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"model": {**GAN, "penalty": "gradient"}}, "model.discriminator.norm: 'batch' mixes"),
+        ({"model": {**GAN, "loss": "hing"}}, "model.loss: 'hing' is not one of .*`hinge`"),
+        (
+            {"model": {**GAN, "generator": {"kind": "dcgan", "channels": [8] * 4}}},
+            "model.generator.channels: images of 8x8 do not go through a generator with channels",
+        ),
+        ({"model": GAN, "score": {"sampler": "ddim"}}, "score.sampler: 'ddim' cannot sample the f"),
+        (
+            {"model": GAN, "train": {"epochs": 1, "learning_rate": 0.1, "early_stopping": {}}},
+            "train.early_stopping: needs a validation loss, and a GAN has none",
+        ),
+        (
+            {
+                "model": {
+                    "family": "morphing",
+                    "schedule": "cosine",
+                    "network": "cnn",
+                    "timesteps": 49,
+                    "towards": {"dataset": "digits"},
+                },
+                "score": {},
+            },
+            "score.steps: 50 must be <= `model.timesteps`",
+        ),
+        (
+            {
+                "model": {"choice": [tree()["model"], GAN]},
+                "score": {"sampler": "ancestral", "steps": 5},
+            },
+            "score.sampler: 'ancestral' cannot sample the family 'gan'",
+        ),
+        (
+            {"model": {"choice": [tree()["model"], {**GAN, "unrol": 3}]}},
+            "study:.*: model.unrol: unknown key; did you mean `unroll`?",
+        ),
+        (
+            {"model": {**tree()["model"], "timesteps": 20, "schedule": ALPHA}},
+            "model.schedule.alpha_end: a beta of 0.05 scaled by 1000 / 20 timesteps is 2.5",
+        ),
+    ],
+)
+def test_sections_that_do_not_go_together(sections: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        parse_study({**tree(), **sections})
 
 
 def test_a_starting_point_that_is_no_valid_study() -> None:
@@ -201,6 +375,8 @@ leaf = st.none() | st.booleans() | st.integers(-1, 5) | st.floats() | st.sampled
             *("name", "data", "data.size", "model", "model.schedule", "model.network.channels"),
             *("train", "train.epochs", "score", "score.metric", "search", "search.pruner"),
             *("search.enqueue", "search.objectives", "scale", "nonsense", "train.nonsense"),
+            *("data.dataset", "data.split", "score.sampler", "score.steps", "model.loss"),
+            *("train.optimizer", "train.augment", "smoke", "variants"),
         ]
     ),
     st.recursive(

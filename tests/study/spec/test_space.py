@@ -55,6 +55,8 @@ def holed(below: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         | st.lists(below, max_size=2)
         | options.map(lambda chosen: {"choice": chosen})
         | branches.map(lambda chosen: {"choice": [*chosen]})
+        | branches.map(lambda chosen: {"choice": dict(zip("xyz", chosen, strict=False))})
+        | options.map(lambda chosen: {"choice": dict(zip("wxyz", chosen, strict=False))})
     )
 
 
@@ -124,10 +126,15 @@ def test_every_leaf_is_located_where_it_is_written(tree: dict[str, Any], seed: i
     check(filled.tree, ())
 
 
+def options_of(node: dict[str, Any]) -> list[Any]:
+    options = node["choice"]
+    return [*options.values()] if isinstance(options, dict) else options
+
+
 def ways(node: Any) -> int:
     """How many ways there are through a tree's choices of branches."""
     if isinstance(node, dict) and "choice" in node:
-        options = node["choice"]
+        options = options_of(node)
         return sum(map(ways, options)) if any(isinstance(o, dict) for o in options) else 1
     below = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
     product = 1
@@ -148,7 +155,7 @@ def points(node: Any) -> int:
     """How many filled trees there are."""
     if isinstance(node, dict):
         if "choice" in node:
-            return sum(map(points, node["choice"]))
+            return sum(map(points, options_of(node)))
         for kind in ("int", "float"):
             if kind in node:
                 low, high = node[kind]
@@ -217,6 +224,12 @@ def test_leaves_of_a_branch_carry_its_label() -> None:
     assert found["model.network.channels"] == "[8, 16]"
     assert found["model.network.kind"] == "unet"
     assert "model.schedule.cosine.kind" not in found
+
+
+def test_leaves_of_a_named_branch_keep_their_kind() -> None:
+    space = Space({"net": {"choice": {"cnn": {"kind": "cnn"}, "late": {"kind": "cnn", "n": 2}}}})
+    found = [leaves(filled.tree, filled.picks) for filled in space.branches()]
+    assert found == [{"net": "cnn"}, {"net": "late", "net.late.kind": "cnn", "net.late.n": 2}]
 
 
 def test_whole_families_can_be_searched() -> None:

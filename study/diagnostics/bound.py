@@ -1,0 +1,78 @@
+"""The variational bound in bits per dimension, and what each timestep adds to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from models.bound import Bound, bits_per_dim
+from models.ddpm import DDPM, LearnedVariance
+from models.predictions import Variance
+from study.diagnostics.figures import lines
+from study.diagnostics.subject import Finding, Measure, Subject
+
+IMAGES = 32
+TERMS = 51
+
+
+def bound_figure(bounds: Mapping[str, Bound]) -> Figure:
+    """The terms of the bound against t, a curve for each set of images."""
+    figure = Figure(figsize=(8, 4.2), layout="constrained")
+    panel = figure.subplots()
+    curves = {
+        f"{name}: {float(b.total.mean()):.3g} bits per dimension": (
+            b.timesteps.numpy(),
+            b.by_t.mean(0).cpu().numpy(),
+        )
+        for name, b in bounds.items()
+    }
+    lines(
+        panel,
+        curves,
+        x="timestep t",
+        y="term of the bound [bits per dimension]",
+        title="Variational bound by timestep; at t = 0, the decoder of 256 bins",
+        scale="log",
+        marker=".",
+    )
+    last = max(int(b.timesteps[-1]) for b in bounds.values())
+    panel.set_xscale("symlog", linthresh=10)  # most of it falls to the first timesteps
+    panel.set_xlim(-0.5, max(last, 1) * 1.1)
+    return figure
+
+
+def diagnose(subject: Subject) -> Finding:
+    """The bound of held-out and of training images, from a part of the timesteps."""
+    family = subject.family
+    assert isinstance(family, DDPM)
+    variance: Variance = subject.options.get("variance", "fixed_small")
+    if isinstance(family.variance, LearnedVariance):
+        variance = "learned"
+    terms = min(TERMS, family.schedule.timesteps)
+    bounds = {}
+    for name, images in (("held out", subject.held_out), ("training", subject.train)):
+        x0 = subject.batch(images, IMAGES, "bound")
+        generator = subject.generator("bound")
+        bounds[name] = bits_per_dim(family, x0, generator, variance=variance, timesteps=terms)
+    measures = []
+    for suffix, bound in (("", bounds["held out"]), (".train", bounds["training"])):
+        count = len(bound.total)
+        for quantity, values in (
+            ("bits_per_dim", bound.total),
+            ("prior", bound.prior),
+            ("decoder", bound.decoder),
+        ):
+            measures.append(Measure(quantity + suffix, float(values.mean()), samples=count))
+        by_t = np.asarray(bound.by_t.mean(0).cpu(), dtype=np.float64)
+        measures += [
+            Measure(f"term{suffix}", float(value), samples=count, axis="t", x=int(t))
+            for t, value in zip(bound.timesteps, by_t, strict=True)
+        ]
+    total = float(bounds["held out"].total.mean())
+    return Finding(
+        headline=f"{total:.3g} bits per dimension",
+        measures=measures,
+        pictures={"bound": bound_figure(bounds)},
+    )

@@ -1,0 +1,79 @@
+"""Fifty random images, and how good and how varied they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+from study.diagnostics.subject import Finding, Measure, Subject
+from study.results.grids import image_grid
+from study.scoring.coverage import density_coverage, precision_recall
+from study.scoring.neighbours import nearest
+
+SHOWN = 50
+COLUMNS = 10
+NEIGHBOURS = 5
+"""Which neighbour bounds a ball in density and coverage; 3 in precision and recall."""
+
+
+def mean_pairwise_distance(features: Tensor) -> float:
+    """The mean distance between two different images, from features [N >= 2, d].
+
+    It is 0 for a generator that makes one image alone.
+    """
+    found = nearest(features, features, len(features) - 1, apart_from_self=True)
+    return float(found.distances.mean())
+
+
+def unique_share(images: Tensor) -> float:
+    """Different images among all, in 1/N..1, from uint8 [N, C, H, W]."""
+    return len(np.unique(images.flatten(1).cpu().numpy(), axis=0)) / len(images)
+
+
+def quality(
+    subject: Subject, images: Tensor, features: Tensor, suffix: str = "", **where: object
+) -> list[Measure]:
+    """The measures of how near samples are to real images, and how varied.
+
+    Args:
+        subject: Whose real images and scorer.
+        images: The samples, uint8 [N, C, H, W].
+        features: Their features, [N, d].
+        suffix: Of the quantities' names.
+        where: Fields of each measure.
+    """
+    scorer, real = subject.scorer, subject.real_features
+    identity = scorer.identity
+    spread = precision_recall(real, features)
+    cover = density_coverage(real, features, NEIGHBOURS)
+    of_features = {"embedder": identity.embedder_digest}
+    against = {**of_features, "reference": identity.reference_digest}
+    found: list[tuple[str, float, dict[str, str]]] = [
+        (identity.metric, scorer.distance(features), against),
+        ("precision", spread.precision, of_features),
+        ("recall", spread.recall, of_features),
+        ("density", cover.density, of_features),
+        ("coverage", cover.coverage, of_features),
+        ("pairwise_distance", mean_pairwise_distance(features), of_features),
+        ("unique_share", unique_share(images), {}),
+    ]
+    return [
+        subject.measure(name + suffix, value, samples=len(images), **which, **where)
+        for name, value, which in found
+    ]
+
+
+def headline(measures: Sequence[Measure]) -> str:
+    """The distance, for quality, and the recall, for variety."""
+    distance, _, recall, *_ = measures
+    return f"{distance.quantity} {distance.value:.4g}, recall {recall.value:.2f}"
+
+
+def diagnose(subject: Subject) -> Finding:
+    """The samples' distance to real images, their fidelity and their variety."""
+    measures = quality(subject, subject.generated, subject.generated_features)
+    shown = subject.generated[:SHOWN].cpu().numpy()
+    grid = image_grid(shown, columns=COLUMNS, scale=max(1, 64 // shown.shape[-1]))
+    return Finding(headline(measures), measures, {"samples": grid})

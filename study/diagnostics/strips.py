@@ -1,0 +1,90 @@
+"""Film strips: images turning into noise, and noise turning into images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from matplotlib.figure import Figure
+
+from models.ddpm import DDPM
+from models.morphing import Morphing
+from study.diagnostics.figures import image_rows
+from study.diagnostics.paths import CLEAN, Frame, degrading, denoising, every, noising, pick
+from study.diagnostics.subject import Finding, Subject
+
+IMAGES = 2
+PATHS = 5
+COLUMNS = 5
+"""Between two pictures of a strip lies the T-th part of so many: 200 timesteps of 1000."""
+
+PATH_COLUMNS = 11
+
+
+def strips_figure(
+    clean: torch.Tensor, forward: Sequence[Frame], backward: Sequence[Frame], sampler: str
+) -> Figure:
+    """Images on their way to noise, above others on their way back, by timestep.
+
+    Args:
+        clean: The images that the forward way starts from, [n, C, H, W].
+        forward: At rising timesteps.
+        backward: At the same timesteps, or near, then clean ones; read from right to left.
+        sampler: What took the way back, in words.
+    """
+    columns = ["clean", *(f"t = {frame.t}" for frame in forward)]
+    rows = {
+        f"forward {i + 1}  →": torch.stack([clean[i], *(frame.x[i] for frame in forward)])
+        for i in range(len(clean))
+    }
+    end, way = backward[-1], backward[:-1]
+    rows |= {
+        f"backward {i + 1}  ←": torch.stack([end.x[i], *(frame.x[i] for frame in way)])
+        for i in range(len(end.x))
+    }
+    return image_rows(rows, columns, f"The forward process, and back by {sampler}")
+
+
+def paths_figure(frames: Sequence[Frame], sampler: str) -> Figure:
+    """Random ways from noise to images, one a row, from left to right."""
+    columns = ["image" if frame.t == CLEAN else f"t = {frame.t}" for frame in frames]
+    rows = {
+        f"path {i + 1}": torch.stack([frame.x[i] for frame in frames])
+        for i in range(len(frames[0].x))
+    }
+    return image_rows(rows, columns, f"Denoising paths of {sampler}")
+
+
+def diagnose(subject: Subject) -> Finding:
+    """Strips every fifth of T, and 5 random paths, with the sampler that scored the trial."""
+    family = subject.family
+    assert isinstance(family, DDPM | Morphing)
+    last = family.schedule.timesteps - 1
+    stops = every(last + 1, max(1, (last + 1) // COLUMNS))
+    clean = subject.batch(subject.train, IMAGES, "strips")
+    generator = subject.generator("strips")
+    if isinstance(family, Morphing):
+        forward = degrading(family, clean, stops, generator)
+    else:
+        forward = noising(family.schedule, clean, stops, generator)
+    shown = {round(i * last / (PATH_COLUMNS - 2)) for i in range(PATH_COLUMNS - 1)}
+    how = f"{subject.sampler}, {subject.steps} step" + ("s" if subject.steps > 1 else "")
+    way = denoising(
+        family,
+        PATHS,
+        subject.generator("paths"),
+        sampler=subject.sampler,
+        steps=subject.steps,
+        options=subject.options,
+    )
+    # One way for both pictures: sampling it is what takes the time.
+    frames = pick(way, [*stops, CLEAN, *shown])
+    backward = [Frame(f.t, f.x[: len(clean)]) for f in frames[: len(stops) + 1]]
+    path = sorted({f.t: f for f in frames[len(stops) :]}.values(), key=lambda f: -f.t)
+    return Finding(
+        headline=f"{PATHS} paths by {how}",
+        pictures={
+            "strips": strips_figure(clean, forward, backward, how),
+            "paths": paths_figure(path, how),
+        },
+    )

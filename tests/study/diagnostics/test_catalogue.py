@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+from subjects import MODELS, build, make_subject
+
+from study.diagnostics.catalogue import DIAGNOSTICS
+from study.diagnostics.schedules import over_timesteps
+from study.diagnostics.subject import Picture
+
+FITTING = {kind: [n for n, d in DIAGNOSTICS.items() if d.fits(build(kind))] for kind in MODELS}
+
+
+def pixels(picture: Picture) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    if isinstance(picture, Figure):
+        buffer = io.BytesIO()
+        picture.savefig(buffer, format="png", dpi=40)
+        picture = Image.open(buffer)
+    return np.asarray(picture.convert("L"))
+
+
+def test_each_family_has_its_diagnostics() -> None:
+    everyone = {"curves", "samples", "neighbours", "collapse"}
+    assert {*FITTING["gan"]} == everyone | {"latents"}
+    assert {*FITTING["morphing"]} == everyone | {"schedules", "strips", "restoration", "starts"}
+    assert {*FITTING["ddpm"]} == everyone | {
+        "schedules",
+        "gaussianity",
+        "strips",
+        "noise",
+        "bound",
+        "latents",
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind, names in FITTING.items() for name in names]
+)
+def test_every_diagnostic_is_a_function_of_the_seed(tmp_path: Path, kind: str, name: str) -> None:
+    state = torch.random.get_rng_state()
+    first, again = (DIAGNOSTICS[name].diagnose(make_subject(tmp_path, kind)) for _ in range(2))
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert first.measures == again.measures
+    assert first.headline == again.headline
+    assert "\n" not in first.headline
+    keys = [(m.quantity, m.axis, m.x, m.samples, m.sampler, m.steps) for m in first.measures]
+    assert len(set(keys)) == len(keys)
+    assert all(math.isfinite(measure.value) for measure in first.measures)
+    assert all((measure.x is None) == (measure.axis == "") for measure in first.measures)
+    assert first.pictures
+    for picture in first.pictures.values():
+        assert pixels(picture).std() > 0  # an untrained network may make grey images
+
+
+def test_scaled_schedules_are_left_out_where_they_are_not_defined() -> None:
+    found = over_timesteps("linear", {"scaled": True}, [10, 100, 1000])
+    assert [*found] == [100, 1000]
+    ends = [float(schedule.alpha_bars[-1]) for schedule in found.values()]
+    assert ends == pytest.approx([4e-5, 4e-5], rel=0.6)
+    unscaled = over_timesteps("linear", {}, [100, 1000])
+    assert float(unscaled[100].alpha_bars[-1]) == pytest.approx(0.37, abs=0.01)

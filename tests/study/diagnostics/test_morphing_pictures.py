@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from subjects import Answer, build, make_subject, morph_images
+
+from models.morphing import Morphing
+from models.schedules import cosine
+from study.data import load_images
+from study.diagnostics.restoration import restoration_figure, restore
+from study.diagnostics.starts import AVERAGES, LEVELS, all_starts, diagnose, run_from
+
+X0 = load_images("digits").tensor()[:6].float() / 127.5 - 1
+T = 40
+
+
+def seeded() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def morphing(network: torch.nn.Module) -> Morphing:
+    return Morphing(network, cosine(T), (1, 8, 8), morph_images()).eval().requires_grad_(False)
+
+
+def test_who_knows_the_images_restores_them_from_anywhere() -> None:
+    family = morphing(Answer(lambda z, t: X0))
+    for found in restore(family, X0, [0, 7, 20, 39], seeded(), steps=10):
+        assert found.error("one_shot", X0) == 0
+        assert found.error("improved", X0) < 1e-9
+        assert not torch.allclose(found.degraded, X0)
+
+
+def test_who_changes_nothing_restores_worse_from_further_away() -> None:
+    family = morphing(Answer(lambda z, t: z))
+    errors = [
+        r.error("one_shot", X0) for r in restore(family, X0, [0, 10, 20, 39], seeded(), steps=5)
+    ]
+    assert errors == sorted(errors)
+    assert errors[0] < 0.01 < 0.5 < errors[-1]
+
+
+def test_the_way_from_t_takes_its_share_of_the_steps() -> None:
+    visited: list[int] = []
+
+    def remember(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        visited.append(int(t[0]))
+        return z
+
+    restore(morphing(Answer(remember)), X0, [19], seeded(), steps=20, ways=["improved"])
+    assert visited == [19, 17, 15, 13, 11, 9, 7, 5, 3, 1]
+
+
+def test_the_original_stands_beside_what_became_of_it() -> None:
+    family = morphing(Answer(lambda z, t: X0))
+    figure = restoration_figure(X0, restore(family, X0, [0, 39], seeded(), steps=5))
+    (panel,) = figure.axes
+    assert [text.get_text() for text in panel.get_xticklabels()] == ["original", "t = 0", "t = 39"]
+    assert [text.get_text() for text in panel.get_yticklabels()] == [
+        "degraded",
+        "one shot",
+        "improved",
+    ]
+    cells = np.asarray(panel.images[0].get_array()).reshape(3, 9, 26, 3)
+    original, restored, nothing = cells[0, :8, :8], cells[1, :8, 18:26], cells[1, :8, :8]
+    assert np.array_equal(original, restored)
+    assert (nothing == 1).all()
+
+
+def test_samples_from_given_starts_are_the_familys() -> None:
+    family = build("morphing")
+    assert isinstance(family, Morphing)
+    *_, last = family.sample(5, seeded(), sampler="improved", steps=4)
+    generator = seeded()
+    z = family.towards[torch.randint(200, (5,), generator=generator)].float() / 127.5 - 1
+    assert torch.allclose(run_from(family, z, generator, sampler="improved", steps=4), last.x)
+
+
+def test_the_documents_levels_and_numbers_and_a_mixture() -> None:
+    assert {0, 0.001, 0.005, 0.01, 0.1, 0.25, 0.5} == {*LEVELS}
+    assert AVERAGES == (1, 5, 10, 20)
+    sections = [start.section for start in all_starts(200)]
+    assert {"kind": "noise", "level": 0.25} in sections
+    assert {"kind": "average", "images": 20} in sections
+    assert sections[-1] == {"kind": "mixture", "components": 10}
+    assert all_starts(4)[-1].section == {"kind": "mixture", "components": 4}
+
+
+def test_every_start_is_scored_for_quality_and_for_variety(tmp_path: Path) -> None:
+    family = morphing(Answer(lambda z, t: z))  # its samples are its starts
+    finding = diagnose(make_subject(tmp_path, "morphing", family=family, samples=64))
+    by_start: dict[tuple[str, float], dict[str, float]] = {}
+    for measure in finding.measures:
+        name, _, series = measure.quantity.partition(".")
+        assert measure.x is not None
+        by_start.setdefault((series, measure.x), {})[name] = measure.value
+    assert len(by_start) == 12
+    for found in by_start.values():
+        assert {"fd_pixels", "recall", "coverage", "pairwise_distance", "unique_share"} <= {*found}
+    # No noise, and the mean of one image, are images of the set: the same ones, by the same seed.
+    assert by_start["noise", 0] == pytest.approx(by_start["average", 1])
+    spreads = [by_start["average", n]["pairwise_distance"] for n in AVERAGES]
+    assert spreads == sorted(spreads, reverse=True)  # means are like each other
+    # 64 draws from 200 images repeat some; noise, however little, tells pixels apart only where it
+    # survives rounding.
+    assert by_start["noise", 0]["unique_share"] < 1 == by_start["noise", 0.5]["unique_share"]
+    assert by_start["mixture", 10]["unique_share"] == 1
+    assert {*finding.pictures} == {"starts", "starts-noise", "starts-average", "starts-mixture"}

@@ -1,0 +1,115 @@
+"""Every file in search_spaces, plain and with each of its overlays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from models import build_family, generate
+from study.spec import Study, StudyFile, read_study_file, read_study_text
+from study.spec.model import Morphing
+from study.spec.yaml_file import read_yaml
+
+SPACES = Path(__file__).parents[3] / "search_spaces"
+VARIANTS = [
+    (path, variant)
+    for path in sorted(SPACES.glob("*.yaml"))
+    for variant in (None, *read_yaml(path).tree.get("variants", {}))
+]
+SMOKES = [(path, variant) for path, variant in VARIANTS if "smoke" in read_yaml(path).tree]
+OWN_PICTURES = {"data/bulbasaur": 198, "data/bedrooms": 534, "data/cats": 300}
+"""Folders that a user provides for the documents whose pictures may not be passed on."""
+
+
+def named(value: object) -> str:
+    return value.stem if isinstance(value, Path) else str(value or "plain")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def pictures(folder: Path) -> None:
+    for name, count in OWN_PICTURES.items():
+        (folder / name).mkdir(parents=True)
+        for index in range(count):
+            (folder / name / f"{index}.png").touch()
+
+
+def test_each_document_has_its_study() -> None:
+    names = {path.stem for path in SPACES.glob("*.yaml")}
+    assert names >= {
+        *("000_bulbasaurs", "001_bedrooms", "002_cats", "003_digits", "004_schedules"),
+        "families",
+    }
+    assert {path.stem for path, _ in SMOKES} == names - {"quickstart"}
+
+
+@pytest.mark.parametrize(("path", "variant"), VARIANTS, ids=named)
+@pytest.mark.usefixtures("pictures")
+def test_a_study_is_valid_where_its_pictures_are(path: Path, variant: str | None) -> None:
+    study_file = read_study_file(path, variant=variant)
+    assert again(study_file) == study_file.study
+    if variant is not None:
+        assert study_file.study.name.endswith(f"-{variant}")
+        assert study_file.text != read_study_file(path).text
+    name = study_file.study.data.dataset
+    assert (name.startswith("/")) == (path.stem[:3] in ("000", "001", "002"))
+
+
+@pytest.mark.parametrize(("path", "variant"), SMOKES, ids=named)
+def test_a_smoke_needs_nothing_that_does_not_come_along(path: Path, variant: str | None) -> None:
+    study_file = read_study_file(path, smoke=True, variant=variant)
+    assert study_file.study.name.endswith("-smoke")
+    assert again(study_file) == study_file.study
+    assert study_file.study.search.trials <= 5
+    if variant is not None:  # the file's own smoke does not undo what the variant is
+        assert study_file.text != read_study_file(path, smoke=True).text
+    for _, study in study_file.branches():
+        assert needs(study) <= {"mnist5k", "digits", "photo_patches"}
+        assert study.data.training_images * study_file.most_epochs <= 2000
+        assert study.sampling.steps * study.score.samples <= 4000
+
+
+@pytest.mark.parametrize(("path", "variant"), SMOKES, ids=named)
+def test_a_smokes_models_can_be_built_and_sampled(path: Path, variant: str | None) -> None:
+    for _, study in read_study_file(path, smoke=True, variant=variant).branches():
+        shape = study.data.image_shape
+        morph_images = torch.zeros((5, *shape), dtype=torch.uint8).random_()
+        towards = morph_images if isinstance(study.model, Morphing) else None
+        model = study.model.model_dump(mode="json", exclude={"towards"})
+        family = build_family(model, shape, seed=0, towards=towards)
+        how = study.sampling
+        images = generate(
+            family, 2, sampler=how.sampler, steps=how.steps, seed=0, options=how.options
+        )
+        assert images.shape == (2, *shape)
+
+
+@pytest.mark.parametrize(("path", "variant"), VARIANTS, ids=named)
+@pytest.mark.usefixtures("pictures")
+def test_a_studys_models_can_be_built(path: Path, variant: str | None) -> None:
+    for _, study in read_study_file(path, variant=variant).branches():
+        shape = study.data.image_shape
+        towards = None
+        if isinstance(study.model, Morphing):
+            towards = torch.zeros((1, *shape), dtype=torch.uint8)
+        model = study.model.model_dump(mode="json", exclude={"towards"})
+        build_family(model, shape, seed=0, towards=towards)
+
+
+def again(study_file: StudyFile) -> Study:
+    """The study as it is read back from the ledger."""
+    return read_study_text(study_file.text, "again").study
+
+
+def needs(study: Study) -> set[str]:
+    """The data sets that a study reads."""
+    towards = [study.model.towards.dataset] if isinstance(study.model, Morphing) else []
+    return {study.data.dataset, *towards}
