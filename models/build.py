@@ -110,7 +110,7 @@ def _gan(
     penalty: Settings = "none",
     critic_steps: int = 1,
     unroll: int = 0,
-    unroll_rate: float = 0.01,
+    unroll_rate: float = 0.0003,
     discriminator_rate: float = 1.0,
 ) -> Family:
     return GAN(

@@ -35,7 +35,7 @@ def generate(
         family: What makes them, on its own device and in evaluation mode meanwhile. Whether its
             weights are the trained or the averaged ones is for the caller to say.
         count: How many images all workers make together.
-        sampler: The name of a sampler.
+        sampler: The name of a sampler, or `auto` for the family's own.
         steps: How many steps it takes.
         seed: Chooses the images.
         options: The sampler's own options.
@@ -56,6 +56,8 @@ def generate(
         )
     if not 0 <= rank < world:
         raise ValueError(f"The value of `rank` is {rank}, but must be in 0 .. {world - 1}")
+    if sampler == "auto":
+        sampler = family.default_sampler
     chunks = -(-count // chunk_size)
     # Rounded up, so that rank 0 has the first chunk even where there are fewer chunks than workers.
     first, last = (-(-chunks * r // world) * chunk_size for r in (rank, rank + 1))

@@ -28,6 +28,9 @@ AVERAGES = (1, 5, 10, 20)
 COMPONENTS = 10
 SHOWN = 10
 
+FEWEST = 16
+"""Samples from each start, at least."""
+
 _CHUNK = 128
 
 
@@ -136,18 +139,22 @@ def scores_figure(measures: Sequence[Measure], metric: str) -> Figure:
 
 
 def diagnose(subject: Subject) -> Finding:
-    """Each start with the sampler that scored the trial, scored as it was."""
+    """Each start with the sampler that scored the trial, scored as it was.
+
+    From each of them come half as many samples as elsewhere: there are twelve.
+    """
     family = subject.family
     assert isinstance(family, Morphing)
     scorer = subject.scorer
     metric = scorer.identity.metric
     measures: list[Measure] = []
     shown: dict[str, dict[float, tuple[Tensor, Tensor]]] = {name: {} for name in AXES}
+    count = max(subject.samples // 2, FEWEST)
     towards = MorphSet(family.towards)  # one for all: it keeps the mixture that it fits
     for start in all_starts(len(towards)):
         # The same seed throughout: levels of noise on the same images, means that share members.
         generator = subject.generator("starts")
-        z = draw_start(towards, start.section, subject.samples, generator)
+        z = draw_start(towards, start.section, count, generator)
         images = to_uint8(
             run_from(family, z, generator, sampler=subject.sampler, steps=subject.steps)
         )

@@ -121,7 +121,8 @@ def _stand_in(spec: Study) -> torch.Tensor | None:
     """Images in place of those that a morphing model degrades towards: only their shape costs."""
     if getattr(spec.model, "towards", None) is None:
         return None
-    return torch.zeros((8, *spec.data.image_shape), dtype=torch.uint8)
+    shape = (256, *spec.data.image_shape)  # enough to fit a mixture to
+    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator())
 
 
 def _asha_share(spec: Study) -> float | None:

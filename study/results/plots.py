@@ -32,7 +32,9 @@ _MOST_TICK_TEXT = 30  # characters of all labels below a panel before they are t
 def learning_curves(
     reports: pd.DataFrame, top: int = 5, direction: Direction = "minimize"
 ) -> Figure:
-    """Loss and objective of each trial over its epochs; the best trials are in colour.
+    """Losses and objective of each trial over its epochs; the best trials are in colour.
+
+    The validation loss has a panel if any trial has one.
 
     Args:
         reports: Rows of the table `reports`, of one study.
@@ -43,17 +45,20 @@ def learning_curves(
     last = scored.groupby("trial")["value"].last()
     order = last.sort_values(ascending=direction == "minimize")
     leaders = [int(trial) for trial in order.index[:top]]
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    panels = figure.subplots(1, 2)
-    _curves(panels[0], reports.dropna(subset=["loss"]), "loss", "training loss", leaders)
-    _curves(panels[1], scored, "value", "objective", leaders)
+    shown = [("loss", "training loss"), ("value", "objective")]
+    if reports["validation_loss"].notna().any():
+        shown.insert(1, ("validation_loss", "validation loss"))
+    figure = Figure(figsize=(5 * len(shown), 4), layout="constrained")
+    panels = figure.subplots(1, len(shown))
+    for panel, (column, label) in zip(panels, shown, strict=True):
+        _curves(panel, reports.dropna(subset=[column]), column, label, leaders)
     names = [f"trial {trial}" for trial in leaders]
-    handles, labels = panels[1].get_legend_handles_labels()
+    handles, labels = panels[-1].get_legend_handles_labels()
     if handles:
         best_first = sorted(
             zip(handles, labels, strict=True), key=lambda each: names.index(each[1])
         )
-        panels[1].legend(*zip(*best_first, strict=True), frameon=False, fontsize=9)
+        panels[-1].legend(*zip(*best_first, strict=True), frameon=False, fontsize=9)
     return figure
 
 

@@ -119,7 +119,7 @@ class GAN(Section):
         le=50,
         description="Steps of the discriminator that the generator looks ahead (Metz et al. 2017).",
     )
-    unroll_rate: float = Field(0.01, gt=0, le=10, description="Step size of those.")
+    unroll_rate: float = Field(0.0003, gt=0, le=10, description="Step size of those.")
     discriminator_rate: float = Field(
         1.0, gt=0, le=100, description="The discriminator's learning rate over the generator's."
     )

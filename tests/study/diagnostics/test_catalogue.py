@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,12 @@ def test_every_diagnostic_is_a_function_of_the_seed(tmp_path: Path, kind: str, n
     assert first.pictures
     for picture in first.pictures.values():
         assert pixels(picture).std() > 0  # an untrained network may make grey images
+
+
+def test_a_family_from_elsewhere_may_be_a_ddpm(tmp_path: Path) -> None:
+    subject = replace(make_subject(tmp_path), model={"family": "custom", "path": "mine:Mine"})
+    for name in ("schedules", "gaussianity"):
+        assert DIAGNOSTICS[name].diagnose(subject).pictures
 
 
 def test_scaled_schedules_are_left_out_where_they_are_not_defined() -> None:

@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import pdist
 from subjects import make_subject, of_images
 
 from study.data import ImageSet, load_images, split
 from study.diagnostics import collapse, neighbours, samples
 from study.diagnostics.subject import Finding
+from study.scoring.neighbours import nearest
 
 PARTS = split(load_images("digits"))
 RANDOM = np.random.default_rng(0)
@@ -39,7 +41,7 @@ def test_real_digits_that_were_held_out_are_novel(tmp_path: Path) -> None:
 def test_neighbours_stand_beside_their_sample() -> None:
     train = torch.tensor(PARTS.train.images[:50])
     flat = train.flatten(1).float() / 255
-    found = neighbours.nearest(flat[:2], flat, 3)
+    found = nearest(flat[:2], flat, 3)
     figure = neighbours.neighbours_figure(train[:2], train, found, "title")
     (panel,) = figure.axes
     canvas = np.asarray(panel.images[0].get_array())
@@ -89,7 +91,7 @@ def test_images_without_labels_have_clusters(tmp_path: Path) -> None:
 def test_shares_of_the_modes_are_drawn() -> None:
     modes = collapse.Modes(["0", "1"], torch.tensor([3, 1]), torch.tensor([10, 10]), "label")
     (panel,) = collapse.collapse_figure(modes).axes
-    heights = [bar.get_height() for bar in panel.patches]
+    heights = [bar.get_height() for bars in panel.containers for bar in bars]
     assert heights == [50, 50, 75, 25]
     assert "2 of 2" in panel.get_title()
 
@@ -104,6 +106,12 @@ def test_quality_and_variety_of_samples(tmp_path: Path) -> None:
     assert real["recall"] > 0.8 > 0.1 > one["recall"]
     assert (one["pairwise_distance"], one["unique_share"]) == (0, 1 / 200)
     assert real["unique_share"] > 0.99
+
+
+def test_the_mean_distance_of_all_pairs_is_scipys() -> None:
+    features = torch.randn(40, 6, generator=torch.Generator().manual_seed(0))
+    expected = pdist(features.double().numpy()).mean()
+    assert samples.mean_pairwise_distance(features) == pytest.approx(float(expected))
 
 
 def test_a_distance_says_what_it_is_a_distance_to(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_the_documents_levels_and_numbers_and_a_mixture() -> None:
 
 def test_every_start_is_scored_for_quality_and_for_variety(tmp_path: Path) -> None:
     family = morphing(Answer(lambda z, t: z))  # its samples are its starts
-    finding = diagnose(make_subject(tmp_path, "morphing", family=family, samples=64))
+    finding = diagnose(make_subject(tmp_path, "morphing", family=family, samples=128))
     by_start: dict[tuple[str, float], dict[str, float]] = {}
     for measure in finding.measures:
         name, _, series = measure.quantity.partition(".")

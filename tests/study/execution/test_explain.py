@@ -43,7 +43,7 @@ MODELS: dict[str, dict[str, Any]] = {
     },
 }
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
-FAST = {"samples": 16}
+FEW = 16
 
 
 def never() -> bool:
@@ -124,7 +124,7 @@ def storage(tmp_path: Path) -> Storage:
 def test_each_family_is_explained(storage: Storage, kind: str) -> None:
     trained(storage, kind=kind)
     seen: list[str] = []
-    found = explain_trial(storage, "small", 0, watch=seen.append, **FAST)
+    found = explain_trial(storage, "small", 0, watch=seen.append, samples=FEW)
     assert (found.trial, found.epoch, found.family) == (0, 1, kind)
     names = [row.name for row in found.explained]
     assert names == seen
@@ -156,7 +156,7 @@ def test_the_same_seed_finds_the_same_and_another_does_not(storage: Storage) -> 
     trained(storage)
     frames = []
     for seed in (0, 0, 1):
-        explain_trial(storage, "small", 0, only=["samples", "noise"], seed=seed, **FAST)
+        explain_trial(storage, "small", 0, only=["samples", "noise"], seed=seed, samples=FEW)
         frame = Results("small", storage).diagnostics
         frames.append(frame[frame["seed"] == seed].set_index(["quantity", "x"])["value"])
     first, again, other = frames
@@ -169,20 +169,22 @@ def test_the_best_trial_is_looked_at_by_default(storage: Storage) -> None:
     for number, value in enumerate((3.0, 1.0, 2.0)):
         trained(storage, number, value=value)
     assert best_trial(storage, "small") == 1
-    assert explain_trial(storage, "small", only=["curves"], **FAST).trial == 1
+    assert explain_trial(storage, "small", only=["curves"], samples=FEW).trial == 1
 
 
 def test_a_folder_of_ones_own(storage: Storage, tmp_path: Path) -> None:
     trained(storage)
     folder = tmp_path / "my" / "pictures"
-    found = explain_trial(storage, "small", 0, only=["schedules"], folder=folder, **FAST)
+    found = explain_trial(storage, "small", 0, only=["schedules"], folder=folder, samples=FEW)
     assert found.folder == str(folder)
     assert {path.name for path in folder.iterdir()} == {"schedules.png", "decay.png"}
     assert not storage.exists("small/explain")
     assert {*Results("small", storage).artifacts["kind"]} == {"samples"}
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match=r"file/schedules.png: cannot be written"):
-        explain_trial(storage, "small", 0, only=["schedules"], folder=tmp_path / "file", **FAST)
+        explain_trial(
+            storage, "small", 0, only=["schedules"], folder=tmp_path / "file", samples=FEW
+        )
 
 
 def test_names_keep_the_order_of_the_diagnostics() -> None:

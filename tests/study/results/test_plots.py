@@ -55,6 +55,15 @@ def test_learning_curves_colour_the_leaders(studied: Storage) -> None:
     assert all(axes.get_xlabel() == "epoch" and axes.get_ylabel() for axes in figure.axes)
 
 
+def test_validation_losses_have_a_panel_if_there_are_any(storage: Storage) -> None:
+    storage.claim("s", "")
+    write(storage, "s", report(0, 1), replace(report(1, 1), validation_loss=0.7))
+    figure = drawn(learning_curves(frame(storage, "reports")))
+    labels = [panel.get_ylabel() for panel in figure.axes]
+    assert labels == ["training loss", "validation loss", "objective"]
+    assert [len(panel.lines) for panel in figure.axes] == [2, 1, 0]
+
+
 def test_score_against_each_parameter_that_varies(studied: Storage) -> None:
     figure = drawn(score_against(frame(studied, "trials")))
     panels = {axes.get_xlabel(): axes for axes in figure.axes if axes.get_visible()}

@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def digits() -> ImageSet:
-    return load_images("digits", size=None)
+    return load_images("digits")
 
 
 @pytest.fixture(scope="module")

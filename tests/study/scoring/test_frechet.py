@@ -32,7 +32,7 @@ def gaussian(mean: Tensor, covariance: Tensor) -> Moments:
 @pytest.fixture(scope="module")
 def pixels() -> Tensor:
     """Real digits, shuffled: 64 pixels, several of them constant, others nearly so."""
-    images = load_images("digits", size=None).tensor().flatten(1).double()
+    images = load_images("digits").tensor().flatten(1).double()
     return images[torch.randperm(len(images), generator=torch.Generator().manual_seed(0))]
 
 

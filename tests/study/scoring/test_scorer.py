@@ -6,14 +6,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from study.data import ImageSet, Split, load_images, split
+from study.data import Fraction, ImageSet, Preparation, Split, load_images, split
+from study.data.preprocessing import resize
 from study.scoring import EMBEDDERS, METRICS, MomentAccumulator, Scorer, prepare_scorer
 from study.spec.errors import UserError
 
 
 @pytest.fixture(scope="module")
 def digits() -> Split:
-    return split(load_images("digits", size=None), held_out=0.4, seed=0)
+    return split(load_images("digits"), Fraction(0.4))
 
 
 @pytest.fixture(scope="module")
@@ -106,13 +107,13 @@ def test_the_identity_names_all_that_a_score_depends_on(digits: Split, tmp_path:
     def reference(parts: Split) -> str:
         return prepare("fd_pixels", parts, tmp_path).identity.reference_digest
 
-    whole = load_images("digits", size=None)
+    whole = load_images("digits")
     relabelled = ImageSet("other", digits.held_out.images, digits.held_out.labels)
     variants = [
         digits,
-        split(whole, held_out=0.4, seed=1),
-        split(whole, held_out=0.3, seed=0),
-        split(load_images("digits", size=12), held_out=0.4, seed=0),
+        split(whole, Fraction(0.4), seed=1),
+        split(whole, Fraction(0.3), seed=0),
+        split(load_images("digits", Preparation(size=12)), Fraction(0.4)),
         Split(digits.train, relabelled),
     ]
     assert len({reference(parts) for parts in variants}) == len(variants)
@@ -129,7 +130,7 @@ def test_the_embedders_seed_is_in_the_identity(digits: Split, tmp_path: Path) ->
 def test_mistakes_are_told_in_one_line(digits: Split, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"`metric` is 'fid', but must be one of fd_pixels, fd_vae"):
         prepare("fid", digits, tmp_path)
-    small = split(load_images("digits", size=4), held_out=0.4, seed=0)
+    small = split(resize(load_images("digits"), 4), Fraction(0.4))
     with pytest.raises(
         UserError, match=r"held-out images are \[1, 4, 4\], but must be \[1, 8, 8\]"
     ):
@@ -142,7 +143,7 @@ def test_mistakes_are_told_in_one_line(digits: Split, tmp_path: Path) -> None:
 
 
 def test_mnist_is_told_from_noise(tmp_path: Path) -> None:
-    parts = split(load_images("mnist5k", size=16), held_out=0.2, seed=0)
+    parts = split(load_images("mnist5k", Preparation(size=16)))
     scorer = prepare("fd_vae", parts, tmp_path)
     order = torch.randperm(len(parts.train), generator=torch.Generator().manual_seed(0))
     real = parts.train.tensor()[order[:1000]]

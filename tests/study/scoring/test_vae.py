@@ -62,7 +62,7 @@ def test_training_leaves_threads_random_state_and_grad_mode_alone() -> None:
 
 
 def test_training_teaches_it_to_reconstruct() -> None:
-    images = load_images("digits", size=None).tensor()
+    images = load_images("digits").tensor()
     x = to_network(images)
     vae = train_vae(images, seed=0)
     mean, log_variance = vae.encode(x)
