@@ -30,7 +30,8 @@ def test_the_starting_point_scores_at_most_a_quarter_of_an_untrained_network(
     assignment = Assignment("quickstart", 0, suggestion.seed, spec.model_dump(mode="json"))
     trial = TrialRun(assignment, bench, Team())
     scorer = bench.scorer(spec.data, spec.score)
-    settings = {"sampler": spec.score.sampler, "steps": spec.score.steps, "seed": spec.score.seed}
+    how = spec.sampling
+    settings = {"sampler": how.sampler, "steps": how.steps, "seed": spec.score.seed}
     noise = generate(trial.state.ema, spec.score.samples, **settings)
     untrained = scorer.distance(scorer.features(noise))
 

@@ -60,7 +60,7 @@ def degrading(
     family: Morphing, x0: Tensor, timesteps: Sequence[int], generator: Generator
 ) -> list[Frame]:
     """Images blended into morph images, one each, at some timesteps. All else as in `noising`."""
-    z = draw_start(MorphSet(family.towards), "images", len(x0), generator)
+    z = draw_start(family.morph_set, "images", len(x0), generator)
     at = [torch.full((len(x0),), t, device=x0.device) for t in timesteps]
     return [Frame(int(t[0]), family.degrade(x0, z, t)) for t in at]
 
@@ -104,7 +104,7 @@ def denoising(
     settings = dict(options)
     if isinstance(family, Morphing):
         start = settings.pop("start", "images")
-        z = draw_start(MorphSet(family.towards), start, count, generator)
+        z = draw_start(family.morph_set, start, count, generator)
         last = family.schedule.timesteps - 1
         run = MORPH_SAMPLERS[sampler]
         states = run(family, z, z=z, t=last, steps=steps, generator=generator, **settings)

@@ -11,7 +11,6 @@ from torch import Generator, Tensor
 
 from models.morphing import Morphing
 from models.samplers import MORPH_SAMPLERS
-from models.starts import MorphSet
 from study.diagnostics.figures import image_rows, lines
 from study.diagnostics.paths import draw_start
 from study.diagnostics.subject import Finding, Measure, Subject
@@ -60,7 +59,7 @@ def restore(
         steps: How many steps the way from T-1 takes; from t, its share of them, at least 1.
         ways: Names in `MORPH_SAMPLERS`.
     """
-    z = draw_start(MorphSet(family.towards), "images", len(x0), generator)
+    z = draw_start(family.morph_set, "images", len(x0), generator)
     total = family.schedule.timesteps
     found = []
     for t in timesteps:

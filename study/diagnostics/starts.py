@@ -17,7 +17,6 @@ from torch import Generator, Tensor
 from models.images import to_uint8
 from models.morphing import Morphing
 from models.samplers import MORPH_SAMPLERS
-from models.starts import MorphSet
 from study.diagnostics.figures import image_rows, lines
 from study.diagnostics.paths import draw_start
 from study.diagnostics.samples import quality
@@ -150,7 +149,7 @@ def diagnose(subject: Subject) -> Finding:
     measures: list[Measure] = []
     shown: dict[str, dict[float, tuple[Tensor, Tensor]]] = {name: {} for name in AXES}
     count = max(subject.samples // 2, FEWEST)
-    towards = MorphSet(family.towards)  # one for all: it keeps the mixture that it fits
+    towards = family.morph_set  # one for all: it keeps the mixture that it fits
     for start in all_starts(len(towards)):
         # The same seed throughout: levels of noise on the same images, means that share members.
         generator = subject.generator("starts")

@@ -252,6 +252,7 @@ class Conductor:
             score_seconds=report.score_seconds,
             parameters=report.parameters,
             data_digest=report.data_digest,
+            skipped_pictures=len(report.skipped),
             checkpoint=row.checkpoint if report.checkpoint is None else report.checkpoint.name,
             lane=report.lane,
             host=report.host,

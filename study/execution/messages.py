@@ -71,6 +71,7 @@ class Report:
         reason: Why it failed, or was done before its last epoch; empty otherwise.
         epoch: Whole epochs trained so far.
         epochs: Those since the last report.
+        skipped: Pictures of the data set that cannot be read and were left out.
         seconds: Training time so far; `score_seconds`: scoring time so far.
     """
 
@@ -82,6 +83,7 @@ class Report:
     score_seconds: float
     parameters: int = 0
     data_digest: str = ""
+    skipped: tuple[str, ...] = ()
     reason: str = ""
     epochs: tuple[EpochResult, ...] = ()
     score: ScoreResult | None = None

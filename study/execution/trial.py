@@ -263,6 +263,7 @@ class TrialRun:
             score_seconds=self.score_seconds,
             parameters=sum(p.numel() for p in self.family.parameters()),
             data_digest=self.images.digest,
+            skipped=self.images.whole.skipped,
             epochs=tuple(epochs),
             score=score,
             checkpoint=checkpoint,

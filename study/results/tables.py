@@ -56,6 +56,7 @@ class TrialRow:
     spec_hash: Annotated[str, "digest of `spec`"]
     picks: Annotated[str, "value of each search dimension by name, as JSON"] = "{}"
     data_digest: Annotated[str, "digest of the prepared training images"] = ""
+    skipped_pictures: Annotated[int | None, "pictures left out, as they cannot be read"] = None
     code_digest: Annotated[str, "digest of the code that ran"] = ""
     checkpoint: Annotated[str | None, "last checkpoint, relative to the storage"] = None
     config: Mapping[str, ConfigValue] = dataclasses.field(default_factory=dict)

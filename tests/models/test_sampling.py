@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from models import Family, UNet, build_family, generate
+from models import Family, build_family, generate
+from models.networks import UNet
 
 OPTIONS: dict[str, Any] = {"sampler": "ancestral", "steps": 3, "seed": 5, "chunk_size": 4}
 
@@ -79,3 +80,9 @@ def test_a_mistake_is_named_with_its_rule(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         generate(family, 4, **{**OPTIONS, **options})
+
+
+def test_auto_is_the_familys_own_sampler(family: Family) -> None:
+    options = {**OPTIONS, "sampler": "auto"}
+    own = {**OPTIONS, "sampler": family.default_sampler}
+    assert torch.equal(generate(family, 6, **options), generate(family, 6, **own))

@@ -75,6 +75,26 @@ def test_scores_of_two_identities_are_not_ranked(storage: Storage, field: str, v
     assert status(storage, "s").best_trial is None
 
 
+@pytest.mark.parametrize(
+    ("picks", "config"),
+    [('{"score.steps": 20}', {}), ("{}", {"score__sampler__kind": "auto"})],
+    ids=["searched", "the family's own"],
+)
+def test_a_sampler_that_belongs_to_the_trial_does_not_keep_it_from_the_ranking(
+    storage: Storage, picks: str, config: dict[str, Any]
+) -> None:
+    storage.claim("s", "")
+    other = replace(score(1, 2.0), sampler="improved", steps=10)
+    trials = [replace(complete(trial, trial + 1.0, **config), picks=picks) for trial in (0, 1)]
+    write(storage, "s", score(0, 1.0), trials[0], other, trials[1])
+    assert [row.trial for row in best(storage, "s")] == [0, 1]
+
+    fixed = replace(score(2, 3.0), reference="mnist:2")  # anything else still does
+    write(storage, "s", fixed, replace(complete(2, 3.0, **config), picks=picks))
+    with pytest.raises(UserError, match="Trials 0 and 2 .*`reference`"):
+        best(storage, "s")
+
+
 def test_seed_and_stage_are_no_part_of_the_identity(storage: Storage) -> None:
     storage.claim("s", "")
     final = replace(score(0, 1.1), stage="final", sampler="ancestral", steps=1000)
