@@ -13,12 +13,13 @@ from models.ddpm import DDPM, VARIANCES
 from models.family import Family
 from models.gan import GAN
 from models.gan_losses import GAN_LOSSES, PENALTIES
-from models.imported import load_object
+from models.imported import make_object
 from models.morphing import Morphing
 from models.networks import DISCRIMINATORS, GENERATORS, NETWORKS
 from models.options import T, call_named, short_form
 from models.regression import REGRESSIONS, WEIGHTINGS
 from models.schedules import SCHEDULES, Schedule
+from models.starts import MorphSet
 
 Settings = str | Mapping[str, Any]
 """`{kind: NAME, ...}` with options, or the name alone."""
@@ -27,7 +28,11 @@ Shape = tuple[int, int, int]
 
 
 def build_family(
-    model: Mapping[str, Any], image_shape: Shape, seed: int, *, towards: Tensor | None = None
+    model: Mapping[str, Any],
+    image_shape: Shape,
+    seed: int,
+    *,
+    towards: Tensor | MorphSet | None = None,
 ) -> Family:
     """Build a family, with freshly initialised weights, on the CPU.
 
@@ -39,7 +44,8 @@ def build_family(
             every part (`schedule`, `network`, `loss`, ...) given as `Settings`.
         image_shape: (C, H, W) of the images.
         seed: Chooses the initial weights.
-        towards: The images that a morphing model degrades towards, uint8 [M, C, H, W].
+        towards: The images that a morphing model degrades towards, uint8 [M, C, H, W]; a `MorphSet`
+            keeps the mixtures fitted to them from one family to the next.
 
     Raises:
         ValueError: If a name or a key is unknown, a key is missing, or a value is out of its range.
@@ -51,7 +57,7 @@ def build_family(
     if model["family"] == "morphing":
         given["towards"] = towards
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # the CPU's alone: nothing else is drawn from
         return call_named(
             FAMILIES, model["family"], settings, name_path="model.family", path="model", **given
         )
@@ -83,7 +89,7 @@ def _ddpm(
 def _morphing(
     *,
     image_shape: Shape,
-    towards: Tensor | None,
+    towards: Tensor | MorphSet | None,
     schedule: Settings,
     network: Settings,
     timesteps: int = 1000,
@@ -130,7 +136,7 @@ def _gan(
 def _custom(
     *, image_shape: Shape, path: str, options: Mapping[str, Any] = MappingProxyType({})
 ) -> Family:
-    family = load_object(path, "model.path")(image_shape, **options)
+    family = make_object(path, "model.path", image_shape, **options)
     if not isinstance(family, Family):
         raise ValueError(
             f"`model.path` is {path!r}, which makes a {type(family).__name__}, "
@@ -165,7 +171,7 @@ def _custom_network(
 ) -> nn.Module:
     # Only a model that learns its variance asks for other channels than the images have.
     extra = {} if channels == image_shape[0] else {"out_channels": channels}
-    network = load_object(path, "model.network.path")(image_shape, **options, **extra)
+    network = make_object(path, "model.network.path", image_shape, **options, **extra)
     if not isinstance(network, nn.Module):
         raise ValueError(
             f"`model.network.path` is {path!r}, which makes a {type(network).__name__}, "

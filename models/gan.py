@@ -232,9 +232,12 @@ class GAN(Family):
     ) -> tuple[Tensor, Tensor]:
         """Of real and of generated images, [B] each."""
         if self._mixes_images:  # in batches of their own, as in DCGAN
-            return critic(real), critic(fake)
-        real_logits, fake_logits = critic(torch.cat([real, fake])).chunk(2)
-        return real_logits, fake_logits
+            pair = critic(real), critic(fake)
+        else:
+            ours, theirs = critic(torch.cat([real, fake])).chunk(2)
+            pair = ours, theirs
+        # In the images' precision, whatever that of the network: small differences count.
+        return pair[0].to(real.dtype), pair[1].to(real.dtype)
 
     def _unrolled(
         self, critic: _Critic, real: Tensor, latents: Tensor, shares: Tensor, augment: Augment

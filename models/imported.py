@@ -7,6 +7,25 @@ from collections.abc import Callable
 from typing import Any
 
 
+def make_object(path: str, where: str, *given: Any, **options: Any) -> Any:
+    """Call what `package.module:Name` names.
+
+    Args:
+        path: The import path.
+        where: Where a person wrote it, for errors.
+        given: What it is called with.
+        options: And the options that a person wrote.
+
+    Raises:
+        ValueError: As `load_object`, or if it does not take what it is given.
+    """
+    make = load_object(path, where)
+    try:
+        return make(*given, **options)
+    except TypeError as error:
+        raise ValueError(f"`{where}`, {path!r}, cannot be made: {error}") from error
+
+
 def load_object(path: str, where: str) -> Callable[..., Any]:
     """What `package.module:Name` names.
 
@@ -22,7 +41,7 @@ def load_object(path: str, where: str) -> Callable[..., Any]:
         raise ValueError(f"The value of `{where}` is {path!r}, but must be package.module:Class")
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
+    except (ImportError, SyntaxError) as error:
         raise ValueError(f"The value of `{where}` is {path!r}, but {error}") from error
     found = getattr(module, name, None)
     if not callable(found):

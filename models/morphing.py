@@ -45,26 +45,23 @@ class Morphing(Family):
         network: nn.Module,
         schedule: Schedule,
         image_shape: tuple[int, int, int],
-        towards: Tensor,
+        towards: Tensor | MorphSet,
         *,
         loss: Regression = MSE(),  # noqa: B008
     ) -> None:
         """Keep the parts."""
         super().__init__(image_shape)
-        if (
-            towards.dtype != torch.uint8
-            or len(towards) == 0
-            or tuple(towards.shape[1:]) != image_shape
-        ):
-            wanted = ", ".join(map(str, image_shape))
+        if isinstance(towards, Tensor):
+            towards = MorphSet(towards)
+        if towards.image_shape != image_shape:
             raise ValueError(
-                f"The images to morph towards are {list(towards.shape)} {towards.dtype}, "
-                f"but must be [M, {wanted}] torch.uint8, with M >= 1"
+                f"The images to morph towards are {list(towards.image_shape)}, "
+                f"but must be {list(image_shape)}, as those they are blended with"
             )
         self.network = network
         self.schedule = schedule
         self.loss = loss
-        self.morph_set = MorphSet(towards)
+        self.morph_set = towards
 
     @property
     def towards(self) -> Tensor:

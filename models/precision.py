@@ -34,10 +34,25 @@ def resolve(precision: Precision, device: torch.device) -> Precision:
 
 @contextmanager
 def in_precision(precision: Precision, device: torch.device) -> Iterator[None]:
-    """Run networks in a precision; weights, losses and what the block before set stay as they are.
+    """Run networks forward in a precision; weights and losses stay as they are.
 
     `bfloat16` is autocast: matrix products and convolutions only. `tf32` keeps float32's range with
     10 bits of mantissa in the same operations.
+
+    Raises:
+        ValueError: As `resolve`.
+    """
+    enabled = resolve(precision, device) == "bfloat16"
+    with tf32_as(precision, device), torch.autocast(device.type, torch.bfloat16, enabled=enabled):
+        yield
+
+
+@contextmanager
+def tf32_as(precision: Precision, device: torch.device) -> Iterator[None]:
+    """Allow TF32 or not, as the precision has it: for what goes backward too.
+
+    Autocast is for the way forward alone; whether TF32 is allowed is looked up by each operation
+    when it runs.
 
     Raises:
         ValueError: As `resolve`.
@@ -48,8 +63,7 @@ def in_precision(precision: Precision, device: torch.device) -> Iterator[None]:
     if device.type == "cuda":
         matmul.allow_tf32 = cudnn.allow_tf32 = name == "tf32"
     try:
-        with torch.autocast(device.type, torch.bfloat16, enabled=name == "bfloat16"):
-            yield
+        yield
     finally:
         if device.type == "cuda":
             matmul.allow_tf32, cudnn.allow_tf32 = before

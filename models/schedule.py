@@ -13,6 +13,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+LEAST_ALPHA_BAR = 1e-30
+"""What the last alpha_bar may be: below, its square root and inverse leave float32."""
+
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
@@ -32,7 +35,8 @@ class Schedule:
         """Check the betas.
 
         Raises:
-            ValueError: If the betas are not a non-empty float64 vector with every value in (0, 1).
+            ValueError: If the betas are not a non-empty float64 vector with every value in (0, 1),
+                or leave less than `LEAST_ALPHA_BAR` of the images.
         """
         if self.betas.ndim != 1 or len(self.betas) == 0 or self.betas.dtype != torch.float64:
             raise ValueError(
@@ -44,6 +48,12 @@ class Schedule:
             t = int(outside.nonzero()[0])
             value = float(self.betas[t])
             raise ValueError(f"The value of `betas[{t}]` is {value:g}, but must be in (0, 1)")
+        left = float(self.alpha_bars[-1])
+        if left < LEAST_ALPHA_BAR:
+            raise ValueError(
+                f"alpha_bar ends at {left:.1e} after {len(self.betas)} timesteps, but must be >= "
+                f"{LEAST_ALPHA_BAR:g}: take smaller betas, or fewer timesteps"
+            )
 
     @property
     def timesteps(self) -> int:

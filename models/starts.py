@@ -27,11 +27,19 @@ class MorphSet:
     They are data, not weights: a copy of the model shares them, and its state has none of them.
 
     Args:
-        images: [M, C, H, W] uint8.
+        images: [M, C, H, W] uint8, M >= 1.
+
+    Raises:
+        ValueError: If the images are of another type or shape, or there are none.
     """
 
     def __init__(self, images: Tensor) -> None:
         """Keep the images."""
+        if images.dtype != torch.uint8 or images.ndim != 4 or len(images) == 0:
+            raise ValueError(
+                f"The images to morph towards are {list(images.shape)} {images.dtype}, "
+                "but must be [M, C, H, W] torch.uint8, with M >= 1"
+            )
         self._images = images
         self._copies = {images.device: images}
         self._mixtures: dict[int, Mixture] = {}
@@ -39,6 +47,12 @@ class MorphSet:
     def __len__(self) -> int:
         """How many images there are, M."""
         return len(self._images)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the images."""
+        _, channels, height, width = self._images.shape
+        return channels, height, width
 
     def __deepcopy__(self, memo: dict[int, Any]) -> MorphSet:
         """Itself: nothing changes the images."""
@@ -157,16 +171,17 @@ class Mixture:
         """Images [count, C, H, W] float32, clamped to [-1, 1], on the generator's device."""
         device = generator.device
         weights, means, factors, directions, center = (
-            part.to(device)
+            part.to(device).double()  # no product in a lower precision: the starts stay the same
             for part in (self.weights, self.means, self.factors, self.directions, self.center)
         )
         chosen = torch.multinomial(weights, count, replacement=True, generator=generator)
-        normal = torch.randn(count, len(directions), generator=generator, device=device)
+        normal = torch.randn(count, len(directions), generator=generator, device=device).double()
         points = means[chosen]  # [count, D]
         for component, factor in enumerate(factors):  # [count, D, D] at once might not fit
             theirs = (chosen == component)[:, None]
             points = points + torch.where(theirs, normal @ factor.T, 0)
-        return (points @ directions).view(count, *center.shape).add(center).clamp(-1, 1)
+        flat = points @ directions  # [count, C H W]
+        return flat.view(count, *center.shape).add(center).clamp(-1, 1).float()
 
 
 def fit_mixture(images: Tensor, components: int) -> Mixture:

@@ -26,7 +26,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from models.family import Augment, Family, as_they_are
 from models.images import to_float
 from models.optimizers import add_penalty_gradients
-from models.precision import in_precision
+from models.precision import in_precision, tf32_as
 from models.seeding import derive_seed
 from models.training_state import TrainingState
 
@@ -134,8 +134,11 @@ def train_epoch(
             with in_precision(options.precision, images.device), _dropout(state, rank, phase):
                 each = state.family.losses(x0, *draws, phase=phase, augment=augment)  # [B]
             loss = weight * each.sum()
-            _update(state, phase, loss, rate, average)
+            with tf32_as(options.precision, images.device):
+                _update(state, phase, loss, rate, average)
             losses[phase] = loss.detach()
+        if average is not None and state.buffers:
+            average(state.buffers)  # those of players whose turn it was not move as well
         state.images_seen += count
         state.average.update(count, state.images_seen)
 
@@ -178,8 +181,6 @@ def _update(
     for group in player.optimizer.param_groups:
         group["lr"] = rate * player.rate
     player.optimizer.step()
-    if average is not None and player.buffers:
-        average(player.buffers)
     state.family.after_update(phase)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from models.divergence import GradientWatch
 from models.ema import WeightAverage
@@ -22,7 +22,6 @@ class Player:
     """A part of the family that one phase trains, with what moves it."""
 
     parameters: list[nn.Parameter]
-    buffers: list[Tensor]  # of numbers that training changes, such as batch norm's statistics
     optimizer: torch.optim.Optimizer
     rate: float  # factor on the learning rate
 
@@ -36,6 +35,7 @@ class TrainingState:
 
     Attributes:
         players: What is trained, by phase.
+        buffers: Numbers beside the weights that training changes: batch norm's statistics, say.
         average: The averaged weights.
         watch: Sees the gradient diverge.
         epoch: The epoch of the next batch, from 0.
@@ -47,6 +47,7 @@ class TrainingState:
         """Make the optimizers and the average, at the start of the first epoch."""
         self.family = family
         self.options = options
+        self.buffers = [buffer for buffer in family.buffers() if buffer.is_floating_point()]
         self.average = WeightAverage(family, options.ema_half_life, options.ema_ramp)
         self.players = {
             phase: _player(module, rate, options)
@@ -129,5 +130,4 @@ def _player(module: nn.Module, rate: float, options: TrainingOptions) -> Player:
         learning_rate=options.learning_rate * rate,
         weight_decay=options.weight_decay,
     )
-    buffers = [buffer for buffer in module.buffers() if buffer.is_floating_point()]
-    return Player(parameters, buffers, optimizer, rate)
+    return Player(parameters, optimizer, rate)

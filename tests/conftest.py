@@ -7,6 +7,10 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("any machine", deadline=None)  # it may be busy
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

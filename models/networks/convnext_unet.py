@@ -24,7 +24,8 @@ class ConvNeXtUNet(nn.Module):
     """ConvNeXt blocks with the timestep in each, max-pooling down and transposed convolutions up.
 
     One block a resolution goes down, one lies in the middle, one a resolution comes up after the
-    skip connection is joined, and a last one comes before the 1x1 head.
+    skip connection is joined (at the smallest, that of the block just before the middle), and a
+    last one comes before the 1x1 head.
 
     Args:
         image_shape: (C, H, W) of the images.
@@ -58,7 +59,7 @@ class ConvNeXtUNet(nn.Module):
         check_divisible(image_shape, 2 ** (len(channels) - 1), f"with {len(channels)} `channels`")
         outputs = output_channels(image_shape, out_channels)
         first, last = channels[0], channels[-1]
-        upwards = list(reversed(channels[:-1]))
+        upwards = list(reversed(channels))
         self.embed = nn.Sequential(TimestepEmbedding(_EMBEDDING // 2, _EMBEDDING), nn.SiLU())
         # one channel and its normalisation would leave nothing of a timestep added to it
         self.stem = nn.Conv2d(image_shape[0], first, 3, padding=1)
@@ -67,7 +68,7 @@ class ConvNeXtUNet(nn.Module):
         )
         self.middle_block = ConvNeXtBlock(last, last, kernel, dropout)
         self.upsamples = nn.ModuleList(
-            nn.ConvTranspose2d(deeper, c, 2, stride=2) for deeper, c in pairwise(reversed(channels))
+            nn.ConvTranspose2d(deeper, c, 2, stride=2) for deeper, c in pairwise(upwards)
         )
         self.up_blocks = nn.ModuleList(ConvNeXtBlock(2 * c, c, kernel, dropout) for c in upwards)
         self.last_block = ConvNeXtBlock(first, first, kernel, dropout)
@@ -80,13 +81,12 @@ class ConvNeXtUNet(nn.Module):
         h = self.stem(x_t.contiguous(memory_format=torch.channels_last))  # [B, channels[0], H, W]
         skips: list[Tensor] = []
         for depth, block in enumerate(self.down_blocks):
-            if depth > 0:
-                skips.append(h)
-                h = F.max_pool2d(h, 2)
-            h = block(h, embedding)
+            h = block(F.max_pool2d(h, 2) if depth > 0 else h, embedding)
+            skips.append(h)
         h = self.middle_block(h, embedding)
-        for upsample, block in zip(self.upsamples, self.up_blocks, strict=True):
-            h = block(torch.cat([upsample(h), skips.pop()], dim=1), embedding)
+        for depth, block in enumerate(self.up_blocks):
+            h = self.upsamples[depth - 1](h) if depth > 0 else h
+            h = block(torch.cat([h, skips.pop()], dim=1), embedding)
         output: Tensor = self.head(self.last_block(h, embedding))  # [B, out_channels, H, W]
         return output
 

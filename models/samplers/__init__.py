@@ -1,4 +1,4 @@
-"""Samplers: one function each, all with one signature.
+"""Samplers: one function each, one signature for diffusion and one for morphing.
 
 A sampler is a generator: it yields its state after each step, so that stopping early, drawing a
 film strip or measuring along the way live with the caller. `steps` may be fewer than the model's

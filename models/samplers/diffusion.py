@@ -82,7 +82,8 @@ def ddim(
         x_T: Standard normal noise, [B, C, H, W].
         steps: How many timesteps to visit, 1 .. T.
         generator: Source of the noise that each step but the last adds; unused if `eta` is 0.
-        clip_x0: Clamp each estimate of the clean images to [-1, 1], where the data are.
+        clip_x0: Clamp each estimate of the clean images to [-1, 1], where the data are, and take
+            the noise that goes with it (in diffusers `use_clipped_model_output`).
         spacing: Which timesteps to visit, see `respaced`.
         eta: From 0, deterministic, to 1, the variance of `ancestral` with `fixed_small`.
 
@@ -94,11 +95,16 @@ def ddim(
     x = x_T
     for t, alpha_bar, alpha_bar_next in path(model.schedule, steps, spacing):
         prediction = predict(model, x, t)
-        x0 = prediction.x0.clamp(-1, 1) if clip_x0 else prediction.x0
+        x0, epsilon = prediction.x0, prediction.epsilon
+        if clip_x0:
+            x0 = x0.clamp(-1, 1)
+            # The noise that makes x of the clamped estimate: otherwise the two no longer add up to
+            # x, and more steps make worse images.
+            epsilon = (x - math.sqrt(alpha_bar) * x0) / math.sqrt(1 - alpha_bar)
         beta_tilde = (1 - alpha_bar_next) / (1 - alpha_bar) * (1 - alpha_bar / alpha_bar_next)
         sigma = eta * math.sqrt(beta_tilde)
         direction = math.sqrt(max(1 - alpha_bar_next - sigma**2, 0.0))
-        x = math.sqrt(alpha_bar_next) * x0 + direction * prediction.epsilon
+        x = math.sqrt(alpha_bar_next) * x0 + direction * epsilon
         if sigma > 0:
             x = x + sigma * _noise_like(x, generator)
         yield State(t, x, x0)

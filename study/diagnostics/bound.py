@@ -15,6 +15,10 @@ from study.diagnostics.subject import Finding, Measure, Subject
 
 IMAGES = 32
 TERMS = 51
+"""Timesteps looked at, each standing for its neighbours; all of them by `--full`."""
+
+FULL_IMAGES = 128
+"""Images looked at by `--full`."""
 
 
 def bound_figure(bounds: Mapping[str, Bound]) -> Figure:
@@ -44,35 +48,39 @@ def bound_figure(bounds: Mapping[str, Bound]) -> Figure:
 
 
 def diagnose(subject: Subject) -> Finding:
-    """The bound of held-out and of training images, from a part of the timesteps."""
+    """The bound of held-out and of training images, from a part of the terms or from all."""
     family = subject.family
     assert isinstance(family, DDPM)
     variance: Variance = subject.options.get("variance", "fixed_small")
     if isinstance(family.variance, LearnedVariance):
         variance = "learned"
-    terms = min(TERMS, family.schedule.timesteps)
+    all_terms = family.schedule.timesteps
+    terms = all_terms if subject.full else min(TERMS, all_terms)
+    count = FULL_IMAGES if subject.full else IMAGES
     bounds = {}
     for name, images in (("held out", subject.held_out), ("training", subject.train)):
-        x0 = subject.batch(images, IMAGES, "bound")
+        x0 = subject.batch(images, count, "bound")
         generator = subject.generator("bound")
         bounds[name] = bits_per_dim(family, x0, generator, variance=variance, timesteps=terms)
     measures = []
     for suffix, bound in (("", bounds["held out"]), (".train", bounds["training"])):
-        count = len(bound.total)
+        looked_at = len(bound.total)
         for quantity, values in (
             ("bits_per_dim", bound.total),
             ("prior", bound.prior),
             ("decoder", bound.decoder),
         ):
-            measures.append(Measure(quantity + suffix, float(values.mean()), samples=count))
+            measures.append(Measure(quantity + suffix, float(values.mean()), samples=looked_at))
         by_t = np.asarray(bound.by_t.mean(0).cpu(), dtype=np.float64)
         measures += [
-            Measure(f"term{suffix}", float(value), samples=count, axis="t", x=int(t))
+            Measure(f"term{suffix}", float(value), samples=looked_at, axis="t", x=int(t))
             for t, value in zip(bound.timesteps, by_t, strict=True)
         ]
     total = float(bounds["held out"].total.mean())
+    measures.append(Measure("terms", terms, samples=0))
+    told = f"all {all_terms} terms" if terms == all_terms else f"{terms} of {all_terms} terms"
     return Finding(
-        headline=f"{total:.3g} bits per dimension",
+        headline=f"{total:.3g} bits per dimension, from {told}",
         measures=measures,
         pictures={"bound": bound_figure(bounds)},
     )

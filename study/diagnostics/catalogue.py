@@ -1,8 +1,8 @@
-"""The diagnostics by name, and which family each is for."""
+"""The diagnostics by name, and which trials each is for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -14,6 +14,7 @@ from study.diagnostics import (
     bound,
     collapse,
     curves,
+    folds,
     gaussianity,
     latents,
     neighbours,
@@ -24,22 +25,22 @@ from study.diagnostics import (
     starts,
     strips,
 )
-from study.diagnostics.subject import Diagnose
+from study.diagnostics.subject import Diagnose, Subject
 
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """A diagnostic.
+    """A diagnostic; `study.diagnostics.names.ABOUT` says what it shows.
 
     Attributes:
         diagnose: Finds what there is to find.
         families: Those it makes sense for.
-        about: What it shows, in a few words.
+        applies: Whether it makes sense for a trial of such a family, too.
     """
 
     diagnose: Diagnose
     families: tuple[type[Family], ...]
-    about: str
+    applies: Callable[[Subject], bool] = lambda subject: True
 
     def fits(self, family: Family) -> bool:
         """Whether it makes sense for a family."""
@@ -48,30 +49,28 @@ class Diagnostic:
 
 DIAGNOSTICS: Mapping[str, Diagnostic] = MappingProxyType(
     {
-        "curves": Diagnostic(curves.diagnose, (Family,), "losses, scores and samples by epoch"),
-        "samples": Diagnostic(
-            samples.diagnose, (Family,), "50 random images, their quality and variety"
-        ),
-        "neighbours": Diagnostic(
-            neighbours.diagnose, (Family,), "nearest training images, share memorised"
-        ),
-        "collapse": Diagnostic(collapse.diagnose, (Family,), "modes found, and how unevenly"),
-        "schedules": Diagnostic(
-            schedules.diagnose, (DDPM, Morphing), "the noise schedule, for several T"
-        ),
-        "gaussianity": Diagnostic(
-            gaussianity.diagnose, (DDPM,), "when an image is told from noise no more"
-        ),
-        "strips": Diagnostic(strips.diagnose, (DDPM, Morphing), "the way to noise and back"),
-        "noise": Diagnostic(noise.diagnose, (DDPM,), "real and predicted noise"),
-        "bound": Diagnostic(bound.diagnose, (DDPM,), "the variational bound, term by term"),
-        "latents": Diagnostic(latents.diagnose, (DDPM, GAN), "interpolation, linear and spherical"),
-        "restoration": Diagnostic(
-            restoration.diagnose, (Morphing,), "restored from each t, one-shot and improved"
-        ),
-        "starts": Diagnostic(
-            starts.diagnose, (Morphing,), "noise, averages, and a mixture as starts"
-        ),
+        "curves": Diagnostic(curves.diagnose, (Family,)),
+        "folds": Diagnostic(folds.diagnose, (Family,), folds.applies),
+        "samples": Diagnostic(samples.diagnose, (Family,)),
+        "neighbours": Diagnostic(neighbours.diagnose, (Family,)),
+        "collapse": Diagnostic(collapse.diagnose, (Family,)),
+        "schedules": Diagnostic(schedules.diagnose, (DDPM, Morphing)),
+        "gaussianity": Diagnostic(gaussianity.diagnose, (DDPM,)),
+        "strips": Diagnostic(strips.diagnose, (DDPM, Morphing)),
+        "noise": Diagnostic(noise.diagnose, (DDPM,)),
+        "bound": Diagnostic(bound.diagnose, (DDPM,)),
+        "latents": Diagnostic(latents.diagnose, (DDPM, GAN)),
+        "restoration": Diagnostic(restoration.diagnose, (Morphing,)),
+        "starts": Diagnostic(starts.diagnose, (Morphing,)),
     }
 )
 """In the order in which they are run and shown."""
+
+
+def applying(subject: Subject) -> list[str]:
+    """Names of the diagnostics that make sense for a trial."""
+    return [
+        name
+        for name, diagnostic in DIAGNOSTICS.items()
+        if diagnostic.fits(subject.family) and diagnostic.applies(subject)
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 
 import pandas as pd
@@ -16,8 +17,10 @@ from study.results.plots import learning_curves
 from study.results.query import query
 from study.results.storage import Storage
 
-SHOWN = 5
-"""How many epochs' samples are shown side by side."""
+SHOWN = 10
+"""How many epochs' samples are shown side by side at most: every 5 epochs up to 50, say."""
+
+COLUMNS = 5
 
 
 def read_reports(storage: Storage, study: str) -> pd.DataFrame:
@@ -84,11 +87,13 @@ def epochs_figure(grids: dict[int, Image.Image], reports: pd.DataFrame, metric: 
     """
     chosen = spread(sorted(grids))
     values = dict(zip(reports["epoch"], reports["value"], strict=True))
-    figure = Figure(figsize=(3 * len(chosen), 3.6), layout="constrained")
-    panels = figure.subplots(1, len(chosen), squeeze=False)[0]
-    for panel, epoch in zip(panels, chosen, strict=True):
-        panel.imshow(grids[epoch], cmap="gray")
+    columns = min(len(chosen), COLUMNS)
+    rows = math.ceil(len(chosen) / columns)
+    figure = Figure(figsize=(3 * columns, 3.4 * rows + 0.3), layout="constrained")
+    for panel in figure.subplots(rows, columns, squeeze=False).flat:
         panel.set_axis_off()
+    for panel, epoch in zip(figure.axes, chosen, strict=False):
+        panel.imshow(grids[epoch], cmap="gray")
         value = values.get(epoch)
         told = "" if value is None or pd.isna(value) else f"\n{metric} {value:.4g}"
         panel.set_title(f"epoch {epoch}{told}", fontsize=10)

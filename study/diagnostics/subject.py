@@ -17,6 +17,7 @@ from models.family import Family
 from models.images import to_float
 from models.seeding import derive_seed
 from study.data import ImageSet
+from study.diagnostics.names import SAMPLES
 from study.results.storage import Storage
 from study.scoring import Scorer
 
@@ -78,6 +79,7 @@ class Subject:
         prepare_scorer: Makes the scorer of its study.
         samples: How many images to generate, 16 or more.
         seed: Decides everything random in a diagnostic.
+        full: Whether to leave nothing out that takes long.
     """
 
     storage: Storage
@@ -92,8 +94,9 @@ class Subject:
     options: Mapping[str, Any]
     generate: Callable[[int, int], Tensor]
     prepare_scorer: Callable[[], Scorer]
-    samples: int = 256
+    samples: int = SAMPLES
     seed: int = 0
+    full: bool = False
 
     @property
     def device(self) -> torch.device:

@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from models.augmentation import Augmentation
 from models.build import build_family
 from models.family import Family
+from models.starts import MorphSet
 from models.training_options import TrainingOptions
-from study.spec import Study
+from study.spec import Study, UserError
 from study.spec.study import Train
 
 
-def build_model(spec: Study, seed: int, towards: Tensor | None) -> Family:
+def build_model(spec: Study, seed: int, towards: Tensor | MorphSet | None) -> Family:
     """The trial's family on the CPU, with fresh weights.
 
     Args:
         spec: The filled-in study.
         seed: Chooses the weights.
-        towards: What `Workbench.towards` gives, uint8 [M, C, H, W].
+        towards: What `Workbench.towards` gives.
+
+    Raises:
+        UserError: The study file's checks had let through what cannot be built.
     """
     # Given as plain values: `models` knows nothing of study files.
     model = spec.model.model_dump(mode="json", exclude={"towards"})
-    return build_family(model, spec.data.image_shape, seed, towards=towards)
+    try:
+        return build_family(model, spec.data.image_shape, seed, towards=towards)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def stand_in(spec: Study) -> Tensor | None:
+    """Images in place of those that a morphing model degrades towards; None for others."""
+    if getattr(spec.model, "towards", None) is None:
+        return None
+    # As many as a mixture could want; noise, as equal images can be fitted by no mixture.
+    shape = (1024, *spec.data.image_shape)
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
 
 
 def training_options(train: Train, seed: int, images: int) -> TrainingOptions:

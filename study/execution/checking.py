@@ -7,8 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from study.execution.estimate import Estimate, estimate
-from study.execution.pictures import check_pictures
 from study.execution.placement import place, this_machine
+from study.execution.preflight import preflight
 from study.results.storage import Storage, default_storage
 from study.search import Search
 from study.spec import StudyFile
@@ -19,11 +19,11 @@ def check_study(study_file: StudyFile, console: Console | None = None) -> None:
     """Print a valid study file's dimensions, branches, lanes on this machine, and cost.
 
     Raises:
-        UserError: One trial's workers do not fit this machine, or a picture cannot be read.
+        UserError: One trial's workers do not fit this machine, or preflight finds a mistake.
     """
     console = console or Console()
     spec = study_file.study
-    check_pictures(spec, Storage.from_uri(default_storage()))
+    preflight(study_file, Storage.from_uri(default_storage()))
     trials = Search(study_file).planned
     placement = place(spec.scale, (this_machine(),), trials)
     dimensions = study_file.space.dimensions()

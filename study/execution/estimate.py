@@ -11,9 +11,9 @@ import torch
 from models.sampling import generate
 from models.training import train_epoch
 from models.training_state import TrainingState
-from study.execution.building import build_model, training_options
+from study.execution.building import build_model, stand_in, training_options
 from study.execution.placement import Placement
-from study.spec import Picks, Study, StudyFile
+from study.spec import Picks, Study, StudyFile, UserError
 
 MEASURED_BATCHES = 4
 MEASURED_BRANCHES = 8
@@ -53,7 +53,11 @@ class Estimate:
 
 
 def estimate(study_file: StudyFile, placement: Placement, trials: int) -> Estimate:
-    """Measure some branches and extrapolate to the whole study."""
+    """Measure some branches and extrapolate to the whole study.
+
+    Raises:
+        UserError: A branch cannot be trained on this machine.
+    """
     branches = tuple(
         _measure(picks, spec, placement)
         for picks, spec in _spread([*study_file.branches()], MEASURED_BRANCHES)
@@ -83,7 +87,7 @@ def _measure(picks: Picks, spec: Study, placement: Placement) -> BranchCost:
     threads = torch.get_num_threads()
     torch.set_num_threads(max(1, int(placement.cpus)))
     try:
-        family = build_model(spec, 0, _stand_in(spec)).to(device)
+        family = build_model(spec, 0, stand_in(spec)).to(device)
         shape = family.image_shape
         options = training_options(spec.train, 0, spec.data.training_images)
         state = TrainingState(family, options)
@@ -101,6 +105,8 @@ def _measure(picks: Picks, spec: Study, placement: Placement) -> BranchCost:
         clock = time.perf_counter()
         generate(family, MEASURED_IMAGES, steps=steps, **settings).cpu()  # type: ignore[arg-type]
         evaluation_seconds = (time.perf_counter() - clock) / (MEASURED_IMAGES * steps)
+    except ValueError as error:  # a precision that the device does not have, say
+        raise UserError(str(error)) from error
     finally:
         torch.set_num_threads(threads)
     batches = math.ceil(spec.data.training_images / spec.train.batch_size) * spec.train.epochs
@@ -115,14 +121,6 @@ def _measure(picks: Picks, spec: Study, placement: Placement) -> BranchCost:
         * evaluation_seconds
         / placement.workers,
     )
-
-
-def _stand_in(spec: Study) -> torch.Tensor | None:
-    """Images in place of those that a morphing model degrades towards: only their shape costs."""
-    if getattr(spec.model, "towards", None) is None:
-        return None
-    shape = (256, *spec.data.image_shape)  # enough to fit a mixture to
-    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator())
 
 
 def _asha_share(spec: Study) -> float | None:

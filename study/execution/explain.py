@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import io
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from study.diagnostics.catalogue import DIAGNOSTICS
+from study.diagnostics.catalogue import DIAGNOSTICS, applying
+from study.diagnostics.names import ABOUT, FEWEST_SAMPLES, MOST_SAMPLES, SAMPLES
 from study.diagnostics.subject import Finding, Picture, Subject
 from study.execution.loading import LoadedTrial, load_trial
 from study.results.leaderboard import best
@@ -22,9 +23,6 @@ from study.results.ledger import Ledger
 from study.results.storage import Storage, join
 from study.results.tables import ArtifactRow, DiagnosticRow
 from study.spec import UserError
-
-FEWEST_SAMPLES = 16
-"""Neighbours among fewer generated images say nothing."""
 
 _DPI = 150
 
@@ -56,7 +54,7 @@ class Explanation:
         epoch: The epoch of its weights.
         folder: Where the pictures are, as people find it.
         explained: What was found, in the order of the diagnostics.
-        skipped: Names of those that make no sense for the trial's family.
+        skipped: Names of those that make no sense for the trial.
         family: The trial's family.
     """
 
@@ -76,47 +74,61 @@ def explain_trial(
     *,
     only: Sequence[str] = (),
     folder: Path | None = None,
-    samples: int = 256,
+    samples: int = SAMPLES,
     seed: int = 0,
+    full: bool = False,
     watch: Callable[[str], None] = lambda name: None,
 ) -> Explanation:
-    """Run the diagnostics that fit a trial; write their pictures, and their numbers to the ledger.
+    """Run the diagnostics that apply to a trial; write their pictures, and numbers to the ledger.
 
     Args:
         storage: Where the study is.
         study: Its name.
         trial: Its number; the best one by default.
-        only: Names in `DIAGNOSTICS`; all that fit by default.
+        only: Names in `DIAGNOSTICS`; all that apply by default.
         folder: Where the pictures go; by default beside the study's results, where the ledger
             knows of them.
-        samples: How many images to generate, at least 16.
+        samples: How many images to generate, `FEWEST_SAMPLES` .. `MOST_SAMPLES`.
         seed: Decides everything random in the diagnostics.
+        full: Whether to leave nothing out that takes long.
         watch: Told the name of each diagnostic before it starts.
 
     Raises:
-        UserError: There is no such study, trial, checkpoint or diagnostic, or the folder cannot be
-            written.
+        UserError: There is no such study, trial, checkpoint or diagnostic, the number of samples is
+            out of its range, one of `only` does not apply or can find nothing, or the folder cannot
+            be written.
     """
     names = chosen_names(only)
+    if not FEWEST_SAMPLES <= samples <= MOST_SAMPLES:
+        raise UserError(
+            f"--samples is {samples}, but must be in {FEWEST_SAMPLES} .. {MOST_SAMPLES}"
+        )
     storage.require(study)
     loaded = load_trial(storage, study, best_trial(storage, study) if trial is None else trial)
-    subject = _subject(storage, loaded, samples, seed)
-    place = _Place(storage, join(study, "explain", f"trial-{loaded.trial:04d}"), folder)
-    explained, skipped = [], []
+    subject = _subject(storage, loaded, samples, seed, full)
+    family = loaded.spec.model.family
+    apply = applying(subject)
+    skipped = [name for name in names if name not in apply]
+    if only and skipped:
+        raise UserError(
+            f"--only {skipped[0]} ({ABOUT[skipped[0]]}) does not apply to trial {loaded.trial} of "
+            f"'{study}', a {family}: those that do are {', '.join(apply)}"
+        )
+    place = PictureFolder(storage, join(study, "explain", f"trial-{loaded.trial:04d}"), folder)
+    explained = []
     with Ledger(storage, study) as ledger:
-        for name in names:
-            if not DIAGNOSTICS[name].fits(loaded.family):
-                skipped.append(name)
-                continue
+        for name in [name for name in names if name in apply]:
             watch(name)
             clock = time.perf_counter()
             try:
                 finding = DIAGNOSTICS[name].diagnose(subject)
             except UserError as error:  # too few images for it, say: the others may do
+                if only:
+                    raise UserError(f"--only {name}: not possible: {error}") from None
                 explained.append(Explained(name, f"not possible: {error}"))
                 continue
             seconds = time.perf_counter() - clock
-            files = place.write(finding, ledger, loaded)
+            files = place.write(finding.pictures, ledger, loaded.trial, loaded.epoch)
             _append(ledger, loaded, name, finding, seed, seconds)
             explained.append(Explained(name, finding.headline, files, seconds))
     return Explanation(
@@ -126,7 +138,7 @@ def explain_trial(
         folder=place.told,
         explained=tuple(explained),
         skipped=tuple(skipped),
-        family=loaded.spec.model.family,
+        family=family,
     )
 
 
@@ -169,8 +181,14 @@ def explanation_table(explanation: Explanation) -> Table:
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where the pictures of one trial go: a name in the storage, or a folder outside it."""
+class PictureFolder:
+    """Where pictures go: a folder in the storage, or one of the user's own.
+
+    Attributes:
+        storage: Where the study is.
+        name: The folder in it.
+        folder: The user's own, in its place.
+    """
 
     storage: Storage
     name: str
@@ -178,11 +196,28 @@ class _Place:
 
     @property
     def told(self) -> str:
+        """The folder as people find it."""
         return self.storage.locate(self.name) if self.folder is None else str(self.folder)
 
-    def write(self, finding: Finding, ledger: Ledger, loaded: LoadedTrial) -> tuple[str, ...]:
+    def write(
+        self, pictures: Mapping[str, Picture], ledger: Ledger, trial: int, epoch: int
+    ) -> tuple[str, ...]:
+        """Write pictures; those in the storage go into the ledger too, as the trial's.
+
+        Args:
+            pictures: By the name of their file, without ending.
+            ledger: Of the study in whose folder they are.
+            trial: The trial's number.
+            epoch: That of its weights.
+
+        Returns:
+            The files' names.
+
+        Raises:
+            UserError: The folder cannot be written.
+        """
         files = []
-        for stem, picture in finding.pictures.items():
+        for stem, picture in pictures.items():
             file, data = f"{stem}.png", to_png(picture)
             try:
                 if self.folder is not None:
@@ -195,8 +230,8 @@ class _Place:
                 raise UserError(f"{self.told}/{file}: cannot be written ({reason})") from None
             if self.folder is None:
                 row = ArtifactRow(
-                    trial=loaded.trial,
-                    epoch=loaded.epoch,
+                    trial=trial,
+                    epoch=epoch,
                     kind="picture",
                     path=join(self.name, file),
                     bytes=len(data),
@@ -216,9 +251,7 @@ def to_png(picture: Picture) -> bytes:
     return buffer.getvalue()
 
 
-def _subject(storage: Storage, loaded: LoadedTrial, samples: int, seed: int) -> Subject:
-    if samples < FEWEST_SAMPLES:
-        raise UserError(f"--samples is {samples}, but must be at least {FEWEST_SAMPLES}")
+def _subject(storage: Storage, loaded: LoadedTrial, samples: int, seed: int, full: bool) -> Subject:
     how = loaded.sampling
     return Subject(
         storage=storage,
@@ -235,6 +268,7 @@ def _subject(storage: Storage, loaded: LoadedTrial, samples: int, seed: int) -> 
         prepare_scorer=loaded.scorer,
         samples=samples,
         seed=seed,
+        full=full,
     )
 
 

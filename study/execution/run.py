@@ -21,8 +21,8 @@ from study.execution.lane import Lane, LaneSettings
 from study.execution.mailbox import Mailbox
 from study.execution.names import samples_name
 from study.execution.past import Past, read_past
-from study.execution.pictures import check_pictures
 from study.execution.placement import Placement, place
+from study.execution.preflight import preflight
 from study.execution.progress import Display, SkippedPictures, make_display
 from study.execution.sharing import check_shared
 from study.execution.tune_faces import ConductorScheduler, ConductorSearcher, TrialErrors
@@ -70,14 +70,14 @@ def run_study(
         display: Shows what happens; None chooses by where the output goes.
 
     Raises:
-        UserError: The name is taken, the storage cannot be written, a picture cannot be read, the
-            cluster cannot be reached or can never place a lane, or its nodes do not share the
+        UserError: The name is taken, the storage cannot be written, preflight finds a mistake,
+            the cluster cannot be reached or can never place a lane, or its nodes do not share the
             storage. Nothing has been started or written then.
     """
     storage.check_writable()
     if storage.exists(join(study_file.study.name, "study.yaml")):
         storage.claim(study_file.study.name, study_file.text)  # says that the name is taken
-    check_pictures(study_file.study, storage)
+    preflight(study_file, storage)
     return _run(study_file, storage, address, display, None)
 
 

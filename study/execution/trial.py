@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from models.divergence import Diverged
@@ -99,6 +100,9 @@ class TrialRun:
         """The trial is over here: of its checkpoints only the last is kept."""
         if self.checkpoint is not None and self.team.rank == 0:
             drop_older(self.bench.storage, self.checkpoint.name)
+        if self.spec.train.compile:
+            # torch compiles a function only so often in a process; the next trial's count anew.
+            torch.compiler.reset()
 
     def _train_epoch(self, stop: Callable[[], bool], watch: Callable[[Step], None]) -> bool:
         """Train to the epoch's end; false if stopped before it."""
@@ -117,7 +121,7 @@ class TrialRun:
                 count, seen = step.images_seen - seen, step.images_seen
                 for phase, loss in step.losses.items():
                     # Summed on the device: reading a loss would wait for it.
-                    self._sums[phase] = self._sums.get(phase, 0) + loss * count
+                    self._sums[phase] = self._sums.get(phase, 0) + loss.float() * count
                     self._counts[phase] = self._counts.get(phase, 0) + count
                 watch(step)
                 if not step.last and self.team.any(stop()):
@@ -149,9 +153,10 @@ class TrialRun:
             return None
         images = self.images.held_out[:count]
         seed = self.assignment.seed
-        loss = validation_loss(
-            self.state.ema, images, seed, rank=self.team.rank, world=self.team.world
-        )
+        with in_precision(self.spec.train.precision, self.team.device):
+            loss = validation_loss(
+                self.state.ema, images, seed, rank=self.team.rank, world=self.team.world
+            )
         return float(self.team.mean(loss))
 
     def _stops_early(self, epoch: EpochResult) -> str:
@@ -214,6 +219,8 @@ class TrialRun:
         return StoredFile(name, len(data))
 
     def _save(self) -> StoredFile | None:
+        # Every worker restores what rank 0 writes: sums that are the same for all.
+        sums = {phase: self.team.mean(total) for phase, total in self._sums.items()}
         if self.team.rank != 0:
             return None
         name = checkpoint_name(self.assignment.study, self.assignment.number, self.state.epoch)
@@ -221,7 +228,7 @@ class TrialRun:
             "training": self.state.state_dict(),
             "seconds": self.seconds,
             "score_seconds": self.score_seconds,
-            "sums": self._sums,
+            "sums": sums,
             "counts": self._counts,
             "stopping": None if self.stopping is None else asdict(self.stopping),
         }

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from models.starts import MorphSet
 from study.data import SPLITS, ImageSet, Preparation, Split, load_images, split, user_cache_folder
 from study.results.storage import Storage
 from study.scoring import Scorer, prepare_scorer
@@ -51,7 +52,7 @@ class Workbench:
     device: torch.device
     _sets: dict[tuple[str, Preparation], ImageSet] = field(default_factory=dict)
     _images: dict[Data, TrainingImages] = field(default_factory=dict)
-    _towards: dict[tuple[str, Preparation], Tensor] = field(default_factory=dict)
+    _towards: dict[tuple[str, Preparation], MorphSet] = field(default_factory=dict)
     _scorers: dict[tuple[Data, str, str, int], Scorer] = field(default_factory=dict)
 
     def images(self, data: Data) -> TrainingImages:
@@ -64,10 +65,11 @@ class Workbench:
             self._images[data] = TrainingImages(whole, parts, on_device)
         return self._images[data]
 
-    def towards(self, spec: Study) -> Tensor | None:
+    def towards(self, spec: Study) -> MorphSet | None:
         """The images that a morphing model degrades towards, on the device; None for others.
 
-        They are prepared as the study's own are, but for their number.
+        They are prepared as the study's own are, but for their number. What is fitted to them is a
+        function of them alone, and stays with them from trial to trial.
         """
         towards = getattr(spec.model, "towards", None)
         if towards is None:
@@ -75,7 +77,7 @@ class Workbench:
         preparation = _preparation(spec.data, fraction=None, count=towards.count)
         key = (towards.dataset, preparation)
         if key not in self._towards:
-            self._towards[key] = self._load(*key).tensor().to(self.device)
+            self._towards[key] = MorphSet(self._load(*key).tensor().to(self.device))
         return self._towards[key]
 
     def scorer(self, data: Data, score: Score) -> Scorer:

@@ -26,6 +26,15 @@ _PATTERNS = {
     IMPORT_PATTERN: "written package.module:Class",
 }
 
+_WORDS = {
+    "Input should be": "must be",
+    "Tuple should have": "must have",
+    " after validation": "",
+    "a valid tuple": "a list",
+    "Value": "value",
+}
+"""What pydantic says, and what it is called in a study file."""
+
 
 @dataclass(frozen=True)
 class Complaint:
@@ -89,7 +98,9 @@ def _complaint(tree: Any, detail: ErrorDetails) -> Complaint:
         case "model_type" | "model_attributes_type" | "dict_type":
             return Complaint(path, f"{_show(value)} must be a section with keys of its own")
         case _:
-            rule = detail["msg"].replace("Input should be", "must be").replace("Value", "value")
+            rule = detail["msg"]
+            for words, ours in _WORDS.items():
+                rule = rule.replace(words, ours)
             return Complaint(path, f"{_show(value)} {rule}")
 
 

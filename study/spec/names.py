@@ -17,13 +17,14 @@ class DatasetInfo:
     size: int  # native side in pixels
     channels: int
     images: int
+    comes_along: bool = True  # with a package; otherwise looked for, or downloaded
 
 
 DATASETS = {
     "mnist5k": DatasetInfo(size=28, channels=1, images=5000),
     "digits": DatasetInfo(size=8, channels=1, images=1797),
-    "mnist": DatasetInfo(size=28, channels=1, images=60_000),
-    "fashion_mnist": DatasetInfo(size=28, channels=1, images=60_000),
+    "mnist": DatasetInfo(size=28, channels=1, images=60_000, comes_along=False),
+    "fashion_mnist": DatasetInfo(size=28, channels=1, images=60_000, comes_along=False),
     "photo_patches": DatasetInfo(size=32, channels=3, images=520),
 }
 

@@ -17,6 +17,10 @@ PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", "
 """File names that end so are pictures."""
 
 
+class _NotUint8(ValueError):
+    """An array of another type, which is told as it is."""
+
+
 def is_path(dataset: str) -> bool:
     """Whether a data set is given by a path: `./cats`, `~/cats`, `data/cats`, `cats.npy`."""
     return "/" in dataset or dataset.startswith(("~", ".")) or dataset.endswith((".npy", ".npz"))
@@ -80,24 +84,28 @@ def _count(dataset: str, changed: int) -> int:
     try:
         if path.suffix == ".npy":
             with path.open("rb") as file:
-                return _rows(file)
+                return _rows(file, dataset)
         if path.suffix == ".npz":
             with zipfile.ZipFile(path) as archive:
                 arrays = [name for name in archive.namelist() if name.endswith(".npy")]
                 (name,) = ["images.npy"] if "images.npy" in arrays else arrays
                 with archive.open(name) as member:
-                    return _rows(member)
+                    return _rows(member, dataset)
+    except _NotUint8:
+        raise
     except (ValueError, OSError, zipfile.BadZipFile):
         raise ValueError(f"'{dataset}' is no array of images") from None
     raise ValueError(f"'{dataset}' is neither a folder nor an .npy or .npz file")
 
 
-def _rows(file: IO[bytes]) -> int:
+def _rows(file: IO[bytes], dataset: str) -> int:
     from numpy.lib import format as npy  # late: most studies name their data set
 
     version = npy.read_magic(file)
     header: Any = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape = header(file)[0]
+    shape, _, dtype = header(file)
     if not shape:
         raise ValueError("a single number")
+    if dtype != "uint8":
+        raise _NotUint8(f"the images in '{dataset}' are {dtype}, but must be uint8 in 0..255")
     return int(shape[0])

@@ -66,6 +66,11 @@ class StudyFile:
         """The longest training that a trial can ask for."""
         return max(int(filled.tree["train"]["epochs"]) for filled in self.space.corners())
 
+    def corners(self) -> Iterator[Study]:
+        """Filled studies that together try every option and both ends of every range."""
+        for filled in self.space.corners():
+            yield Study.model_validate(filled.tree)
+
     def branches(self) -> Iterator[tuple[Picks, Study]]:
         """One filled study for each way through the choices between sub-trees."""
         for filled in self.space.branches():
@@ -158,6 +163,16 @@ class _Checker:
         dotted = ".".join(map(str, path)) if dotted is None else dotted
         return UserError(f"{where}: {dotted}: {rule}" if dotted else f"{where}: {rule}")
 
+    def point_error(self, path: TreePath, rule: str, name: str, hint: str = "") -> UserError:
+        """A starting point's mistake about a dimension: an override's doing, or else a hint."""
+        for changed, source in self.overridden.items():
+            # Below a choice a dimension's name holds labels, and a path does not.
+            above = changed[: changed.index("choice")] if "choice" in changed else changed
+            if f"{name}.".startswith("".join(f"{step}." for step in above)):
+                shown = source if len(source) <= 60 else f"{source[:57]}..."
+                return self.error(path, f"{rule} (changed by {shown})")
+        return self.error(path, f"{rule}{hint}")
+
     def check_places(self, space: Space) -> None:
         for dimension in space.dimensions():
             path = dimension.path
@@ -210,16 +225,17 @@ def _starting_point(space: Space, point: Mapping[str, Any], index: int, checker:
     for name, value in point.items():
         path = (*whole, name)
         if name not in dimensions:
-            raise checker.error(path, f"no such dimension{nearest(name, dimensions)}")
+            hint = nearest(name, dimensions)
+            raise checker.point_error(path, "no such dimension", name, hint)
         hole = dimensions[name].hole
         label = json.dumps(value) if isinstance(value, list) else value
         if isinstance(hole, Choice):
             try:
                 hole.position(label)
             except HoleError as error:
-                raise checker.error(path, str(error)) from None
+                raise checker.point_error(path, str(error), name) from None
         elif not hole.contains(label):
-            raise checker.error(path, f"{value!r} is not in {hole}")
+            raise checker.point_error(path, f"{value!r} is not in {hole}", name)
         picks[name] = label
     for name in picks:
         for choice, label in space.branches_above(name):
@@ -237,7 +253,8 @@ def _check_point(space: Space, picks: Picks, path: TreePath, checker: _Checker) 
     except HoleError:
         return  # the sampler gives what is missing
     for complaint in complaints(filled.tree):
-        raise checker.error(path, f"is no valid study: {complaint}")
+        where = ".".join(map(str, complaint.path))
+        raise checker.point_error(path, f"is no valid study: {complaint}", where)
 
 
 def _check_sampler(space: Space, study: Study, checker: _Checker) -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Generator, Tensor, nn
 
+from models.build import build_family
 from models.family import State
 from models.gan import GAN
 from models.gan_losses import (
@@ -19,6 +20,7 @@ from models.gan_losses import (
     Wasserstein,
 )
 from models.networks import DCGANDiscriminator, DCGANGenerator
+from models.precision import in_precision
 
 SHAPE = (1, 8, 8)
 
@@ -314,3 +316,24 @@ def test_it_learns_where_the_ink_is(options: dict[str, Any]) -> None:
     assert distance() > 0.7
     fit(family, x0, steps=150)
     assert distance() < 0.5
+
+
+@pytest.mark.parametrize("loss", ["wasserstein", "hinge"])
+@pytest.mark.parametrize("phase", ["discriminator", "generator"])
+def test_in_half_precision_the_losses_are_in_single(loss: str, phase: str) -> None:
+    """Differences of logits are taken in float32, or small ones would be lost."""
+    family = build_family(
+        {
+            "family": "gan",
+            "latent": 4,
+            "generator": {"kind": "dcgan", "channels": [8]},
+            "discriminator": {"kind": "dcgan", "channels": [8], "norm": "none"},
+            "loss": loss,
+        },
+        (1, 8, 8),
+        seed=0,
+    )
+    draws = family.draw(4, torch.Generator().manual_seed(0), phase)
+    with in_precision("bfloat16", torch.device("cpu")):
+        losses = family.losses(torch.zeros(4, 1, 8, 8), *draws, phase=phase)
+    assert losses.dtype == torch.float32

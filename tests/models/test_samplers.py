@@ -192,7 +192,15 @@ def test_ddim_follows_diffusers(
     model = Toy(SCHEDULES[kind](100))
     scheduler = peer(DDIMScheduler, model.schedule, spacing, clip)
     x_T = torch.randn(SHAPE, generator=seeded())
-    theirs = follow(scheduler, model, x_T, steps, eta=eta, generator=seeded(1))
+    theirs = follow(
+        scheduler,
+        model,
+        x_T,
+        steps,
+        eta=eta,
+        generator=seeded(1),
+        use_clipped_model_output=clip,
+    )
     ours = list(
         ddim(
             model,
@@ -208,6 +216,18 @@ def test_ddim_follows_diffusers(
     for state, (_, x, x0) in zip(ours, theirs, strict=True):
         torch.testing.assert_close(state.x0, x0, rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(state.x, x, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("clip", [True, False])
+def test_the_first_step_of_dpm_solver_is_that_of_ddim(clip: bool) -> None:
+    model = Toy(cosine(50))
+    x_T = 3 * torch.randn(SHAPE, generator=seeded())  # far out, so that there is much to clamp
+    options = {"steps": 7, "clip_x0": clip}
+    first, other = (
+        next(sampler(model, x_T, generator=seeded(), **options)) for sampler in (ddim, dpm_solver)
+    )
+    assert (first.x0.abs() == 1).any() == clip
+    torch.testing.assert_close(first.x, other.x, rtol=1e-5, atol=1e-5)
 
 
 def test_full_ancestral_steps_have_the_posteriors_mean_and_variance() -> None:

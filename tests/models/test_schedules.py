@@ -22,7 +22,7 @@ from models.schedules import (
     sigmoid,
 )
 
-betas = st.floats(1e-5, 0.3)
+betas = st.floats(1e-5, 0.06)  # 1000 of them leave something
 timesteps = st.integers(1, 1000)
 
 
@@ -222,3 +222,9 @@ def test_a_value_out_of_range_is_named_with_its_rule(
 def test_betas_of_ones_own_are_checked(bad: list[float]) -> None:
     with pytest.raises(ValueError, match="betas"):
         Schedule(torch.tensor(bad, dtype=torch.float64))
+
+
+def test_a_schedule_that_leaves_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"alpha_bar ends at 9\.8e-90 after 2000 timesteps"):
+        constant(2000, beta=0.0974)
+    assert constant(4000, beta=0.01).alpha_bars[-1] > 1e-30

@@ -345,3 +345,19 @@ def test_images_of_another_kind_are_refused(model: dict[str, Any], images: Tenso
             next(train(start(model), wrong, epochs=1))
     with pytest.raises(ValueError, match=r"`rank` is 2, but must be in 0 \.\. 1"):
         next(train(start(model), images, epochs=1, rank=2, world=2))
+
+
+def test_with_several_workers_all_statistics_are_averaged_after_each_batch(images: Tensor) -> None:
+    """Those of a player whose turn it is not too: playing against it moves them."""
+    family = Duel()
+    family.register_buffer("seen", torch.zeros(3))
+    options = TrainingOptions(batch_size=8, learning_rate=0.1, seed=0)
+    averaged: list[list[int]] = []
+    state = TrainingState(family, options)
+    for _ in train_epoch(
+        state, images, average=lambda tensors: averaged.append([t.numel() for t in tensors])
+    ):
+        pass
+    gradients, statistics = [1], [3]  # of a weight; its bias has no part in the loss
+    turns = [[gradients], [gradients, gradients], [gradients]]
+    assert averaged == [each for turn in turns for each in (*turn, statistics)]

@@ -46,6 +46,7 @@ def loaded(folder: Path, arguments: list[str]) -> set[str]:
     [
         ["--help"],
         ["run", "--help"],
+        ["explain", "--help"],
         ["list"],
         ["query", "select count(*) from trials", "--storage", "studies"],
         ["schema"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
@@ -25,7 +26,13 @@ from study.spec.model.networks import (
     Network,
     Sized,
 )
-from study.spec.model.schedules import ScaledSchedule, Schedule
+from study.spec.model.schedules import (
+    LEAST_ALPHA_BAR,
+    LEAST_FALL,
+    ScaledSchedule,
+    Schedule,
+    SigmoidSchedule,
+)
 from study.spec.section import Misfit, Section
 from study.spec.short_form import ShortForm
 from study.spec.sources import check_dataset
@@ -43,13 +50,33 @@ class _Diffusion(Section):
         if not isinstance(self.schedule, ScaledSchedule) or not self.schedule.scaled:
             return self
         name, strongest = self.schedule.strongest
-        scaled = strongest * 1000 / self.timesteps
+        scaled = strongest * (1000 / self.timesteps)
         if scaled >= 1:
             beta = f"{strongest:g}" if name.startswith("beta") else f"a beta of {strongest:g}"
             raise Misfit(
                 ("schedule", name),
                 f"{beta} scaled by 1000 / {self.timesteps} timesteps is {scaled:g}, "
                 "but must be < 1",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _every_timestep_adds_noise(self) -> Self:
+        # The validators run in this order: betas are asked for only where they are in (0, 1).
+        schedule, timesteps = self.schedule, self.timesteps
+        if isinstance(schedule, SigmoidSchedule) and schedule.first_fall(timesteps) < LEAST_FALL:
+            raise Misfit(
+                ("schedule", "start"),
+                f"{schedule.start:g} / `tau` lies where the sigmoid is flat: the first of "
+                f"{timesteps} timesteps takes away {schedule.first_fall(timesteps):.1g} of it, "
+                f"but must take away at least {LEAST_FALL:g}",
+            )
+        decades = math.fsum(map(math.log1p, (-b for b in schedule.betas(timesteps)))) / math.log(10)
+        if decades < math.log10(LEAST_ALPHA_BAR):
+            raise Misfit(
+                ("schedule",),
+                f"alpha_bar ends at 1e{decades:.0f} after {timesteps} timesteps, but must be >= "
+                f"{LEAST_ALPHA_BAR:g}: take smaller betas, or fewer timesteps",
             )
         return self
 
@@ -131,6 +158,17 @@ class GAN(Section):
                 ("discriminator", "norm"),
                 "'batch' mixes the images of a batch, and the gradient penalty is one of each "
                 "image: use layer or none",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_wasserstein_critic_is_bounded(self) -> Self:
+        free = isinstance(self.penalty, NoPenalty) and not self.discriminator.spectral_norm
+        if self.loss == "wasserstein" and free:
+            raise Misfit(
+                ("penalty",),
+                "'none' leaves the critic of the loss 'wasserstein' unbounded: use clip, gradient, "
+                "or `discriminator.spectral_norm: true`",
             )
         return self
 

@@ -43,7 +43,16 @@ def test_channels_double_down_and_halve_up() -> None:
         if isinstance(module, ConvNeXtBlock):
             module.register_forward_hook(note)
     network(torch.randn(1, 1, 28, 28), torch.tensor([0]))
-    assert shapes == [(32, 28), (64, 14), (128, 7), (128, 7), (64, 14), (32, 28), (32, 28)]
+    assert shapes == [
+        (32, 28),
+        (64, 14),
+        (128, 7),
+        (128, 7),
+        (128, 7),
+        (64, 14),
+        (32, 28),
+        (32, 28),
+    ]
 
 
 def test_skip_connections_carry_what_the_middle_cannot() -> None:

@@ -17,7 +17,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "convnext_unet": {"channels": [6, 8]},
     "dit": {"patch": 4, "width": 16, "depth": 2, "heads": 2},
 }
-SHAPES = [(1, 28, 28), (3, 32, 32), (1, 8, 8), (3, 64, 64), (1, 8, 16)]
+SHAPES = [(1, 28, 28), (3, 32, 32), (1, 8, 8), (3, 64, 64), (1, 8, 16), (3, 128, 128)]
 
 every_network = pytest.mark.parametrize("name", sorted(NETWORKS))
 every_shape = pytest.mark.parametrize("image_shape", SHAPES)

@@ -65,6 +65,7 @@ def make_subject(
     generated: Callable[[int, int], Tensor] | None = None,
     samples: int = 32,
     seed: int = 0,
+    full: bool = False,
 ) -> Subject:
     """A subject on digits; `generated` stands in for the family's own samples."""
     family = build(kind) if family is None else family
@@ -98,6 +99,7 @@ def make_subject(
         ),
         samples=samples,
         seed=seed,
+        full=full,
     )
 
 

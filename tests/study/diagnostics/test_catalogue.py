@@ -12,11 +12,15 @@ from matplotlib.figure import Figure
 from PIL import Image
 from subjects import MODELS, build, make_subject
 
-from study.diagnostics.catalogue import DIAGNOSTICS
+from study.diagnostics.catalogue import DIAGNOSTICS, applying
+from study.diagnostics.names import ABOUT
 from study.diagnostics.schedules import over_timesteps
 from study.diagnostics.subject import Picture
 
-FITTING = {kind: [n for n, d in DIAGNOSTICS.items() if d.fits(build(kind))] for kind in MODELS}
+FITTING = {
+    kind: [n for n, d in DIAGNOSTICS.items() if d.fits(build(kind)) and n != "folds"]
+    for kind in MODELS
+}
 
 
 def pixels(picture: Picture) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -25,6 +29,16 @@ def pixels(picture: Picture) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
         picture.savefig(buffer, format="png", dpi=40)
         picture = Image.open(buffer)
     return np.asarray(picture.convert("L"))
+
+
+def test_the_names_for_the_command_line_are_those_of_the_diagnostics() -> None:
+    assert [*ABOUT] == [*DIAGNOSTICS]
+
+
+def test_folds_apply_where_some_were_gone_through(tmp_path: Path) -> None:
+    subject = make_subject(tmp_path)
+    assert DIAGNOSTICS["folds"].fits(subject.family)
+    assert applying(subject) == FITTING["ddpm"]
 
 
 def test_each_family_has_its_diagnostics() -> None:

@@ -4,9 +4,10 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from subjects import make_subject
 
-from study.diagnostics.curves import diagnose, read_grids, spread
+from study.diagnostics.curves import diagnose, epochs_figure, read_grids, spread
 from study.results.grids import image_grid
 from study.results.ledger import Ledger
 from study.results.tables import ArtifactRow, ReportRow
@@ -61,4 +62,18 @@ def test_a_trial_that_kept_nothing(tmp_path: Path) -> None:
 
 def test_epochs_are_spread_evenly_with_both_ends() -> None:
     assert spread([1, 2, 3]) == [1, 2, 3]
-    assert spread(list(range(1, 51))) == [1, 13, 25, 38, 50]
+    assert spread(list(range(1, 51)), 5) == [1, 13, 25, 38, 50]
+    every_fifth = list(range(5, 51, 5))
+    assert spread(every_fifth) == every_fifth
+    chosen = spread(list(range(1, 101)))
+    assert (len(chosen), chosen[0], chosen[-1]) == (10, 1, 100)
+
+
+def test_epochs_stand_in_two_rows_of_five() -> None:
+    grid = image_grid(np.zeros((4, 1, 8, 8), np.uint8))
+    reports = pd.DataFrame({"epoch": range(5, 36, 5), "value": range(7)})
+    figure = epochs_figure(dict.fromkeys(range(5, 36, 5), grid), reports, "fd")
+    assert [panel.get_title() for panel in figure.axes if panel.images] == [
+        f"epoch {5 * i + 5}\nfd {i}" for i in range(7)
+    ]
+    assert len(figure.axes) == 10

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from models.morphing import Morphing
 from models.schedules import cosine
 from study.data import load_images
 from study.diagnostics.restoration import restoration_figure, restore
-from study.diagnostics.starts import AVERAGES, LEVELS, all_starts, diagnose, run_from
+from study.diagnostics.starts import AVERAGES, LEVELS, STEPS, all_starts, diagnose, run_from
 
 X0 = load_images("digits").tensor()[:6].float() / 127.5 - 1
 T = 40
@@ -75,7 +76,7 @@ def test_samples_from_given_starts_are_the_familys() -> None:
     *_, last = family.sample(5, seeded(), sampler="improved", steps=4)
     generator = seeded()
     z = family.towards[torch.randint(200, (5,), generator=generator)].float() / 127.5 - 1
-    assert torch.allclose(run_from(family, z, generator, sampler="improved", steps=4), last.x)
+    assert torch.allclose(run_from(family, z, generator, steps=4), last.x)
 
 
 def test_the_documents_levels_and_numbers_and_a_mixture() -> None:
@@ -84,8 +85,21 @@ def test_the_documents_levels_and_numbers_and_a_mixture() -> None:
     sections = [start.section for start in all_starts(200)]
     assert {"kind": "noise", "level": 0.25} in sections
     assert {"kind": "average", "images": 20} in sections
-    assert sections[-1] == {"kind": "mixture", "components": 10}
-    assert all_starts(4)[-1].section == {"kind": "mixture", "components": 4}
+    assert sections[-2:] == [{"kind": "mixture", "components": n} for n in (10, 50)]
+    assert [s.x for s in all_starts(49) if s.series == "mixture"] == [10]
+    assert not [s for s in all_starts(9) if s.series == "mixture"]
+
+
+def test_starts_are_compared_by_the_improved_sampler_whatever_scored(tmp_path: Path) -> None:
+    towards = morph_images()[:8]  # too few for a mixture
+    family = Morphing(Answer(lambda z, t: z), cosine(T), (1, 8, 8), towards)
+    subject = make_subject(tmp_path, "morphing", family=family.eval().requires_grad_(False))
+    finding = diagnose(replace(subject, sampler="one_shot", steps=1))
+    assert {(m.sampler, m.steps) for m in finding.measures} == {("improved", STEPS)}
+    assert "all by improved, 20 steps" in finding.headline
+    assert {*finding.pictures} == {"starts", "starts-noise", "starts-average"}
+    again = diagnose(replace(subject, steps=7))
+    assert {m.steps for m in again.measures} == {7}
 
 
 def test_every_start_is_scored_for_quality_and_for_variety(tmp_path: Path) -> None:
@@ -96,7 +110,7 @@ def test_every_start_is_scored_for_quality_and_for_variety(tmp_path: Path) -> No
         name, _, series = measure.quantity.partition(".")
         assert measure.x is not None
         by_start.setdefault((series, measure.x), {})[name] = measure.value
-    assert len(by_start) == 12
+    assert len(by_start) == 13
     for found in by_start.values():
         assert {"fd_pixels", "recall", "coverage", "pairwise_distance", "unique_share"} <= {*found}
     # No noise, and the mean of one image, are images of the set: the same ones, by the same seed.
@@ -106,5 +120,5 @@ def test_every_start_is_scored_for_quality_and_for_variety(tmp_path: Path) -> No
     # 64 draws from 200 images repeat some; noise, however little, tells pixels apart only where it
     # survives rounding.
     assert by_start["noise", 0]["unique_share"] < 1 == by_start["noise", 0.5]["unique_share"]
-    assert by_start["mixture", 10]["unique_share"] == 1
+    assert by_start["mixture", 10]["unique_share"] == by_start["mixture", 50]["unique_share"] == 1
     assert {*finding.pictures} == {"starts", "starts-noise", "starts-average", "starts-mixture"}

@@ -299,3 +299,16 @@ def test_the_options_of_the_sampler_reach_it_and_its_score(tmp_path: Path) -> No
         values.append(report.score.value)
     assert texts == ["ddim", "ddim(eta=0.5)", "dpm_solver"]
     assert len(set(values)) == 3
+
+
+def test_a_compiled_trial_leaves_no_count_of_compilations_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resets: list[int] = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda module: None)
+    monkeypatch.setattr(torch.compiler, "reset", lambda: resets.append(1))
+    for compile_, expected in ((False, []), (True, [1])):
+        trial = start(make_bench(tmp_path), train={"epochs": 1, "compile": compile_})
+        run_out(trial)
+        trial.close()
+        assert resets == expected

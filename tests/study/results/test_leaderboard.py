@@ -91,7 +91,7 @@ def test_a_sampler_that_belongs_to_the_trial_does_not_keep_it_from_the_ranking(
 
     fixed = replace(score(2, 3.0), reference="mnist:2")  # anything else still does
     write(storage, "s", fixed, replace(complete(2, 3.0, **config), picks=picks))
-    with pytest.raises(UserError, match="Trials 0 and 2 .*`reference`"):
+    with pytest.raises(UserError, match=r"Trials 0 and 2 .*`reference`"):
         best(storage, "s")
 
 

@@ -33,7 +33,7 @@ def test_a_valid_study_has_none() -> None:
         (filled(model__schedule={}), "model.schedule.kind: is missing"),
         (
             filled(model__network={"kind": "unet", "channels": "abc"}),
-            "model.network.channels: 'abc' must be a valid tuple",
+            "model.network.channels: 'abc' must be a list",
         ),
         (
             filled(search__enqueue=[3]),

@@ -66,6 +66,9 @@ def test_every_name_that_is_loaded_from_memory_is_counted_right() -> None:
         ("a.npz", "text", "is no array of images"),
         ("two.npz", "two", "is no array of images"),
         ("one.npy", "number", "is no array of images"),
+        ("a.npy", "floats", "are float32, but must be uint8 in 0..255"),
+        ("a.npy", "objects", "are object, but must be uint8 in 0..255"),
+        ("a.npz", "archived", "are int64, but must be uint8 in 0..255"),
         ("a.zip", "text", "is neither a folder nor an .npy or .npz file"),
     ],
 )
@@ -79,6 +82,12 @@ def test_what_holds_no_images_is_found_when_the_study_is_read(
             (here / name).write_text("text")
         case "two":
             np.savez(name, a=some_images(2), b=some_images(2))
+        case "floats":
+            np.save(name, some_images(2).astype(np.float32))
+        case "objects":
+            np.save(name, np.array([None, some_images(1)], dtype=object))
+        case "archived":
+            np.savez(name, labels=np.zeros(2), images=some_images(2).astype(np.int64))
         case "number":
             np.save(name, np.uint8(3))
     with pytest.raises(UserError, match=r"study:\d+: data\.dataset: .*" + message) as caught:

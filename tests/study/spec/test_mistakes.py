@@ -37,10 +37,17 @@ MISTAKES: list[tuple[str, str, str, str]] = [
     ("kind: cosine, max", "kind: cosine, mix", "9: model.schedule.mix_beta", "did you mean `max_"),
     ("kind: cosine", "kind: cosinus", "9: model.schedule.kind", "did you mean `cosine`?"),
     ("kind: constant, ", "", "10: model.schedule.kind", "is missing"),
-    ("0.1, 0.999", "0.1, 1", "9: model.schedule.max_beta", "1.0 must be less than 1"),
+    (
+        "0.1, 0.999",
+        "0.1, 1",
+        "9: model.schedule.max_beta",
+        "1.0 must be less than or equal to 0.99",
+    ),
     ("kind: unet", "kind: onet", "11: model.network.kind", "did you mean `unet`?"),
     ("family: ddpm", "family: dpm", "4: model.family", "did you mean `ddpm`?"),
     ("[8], [8, 16]", "[8], [8, 2]", "11: model.network.channels.1", "2 must be greater than or"),
+    ("{choice: [[8], [8, 16]]}", "7", "11: model.network.channels", "7 must be a list"),
+    ("{choice: [[8], [8, 16]]}", "[]", "11: model.network.channels", "[] must have at least 1"),
     ("[8, 16]", "[8, 8, 8, 8, 8]", "11: model.network.channels", "divisible by 16"),
     ("dataset: digits", "dataset: digit", "2: data.dataset", "unknown data set 'digit': known are"),
     ("dataset: digits", "dataset: digits, size: 4", "2: data.size", "4 must be greater than or"),
@@ -243,6 +250,14 @@ ALPHA = {"kind": "linear_alpha", "alpha_end": 0.95, "scaled": True}
     ("sections", "message"),
     [
         ({"model": {**GAN, "penalty": "gradient"}}, "model.discriminator.norm: 'batch' mixes"),
+        (
+            {"model": {**GAN, "loss": "wasserstein"}},
+            "model.penalty: 'none' leaves the critic of the loss 'wasserstein' unbounded: use clip",
+        ),
+        (
+            {"model": {**GAN, "loss": {"choice": ["hinge", "wasserstein"]}}},
+            "study:.*: model.penalty: 'none' leaves the critic",
+        ),
         ({"model": {**GAN, "loss": "hing"}}, "model.loss: 'hing' is not one of .*`hinge`"),
         (
             {"model": {**GAN, "generator": {"kind": "dcgan", "channels": [8] * 4}}},
@@ -286,6 +301,42 @@ ALPHA = {"kind": "linear_alpha", "alpha_end": 0.95, "scaled": True}
 def test_sections_that_do_not_go_together(sections: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         parse_study({**tree(), **sections})
+
+
+@pytest.mark.parametrize(
+    "bounded",
+    [
+        {"penalty": "clip"},
+        {"penalty": "gradient", "discriminator": {"kind": "dcgan", "norm": "layer"}},
+        {"discriminator": {"kind": "dcgan", "spectral_norm": True}},
+    ],
+)
+def test_a_wasserstein_critic_is_bounded_in_one_of_three_ways(bounded: dict[str, Any]) -> None:
+    model = {**GAN, "loss": "wasserstein", "generator": {"kind": "dcgan", "channels": [8]}}
+    parse_study({**tree(), "model": {**model, **bounded}, "score": {}})
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["mine", "mine.Net", "mine:", ":Net", "mine.py:Net()", "a/b:Net", "a b:Net", "a:B:C", ""],
+)
+@pytest.mark.parametrize("part", ["network", "family"])
+def test_a_path_of_ones_own_of_wrong_form_is_one_line(part: str, path: str) -> None:
+    if part == "network":
+        file = changed(model={"network": {"kind": "custom", "path": path}})
+    else:
+        file = {**tree(), "model": {"family": "custom", "path": path}}
+    with pytest.raises(UserError) as caught:
+        parse_study(file)
+    where = "model.network.path" if part == "network" else "model.path"
+    assert f"{where}: {path!r} must be written package.module:Class" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", [None, 3, ["mine:Net"]])
+def test_a_path_of_ones_own_that_is_no_text_is_one_line(path: Any) -> None:
+    with pytest.raises(UserError, match=r"study:\d+: model\.path: .* must be a valid string"):
+        parse_study({**tree(), "model": {"family": "custom", "path": path}})
 
 
 def test_a_starting_point_that_is_no_valid_study() -> None:
@@ -355,6 +406,46 @@ def test_a_bad_override_is_named(tmp_path: Path, override: str, message: str) ->
     with pytest.raises(UserError) as caught:
         read_study_file(path, [override])
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "model={family: custom, path: 'a:B'}",
+            "model.schedule: no such dimension (changed by --set model={family: custom",
+        ),
+        (
+            "model.schedule={choice: [linear, sigmoid]}",
+            "model.schedule: cosine is not one of linear, sigmoid (changed by --set model.schedule",
+        ),
+        (
+            "train.batch_size={choice: [16, 64]}",
+            "train.batch_size: 32 is not one of 16, 64 (changed by --set train.batch_size={choice",
+        ),
+        (
+            "train.learning_rate={float: [1e-3, 1e-2]}",
+            "0.0002 is not in float 0.001 to 0.01 (changed by --set train.learning_rate=",
+        ),
+        ("train.learning_rate=1e-3", "no such dimension (changed by --set train.learning_rate=1e"),
+        ("data.size=16", ""),
+        ("search.trials=9", ""),
+    ],
+)
+def test_an_override_that_a_starting_point_does_not_suit_is_named(
+    tmp_path: Path, override: str, message: str
+) -> None:
+    path = tmp_path / "study.yaml"
+    point = "{model.schedule: cosine, train.batch_size: 32, train.learning_rate: 0.0002}"
+    path.write_text(TEXT.replace("trials: 4", f"trials: 4, enqueue: [{point}]"))
+    if not message:
+        read_study_file(path, [override])
+        return
+    with pytest.raises(UserError) as caught:
+        read_study_file(path, [override])
+    assert f"{path}:17: search.enqueue.0." in str(caught.value)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_bad_name_is_named(tmp_path: Path) -> None:

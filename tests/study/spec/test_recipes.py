@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from models import build_family, generate
+from study.search import Search
 from study.spec import Study, StudyFile, read_study_file, read_study_text
+from study.spec.holes import Choice, Label
 from study.spec.model import Morphing
 from study.spec.yaml_file import read_yaml
 
@@ -68,13 +70,41 @@ def test_a_smoke_needs_nothing_that_does_not_come_along(path: Path, variant: str
     study_file = read_study_file(path, smoke=True, variant=variant)
     assert study_file.study.name.endswith("-smoke")
     assert again(study_file) == study_file.study
-    assert study_file.study.search.trials <= 5
+    assert study_file.study.search.trials <= 6
     if variant is not None:  # the file's own smoke does not undo what the variant is
         assert study_file.text != read_study_file(path, smoke=True).text
     for _, study in study_file.branches():
         assert needs(study) <= {"mnist5k", "digits", "photo_patches"}
         assert study.data.training_images * study_file.most_epochs <= 2000
         assert study.sampling.steps * study.score.samples <= 4000
+
+
+@pytest.mark.parametrize(("path", "variant"), SMOKES, ids=named)
+@pytest.mark.usefixtures("pictures")
+def test_a_smoke_is_the_whole_recipe_made_tiny(path: Path, variant: str | None) -> None:
+    smoke = read_study_file(path, smoke=True, variant=variant)
+    assert named_options(smoke) == named_options(read_study_file(path, variant=variant))
+
+
+@pytest.mark.parametrize(("path", "variant"), SMOKES, ids=named)
+def test_a_smokes_trials_take_every_branch(path: Path, variant: str | None) -> None:
+    study_file = read_study_file(path, smoke=True, variant=variant)
+    search, taken = Search(study_file), set()
+    while (suggestion := search.ask()) is not None:
+        taken |= {*suggestion.picks.items()}
+    for name, options in named_options(study_file).items():
+        if name in COVERED:
+            assert {(name, option) for option in options} <= taken, name
+
+
+def test_families_see_the_same_number_of_images() -> None:
+    for smoke in (False, True):
+        study_file = read_study_file(SPACES / "families.yaml", smoke=smoke)
+        studies = [study for _, study in study_file.branches()]
+        assert {study.model.family for study in studies} == {"ddpm", "morphing", "gan"}
+        assert len({study.train.epochs * study.data.training_images for study in studies}) == 1
+        names = [dimension.name for dimension in study_file.space.dimensions()]
+        assert not [name for name in names if name.startswith(("data", "train.epochs"))]
 
 
 @pytest.mark.parametrize(("path", "variant"), SMOKES, ids=named)
@@ -102,6 +132,27 @@ def test_a_studys_models_can_be_built(path: Path, variant: str | None) -> None:
             towards = torch.zeros((1, *shape), dtype=torch.uint8)
         model = study.model.model_dump(mode="json", exclude={"towards"})
         build_family(model, shape, seed=0, towards=towards)
+
+
+COVERED = {
+    *("data.split", "model", "model.network", "model.network.kernel", "model.prediction"),
+    *("model.loss", "model.plain.loss", "score.sampler", "score.sampler.variance"),
+    *("model.schedule", "train.early_stopping"),
+}
+"""Choices of which the few trials of a smoke try every option."""
+
+
+def named_options(study_file: StudyFile) -> dict[str, set[Label]]:
+    """The options of each choice but those of mere sizes, which a smoke has its own of."""
+    found = {}
+    for dimension in study_file.space.dimensions():
+        if isinstance(dimension.hole, Choice):
+            labels = {*dimension.hole.labels}
+            numbers = all(type(label) in (int, float) for label in labels)
+            lists = any(str(label).startswith("[") for label in labels)
+            if dimension.name.endswith("kernel") or not (numbers or lists):
+                found[dimension.name] = labels
+    return found
 
 
 def again(study_file: StudyFile) -> Study:
