@@ -159,14 +159,14 @@ class GAN(Family):
         z, *inner = draws
         critic = _Critic.like(self.discriminator)
         if not inner:
-            return self.loss.generator(critic(augment(self._images(z))))
+            return self.loss.generator(critic(augment(self._images(z))).to(x0.dtype))
         # compiled code can be differentiated once only
         with torch.compiler.set_stance("force_eager"):
             real, (latents, shares) = augment(x0), inner
             critic = self._unrolled(critic, real, latents, shares, augment)
             fake = augment(self._images(z))
             if not self.loss.zero_sum:
-                return self.loss.generator(critic(fake))
+                return self.loss.generator(critic(fake).to(x0.dtype))
             # eq. 10: the game's whole value, as the logits of real images come from G now too
             return -self.loss.discriminator(*self._logits(critic, real, fake))
 

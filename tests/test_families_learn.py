@@ -51,37 +51,59 @@ def gan(**settings: Any) -> dict[str, Any]:
 
 
 CASES = {
-    "ddpm": Case(ddpm(), 4.5),
-    "ddpm-v-dpm-solver": Case(ddpm(prediction="v", schedule="cosine"), 3.0, sampler="dpm_solver"),
-    "ddpm-x0-min-snr": Case(ddpm(prediction="x0", weighting="min_snr"), 3.0),
+    "ddpm": Case(ddpm(), 3.8),
+    "ddpm-v-dpm-solver": Case(ddpm(prediction="v", schedule="cosine"), 2.3, sampler="dpm_solver"),
+    "ddpm-x0-min-snr": Case(ddpm(prediction="x0", weighting="min_snr"), 3.2),
+    "ddpm-mean": Case(ddpm(prediction="mean"), 8.0),
     "ddpm-learned-variance": Case(
         ddpm(variance="learned", schedule="cosine"),
-        3.5,
+        2.7,
         sampler="ancestral",
         options={"variance": "learned"},
         steps=50,
     ),
     "morphing": Case(
-        {"family": "morphing", "timesteps": 200, "schedule": LINEAR, "network": UNET}, 4.0
+        {"family": "morphing", "timesteps": 200, "schedule": LINEAR, "network": UNET}, 3.7
     ),
-    "gan": Case(gan(discriminator={"kind": "dcgan", "channels": [32, 64]}), 4.0, 4, ADAM),
-    "gan-wgan-gp": Case(
-        gan(discriminator=CRITIC, loss="wasserstein", penalty="gradient", critic_steps=3),
-        4.0,
+    "gan": Case(gan(discriminator={"kind": "dcgan", "channels": [32, 64]}), 2.8, 4, ADAM),
+    "gan-min-max": Case(gan(discriminator=CRITIC, loss="min_max"), 7.0, 4, ADAM),
+    "gan-hinge-spectral-norm": Case(
+        gan(discriminator={**CRITIC, "norm": "none", "spectral_norm": True}, loss="hinge"),
+        6.0,
         4,
         ADAM,
     ),
-    "gan-unrolled": Case(gan(discriminator=CRITIC, unroll=3), 6.0, 4, ADAM),
+    "gan-wgan-clip": Case(
+        gan(
+            discriminator=CRITIC,
+            loss="wasserstein",
+            penalty={"kind": "clip", "limit": 0.05},
+            critic_steps=3,
+        ),
+        10.0,
+        4,
+        ADAM,
+    ),
+    "gan-wgan-gp": Case(
+        gan(discriminator=CRITIC, loss="wasserstein", penalty="gradient", critic_steps=3),
+        2.8,
+        4,
+        ADAM,
+    ),
+    "gan-unrolled": Case(gan(discriminator=CRITIC, unroll=3), 5.5, 4, ADAM),
 }
 
-
 SEEN = {
-    "ddpm": 3.2,
+    "ddpm": 2.6,
     "ddpm-v-dpm-solver": 1.5,
     "ddpm-x0-min-snr": 2.2,
+    "ddpm-mean": 5.0,
     "ddpm-learned-variance": 1.8,
     "morphing": 2.5,
     "gan": 1.7,
+    "gan-min-max": 5.0,
+    "gan-hinge-spectral-norm": 3.6,
+    "gan-wgan-clip": 7.2,
     "gan-wgan-gp": 1.7,
     "gan-unrolled": 3.8,
 }

@@ -63,7 +63,7 @@ def image_rows(
     titles = 0.3 + 0.2 * title.count("\n") + (0.25 if any(columns) else 0)
     figure = Figure(
         figsize=(max(wide + label + 0.8 * bool(noise), _NARROWEST), high + titles + 0.1),
-        layout="constrained",
+        layout="compressed",
     )
     panel = figure.subplots()
     panel.imshow(canvas, interpolation="nearest")

@@ -42,7 +42,7 @@ class Folds:
 
 
 def find_folds(storage: Storage, study: str, trial: int) -> Folds | None:
-    """The complete trials that differ from one in the fold alone, itself among them.
+    """The complete trials that differ from one in the fold alone; itself, if it is complete.
 
     Of several with one fold, the one begun last counts. There are none if the trial's split cannot
     be gone through, or no other part was held out.

@@ -142,7 +142,7 @@ def scores_figure(measures: Sequence[Measure], metric: str) -> Figure:
                     style = ":" if m.x == COMPONENTS[0] else "-."
                     panel.axhline(m.value, color="black", linestyle=style, label=label)
                     panel.legend(frameon=False, fontsize=8)
-    figure.suptitle(f"Other starts than one morph image, by {SAMPLER}", fontsize=11)
+    figure.suptitle(f"Other starts than one morph image, by the {SAMPLER} algorithm", fontsize=11)
     return figure
 
 

@@ -30,9 +30,10 @@ from study.results.ledger import Ledger
 from study.results.query import query
 from study.results.render import cell
 from study.results.storage import Storage, join
-from study.results.tables import CONFIG_PREFIX
+from study.results.tables import ConfigValue
 from study.results.values import rows
 from study.spec import UserError
+from study.spec.tree import leaves
 
 _TRIAL = re.compile(r"(?:(?P<study>[^:]+):)?(?P<trial>\d{1,18})", re.ASCII)
 
@@ -58,10 +59,12 @@ class Comparison:
 class _Entry:
     """What the ledger has on a trial.
 
-    `trial` is its newest row of `trials`, `scores` its rows of `scores` by rising epoch.
+    `trial` is its newest row of `trials`, `scores` its rows of `scores` by rising epoch, `config`
+    what it was trained on and how, by path.
     """
 
     label: str
+    config: Mapping[str, ConfigValue]
     trial: Mapping[str, Any]
     scores: Sequence[Mapping[str, Any]]
 
@@ -69,15 +72,6 @@ class _Entry:
     def score(self) -> Mapping[str, Any] | None:
         """The row of the last score."""
         return self.scores[-1] if self.scores else None
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """Its configuration by path, empty values left out."""
-        return {
-            name.removeprefix(CONFIG_PREFIX): value
-            for name, value in self.trial.items()
-            if name.startswith(CONFIG_PREFIX) and value is not None
-        }
 
 
 def compare_trials(
@@ -188,7 +182,7 @@ def _rankable(one: _Entry, other: _Entry) -> bool:
 def scores_note(entries: Sequence[_Entry], groups: Sequence[int | None]) -> str:
     """Which scores cannot be compared, and why; empty if all can."""
     scored = [(e, g) for e, g in zip(entries, groups, strict=True) if g is not None]
-    leaders = {group: entry for entry, group in reversed(scored)}
+    leaders = {group: next(e for e, g in scored if g == group) for _, group in scored}
     if len(leaders) < 2:
         return ""
     differing = {
@@ -199,19 +193,26 @@ def scores_note(entries: Sequence[_Entry], groups: Sequence[int | None]) -> str:
     }
     told = " | ".join(", ".join(e.label for e, g in scored if g == group) for group in leaders)
     why = ", ".join(part for part in IDENTITY if part in differing)
-    return f"Scores are not comparable between {told}: they differ in {why}"
+    return f"Scores are not comparable between {told}: they differ in their {why}"
 
 
 def differences(entries: Sequence[_Entry]) -> list[str]:
     """In what each trial differs from the others, in words."""
-    # What the search chose, and not what follows from it; of two studies, everything.
-    configs: list[dict[str, Any]] = [json.loads(entry.trial["picks"] or "{}") for entry in entries]
-    if len({entry.trial["study"] for entry in entries}) > 1 or not varying(configs):
+    # What the search chose, and not what follows from it. Trials of two studies, of which one may
+    # have chosen what the other was given, have what all of them have: not a branch's own settings.
+    configs = [json.loads(entry.trial["picks"] or "{}") for entry in entries]
+    names = varying(configs)
+    if len({entry.trial["study"] for entry in entries}) > 1 or not names:
         configs = [entry.config for entry in entries]
-    names = shorten(varying(configs))
+        names = [n for n in varying(configs) if all(n in config for config in configs)]
+    short = shorten([name.removesuffix(".kind") for name in names])
     return [
-        ", ".join(f"{short} {cell(c[name])}" for name, short in names.items() if name in c)
-        for c in configs
+        ", ".join(
+            f"{short[name.removesuffix('.kind')]} {cell(config[name])}"
+            for name in names
+            if name in config
+        )
+        for config in configs
     ]
 
 
@@ -221,7 +222,9 @@ def _entry(storage: Storage, loaded: LoadedTrial, own: str) -> _Entry:
     sql = f"select * from scores {where} and stage = 'search' and epoch <= {loaded.epoch:d}"
     (trial,) = rows(query(storage, f"select * from trials {where}", [loaded.study]))
     scores = rows(query(storage, f"{sql} order by epoch", [loaded.study]))
-    return _Entry(label, trial, scores)
+    sections = loaded.spec.trial_config()
+    del sections["score"]  # what made the samples is told apart, and no score compares the rest
+    return _Entry(label, leaves(sections, {}), trial, scores)
 
 
 def _exhibit(

@@ -1,116 +1,24 @@
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
 from PIL import Image
-from specs import study
+from trained_trials import MODELS, trained
 
-from models.training import Step
+from models.family import Family
 from study import cli
 from study.api import Results, open_study
-from study.diagnostics.catalogue import DIAGNOSTICS
+from study.diagnostics.catalogue import DIAGNOSTICS, Diagnostic
+from study.diagnostics.names import ABOUT
+from study.diagnostics.subject import Finding, Subject
 from study.execution.explain import best_trial, chosen_names, explain_trial
-from study.execution.messages import Assignment
-from study.execution.team import Team
-from study.execution.trial import TrialRun
-from study.execution.workbench import Workbench
-from study.results.ledger import Ledger
 from study.results.storage import Storage
-from study.results.tables import ArtifactRow, ReportRow, ScoreRow, TrialRow
 from study.spec import UserError
 
-MODELS: dict[str, dict[str, Any]] = {
-    "ddpm": {},
-    "morphing": {
-        "family": "morphing",
-        "towards": {"dataset": "digits", "count": 100},
-        "timesteps": 50,
-        "schedule": {"kind": "cosine"},
-        "network": {"kind": "unet", "channels": [4, 8]},
-    },
-    "gan": {
-        "family": "gan",
-        "latent": 8,
-        "generator": {"kind": "dcgan", "channels": [8]},
-        "discriminator": {"kind": "dcgan", "channels": [8]},
-    },
-}
-NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
 FEW = 16
-
-
-def never() -> bool:
-    return False
-
-
-def ignore(step: Step) -> None:
-    pass
-
-
-def trained(storage: Storage, number: int = 0, kind: str = "ddpm", value: float = 2.0) -> None:
-    """A trial in the ledger, as the conductor leaves it after an epoch."""
-    sections: dict[str, Any] = {"train": {"epochs": 1}}
-    spec = study(**sections).model_dump(mode="json")
-    if MODELS[kind]:
-        spec = type(study()).model_validate({**spec, "model": MODELS[kind]}).model_dump(mode="json")
-    bench = Workbench(storage, torch.device("cpu"))
-    trial = TrialRun(Assignment("small", number, number, spec, None), bench, Team())
-    report = trial.advance(never, ignore)
-    score, samples = report.score, report.samples
-    assert score is not None
-    assert samples is not None
-    with Ledger(storage, "small") as ledger:
-        ledger.append(
-            ReportRow(
-                trial=number,
-                epoch=1,
-                images_seen=report.images_seen,
-                seconds=report.seconds,
-                loss=report.epochs[0].loss,
-                value=value,
-            )
-        )
-        ledger.append(
-            ScoreRow(
-                trial=number,
-                epoch=1,
-                stage="search",
-                metric=score.metric,
-                value=value,
-                samples=score.samples,
-                sampler=score.sampler,
-                steps=score.steps,
-                seed=score.seed,
-                embedder=score.embedder,
-                reference=score.reference,
-                seconds=score.seconds,
-            )
-        )
-        ledger.append(
-            ArtifactRow(
-                trial=number, epoch=1, kind="samples", path=samples.name, bytes=samples.bytes
-            )
-        )
-        ledger.append(
-            TrialRow(
-                trial=number,
-                state="complete",
-                value=value,
-                epoch=1,
-                seed=number,
-                started=NOW,
-                ended=NOW,
-                spec=json.dumps(spec),
-                spec_hash=f"{number:04x}",
-            )
-        )
 
 
 @pytest.fixture
@@ -214,7 +122,7 @@ def test_the_command_prints_what_was_found(
     storage: Storage, call: Call, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trained(storage)
-    assert call("small", "--only", "bound", "--only", "starts", "--samples", "16") == 0
+    assert call("small", "--only", "bound", "--full") == 0
     output = capsys.readouterr()
     lines = output.out.splitlines()
     assert lines[0] == "trial 0 of small (ddpm), epoch 1"
@@ -222,7 +130,7 @@ def test_the_command_prints_what_was_found(
         line.strip().startswith("bound") and "bits per dimension" in line and "bound.png" in line
         for line in lines
     )
-    assert "not for a ddpm: starts" in lines
+    assert "from all 50 terms" in output.out
     assert lines[-1] == f"pictures in {storage.path('small/explain/trial-0000')}"
     assert "bound ..." in output.err
     assert len(open_study("small", storage.uri).diagnostics) > 50
@@ -235,12 +143,54 @@ def test_mistakes_are_one_line(
         (["smal"], "did you mean 'small'?"),
         (["small"], "no trial of study 'small' has a score yet"),
         (["small", "7"], "no trial 7 in study 'small'"),
-        (["small", "--only", "nois"], "--only nois: no such diagnostic; known are curves, samples"),
+        (["small", "--only", "nois"], "--only nois: no such diagnostic; known are curves, folds"),
         (["small", "--only", "nois"], "did you mean noise?"),
+        (["small", "0", "--samples", "3"], "--samples is 3, but must be in 16 .. 10000"),
     ):
         assert call(*arguments) == 2
         error = capsys.readouterr().err
         assert message in error
         assert error.count("\n") == 1
-    assert call("small", "--samples", "3") == 2
-    assert "--samples" in capsys.readouterr().err
+
+
+def test_a_diagnostic_that_does_not_apply_is_a_mistake_if_it_was_asked_for(
+    storage: Storage, call: Call, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    trained(storage, kind="gan")
+    folder = tmp_path / "pictures"
+    for name in ("noise", "folds"):
+        assert call("small", "0", "--only", "curves", "--only", name, "-o", str(folder)) == 2
+        output = capsys.readouterr()
+        assert output.out == ""
+        assert output.err.count("\n") == 1
+        assert f"--only {name} (" in output.err
+        assert "a gan: those that do are curves, samples, neighbours, collapse, latents" in (
+            output.err
+        )
+    assert not folder.exists()
+    assert not storage.exists("small/explain")
+    assert call("small", "0") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2].startswith("do not apply to it: folds, schedules, gaussianity")
+
+
+def test_what_was_asked_for_and_cannot_be_done_is_a_mistake(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_few(subject: Subject) -> Finding:
+        raise UserError("too few images")
+
+    trained(storage)
+    monkeypatch.setattr(
+        "study.execution.explain.DIAGNOSTICS",
+        {**DIAGNOSTICS, "samples": Diagnostic(too_few, (Family,))},
+    )
+    with pytest.raises(UserError, match="--only samples: not possible: too few images"):
+        explain_trial(storage, "small", 0, only=["samples"], samples=FEW)
+
+
+def test_the_help_lists_the_diagnostics(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("--help") == 0
+    told = " ".join(capsys.readouterr().out.split())
+    for name, about in ABOUT.items():
+        assert f"{name} {about}" in told
