@@ -32,6 +32,7 @@ STATES = 10
 _A_ROW = 6  # trials
 _TITLE = 38  # characters that a trial's column is wide
 _TITLE_LINES = 5
+_WIDEST = 110  # characters above a row of paths
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +150,8 @@ def paths_figure(exhibits: Sequence[Exhibit], note: str = "") -> Figure | None:
         if len(several) == 1
         else [f"{1 - i / (STATES - 1):.2f} T" for i in range(STATES)]
     )
-    title = "\n".join(["Denoising paths", *(exhibit.told for exhibit in shown), *_lines(note)])
+    told = [textwrap.shorten(exhibit.told, _WIDEST, placeholder=" …") for exhibit in shown]
+    title = "\n".join(["Denoising paths", *told, *_lines(note)])
     return image_rows(rows, [*columns, "image"], title)
 
 
@@ -192,7 +194,7 @@ def _headed(figure: Figure, title: str, note: str) -> None:
     figure.suptitle("\n".join([title, *_lines(note, width)]), fontsize=11)
 
 
-def _lines(note: str, width: int = 110) -> list[str]:
+def _lines(note: str, width: int = _WIDEST) -> list[str]:
     return textwrap.wrap(note, width)
 
 

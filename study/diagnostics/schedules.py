@@ -29,15 +29,23 @@ def schedule_section(subject: Subject) -> tuple[str, dict[str, Any]]:
 
 
 def named_schedules(own: Schedule) -> dict[str, Schedule]:
-    """Each schedule of `SCHEDULES` with its default options and this one's T, but for this one."""
-    made = {name: make(own.timesteps) for name, make in SCHEDULES.items()}
-    return {name: s for name, s in made.items() if not torch.equal(s.betas, own.betas)}
+    """Each schedule of `SCHEDULES` by its defaults at this one's T, but for this one.
+
+    Those that are not defined there are left out: at a large T, some leave nothing of an image.
+    """
+    made = {name: over_timesteps(name, {}, [own.timesteps]) for name in SCHEDULES}
+    return {
+        name: s
+        for name, found in made.items()
+        for s in found.values()
+        if not torch.equal(s.betas, own.betas)
+    }
 
 
 def over_timesteps(
     kind: str, options: Mapping[str, Any], timesteps: Sequence[int]
 ) -> dict[int, Schedule]:
-    """One schedule at each T where it is defined: scaled betas exceed 1 at a small T.
+    """One schedule at each T where it is defined: scaled betas exceed 1 at a small T, say.
 
     Args:
         kind: A name in `SCHEDULES`.
