@@ -1,4 +1,4 @@
-"""Samplers: one function each, one signature for diffusion and one for morphing.
+"""Samplers: one function each, all with one signature: (model, x_T, *, steps, generator, ...).
 
 A sampler is a generator: it yields its state after each step, so that stopping early, drawing a
 film strip or measuring along the way live with the caller. `steps` may be fewer than the model's
@@ -25,7 +25,7 @@ SAMPLERS: Mapping[str, Callable[..., Iterator[State]]] = MappingProxyType(
 MORPH_SAMPLERS: Mapping[str, Callable[..., Iterator[State]]] = MappingProxyType(
     {"naive": naive, "improved": improved, "one_shot": one_shot}
 )
-"""Morphing's by name: each takes (model, x_T, *, z, t, steps, generator)."""
+"""Morphing's by name: each takes (model, x_T, *, steps, generator), and where `x_T` stands."""
 
 __all__ = [
     "MORPH_SAMPLERS",

@@ -32,23 +32,29 @@ class Restorer(Protocol):
 
 @torch.no_grad()
 def naive(
-    model: Restorer, x_T: Tensor, *, z: Tensor, t: int, steps: int, generator: Generator
+    model: Restorer,
+    x_T: Tensor,
+    *,
+    steps: int,
+    generator: Generator,
+    z: Tensor | None = None,
+    t: int | None = None,
 ) -> Iterator[State]:
     """Restore, degrade a little less, and again (Bansal et al. 2022, algorithm 1).
 
     Args:
         model: What restores.
-        x_T: Degraded images, [B, C, H, W].
-        z: The morph images that they were degraded towards, [B, C, H, W].
-        t: The timestep that they stand at.
+        x_T: Degraded images, [B, C, H, W]; by default wholly, which is morph images.
         steps: How many timesteps to visit, 1 .. t + 1.
         generator: Unused, as nothing is drawn.
+        z: The morph images that `x_T` were degraded towards, [B, C, H, W]; `x_T` by default.
+        t: The timestep that `x_T` stand at; T-1 by default.
 
     Raises:
         ValueError: If `steps` is out of its range.
     """
     del generator
-    x = x_T
+    x, z, t = _begin(model, x_T, z, t)
     for now, _, alpha_bar_next in through(model.schedule, respaced(t + 1, steps, "trailing")):
         restored = _restore(model, x, now)
         x = _degrade(restored, z, alpha_bar_next)
@@ -57,7 +63,13 @@ def naive(
 
 @torch.no_grad()
 def improved(
-    model: Restorer, x_T: Tensor, *, z: Tensor, t: int, steps: int, generator: Generator
+    model: Restorer,
+    x_T: Tensor,
+    *,
+    steps: int,
+    generator: Generator,
+    z: Tensor | None = None,
+    t: int | None = None,
 ) -> Iterator[State]:
     """Move by the difference of two degradations (Bansal et al. 2022, algorithm 2).
 
@@ -66,7 +78,7 @@ def improved(
     those of `naive`.
     """
     del generator
-    x = x_T
+    x, z, t = _begin(model, x_T, z, t)
     visited = respaced(t + 1, steps, "trailing")
     for now, alpha_bar, alpha_bar_next in through(model.schedule, visited):
         restored = _restore(model, x, now)
@@ -76,12 +88,25 @@ def improved(
 
 @torch.no_grad()
 def one_shot(
-    model: Restorer, x_T: Tensor, *, z: Tensor, t: int, steps: int, generator: Generator
+    model: Restorer,
+    x_T: Tensor,
+    *,
+    steps: int,
+    generator: Generator,
+    z: Tensor | None = None,
+    t: int | None = None,
 ) -> Iterator[State]:
     """Restore once: one step, however many `steps` are allowed. Arguments are those of `naive`."""
-    del z, steps, generator
-    restored = _restore(model, x_T, t)
+    del steps, generator
+    x, _, t = _begin(model, x_T, z, t)
+    restored = _restore(model, x, t)
     yield State(t, restored, restored)
+
+
+def _begin(
+    model: Restorer, x_T: Tensor, z: Tensor | None, t: int | None
+) -> tuple[Tensor, Tensor, int]:
+    return x_T, x_T if z is None else z, model.schedule.timesteps - 1 if t is None else t
 
 
 def _restore(model: Restorer, x: Tensor, t: int) -> Tensor:

@@ -276,3 +276,14 @@ def test_a_network_of_another_shape_is_refused() -> None:
     model.network.forward = lambda z_t, t: z_t[:, :, :1]  # would broadcast
     with pytest.raises(ValueError, match=r"output is \[2, 1, 1, 6\], but must be \[2, 1, 6, 6\]"):
         model.restore(torch.zeros(2, *SHAPE), torch.zeros(2, dtype=torch.long))
+
+
+@pytest.mark.parametrize("sampler", sorted(MORPH_SAMPLERS))
+def test_a_sampler_begins_with_morph_images_unless_told_otherwise(sampler: str) -> None:
+    model = Morphing(Imperfect(), cosine(20), SHAPE, morph_set())
+    z = to_float(morph_set()[:3])
+    plain = MORPH_SAMPLERS[sampler](model, z, steps=5, generator=seeded())
+    told = MORPH_SAMPLERS[sampler](model, z, steps=5, generator=seeded(), z=z, t=19)
+    for left, right in zip(plain, told, strict=True):
+        assert left.t == right.t
+        assert torch.equal(left.x, right.x)
