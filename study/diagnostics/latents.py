@@ -18,6 +18,7 @@ from models.gan import GAN
 from models.samplers import ddim, ddim_invert
 from study.diagnostics.figures import image_rows
 from study.diagnostics.subject import Finding, Measure, Subject
+from study.spec.errors import UserError
 
 PAIRS = 3
 POINTS = 9
@@ -117,6 +118,8 @@ def diagnose(subject: Subject) -> Finding:
         assert isinstance(family, DDPM)
         # The real images themselves have no latents of an even number where few are held out.
         x0 = subject.batch(subject.real, 2 * PAIRS, "latents")
+        if len(x0) < 2:
+            raise UserError(f"there is {len(x0)} held-out image, and a way needs 2 ends")
         # `leading` never visits T-1, where alpha_bar is so small that errors grow without bound,
         # as long as it does not visit every timestep; clamping estimates cannot be undone.
         steps = min(MOST_STEPS, max(family.schedule.timesteps // 2, 1))

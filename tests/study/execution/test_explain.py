@@ -60,6 +60,21 @@ def test_each_family_is_explained(storage: Storage, kind: str) -> None:
     )
 
 
+def test_two_images_are_enough_for_what_is_possible(storage: Storage) -> None:
+    """One to train on and one held out: what takes more says so, and the rest is done."""
+    trained(
+        storage,
+        data={"count": 2, "split": {"kind": "leave_one_out", "image": 1}},
+        score={"against": "everything", "samples": 16},
+    )
+    found = explain_trial(storage, "small", 0, samples=FEW)
+    told = {row.name: row.headline for row in found.explained}
+    assert told.keys() >= {"samples", "neighbours", "bound", "latents", "collapse"}
+    assert told["neighbours"].startswith("not possible: ")
+    assert told["latents"].startswith("not possible: ")
+    assert "bits" in told["bound"]
+
+
 def test_the_same_seed_finds_the_same_and_another_does_not(storage: Storage) -> None:
     trained(storage)
     frames = []
