@@ -1,0 +1,28 @@
+"""The command line: parse, call, print."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+# isort: off
+from study.cli.app import app
+
+# Their commands register themselves, in the order in which help lists them.
+from study.cli import running, results, explaining  # noqa: F401
+
+# isort: on
+from study.spec.errors import UserError
+
+__all__ = ["app", "main"]
+
+
+def main() -> None:
+    """The entry point: a user's mistake is one line on stderr and exit code 2."""
+    if os.getcwd() not in sys.path:  # where networks named by import path may lie
+        sys.path.append(os.getcwd())
+    try:
+        app()
+    except UserError as error:
+        print(f"study: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,82 @@
+"""What the commands share: the application, their common options, reading and printing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from study.results.storage import Storage
+
+app = typer.Typer(
+    name="study",
+    help="Hyperparameter studies of small generative image models, on Ray.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+File = Annotated[Path, typer.Argument(help="The study file (YAML).", show_default=False)]
+Name = Annotated[str, typer.Argument(help="The study's name.", show_default=False)]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="PATH=VALUE", help="Change a value of the file, as in train.epochs=5."
+    ),
+]
+Trials = Annotated[
+    int | None, typer.Option(min=1, help="Number of trials, in place of the file's.")
+]
+As = Annotated[
+    str | None, typer.Option("--name", help="Name of the study, in place of the file's.")
+]
+Smoke = Annotated[
+    bool,
+    typer.Option("--smoke", help="Merge in the file's `smoke:`, which makes it end soon."),
+]
+Variant = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Merge in this one of the file's `variants:`."),
+]
+StorageOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Folder or s3:// address of the results.",
+        envvar="STUDY_STORAGE",
+        show_default="./studies",
+    ),
+]
+
+Address = Annotated[
+    str | None,
+    typer.Option(help="Ray cluster to join (HOST:PORT); else this machine's, or one is started."),
+]
+
+
+def open_storage(uri: str | None) -> Storage:
+    """The storage at an address, or where studies go by default."""
+    from study.results.storage import Storage, default_storage
+
+    return Storage.from_uri(uri or default_storage())
+
+
+def print_best(storage: Storage, name: str, top: int) -> None:
+    """Print the leaderboard of a study."""
+    from study.results.leaderboard import best, leaderboard_table
+
+    storage.require(name)
+    ranked = best(storage, name, top)
+    if ranked:
+        print_table(leaderboard_table(ranked))
+    else:
+        print(f"no trial of {name} has a score yet")
+
+
+def print_table(table: object) -> None:
+    """Print a table of rich, as wide as the terminal."""
+    from rich.console import Console
+
+    Console().print(table)

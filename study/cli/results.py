@@ -1,0 +1,84 @@
+"""Commands on results: list, status, best, query, sample."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from study.cli.app import Name, StorageOption, app, open_storage, print_best, print_table
+from study.spec.errors import UserError
+
+
+@app.command("list")
+def list_(storage: StorageOption = None) -> None:
+    """The studies in the storage."""
+    from study.results.leaderboard import study_summary, summary_table
+
+    place = open_storage(storage)
+    summaries = study_summary(place)
+    if summaries:
+        print_table(summary_table(summaries))
+    else:
+        print(f"no studies in {place.uri}")
+
+
+@app.command()
+def status(name: Name, storage: StorageOption = None) -> None:
+    """How far a study is: trials by state, the best so far, times."""
+    from study.results.leaderboard import status, summary_table
+
+    print_table(summary_table([status(open_storage(storage), name)]))
+
+
+@app.command()
+def best(
+    name: Name,
+    top: Annotated[int, typer.Option(min=1, help="How many trials to show.")] = 10,
+    storage: StorageOption = None,
+) -> None:
+    """The best trials of a study."""
+    print_best(open_storage(storage), name, top)
+
+
+@app.command()
+def query(
+    sql: Annotated[
+        str, typer.Argument(help="SQL over trials, reports, scores, artifacts and diagnostics.")
+    ],
+    format_: Annotated[
+        Literal["table", "csv", "json"], typer.Option("--format", help="How to print the answer.")
+    ] = "table",
+    storage: StorageOption = None,
+) -> None:
+    """Ask the ledger of all studies in SQL (DuckDB's)."""
+    from study.results.query import query
+    from study.results.render import render
+
+    sys.stdout.write(render(query(open_storage(storage), sql), format_).rstrip("\n") + "\n")
+
+
+@app.command()
+def sample(
+    name: Name,
+    trial: Annotated[int, typer.Argument(min=0, help="The trial's number.")],
+    count: Annotated[int, typer.Option("-n", min=1, max=10_000, help="How many images.")] = 64,
+    output: Annotated[Path, typer.Option("-o", help="The PNG file to write.")] = Path("grid.png"),
+    seed: Annotated[int, typer.Option(min=0, help="Chooses the images.")] = 0,
+    storage: StorageOption = None,
+) -> None:
+    """Generate images with a trial's weights, as a PNG grid."""
+    if not output.absolute().parent.is_dir():
+        raise UserError(f"-o {output}: the folder {output.absolute().parent} does not exist")
+    from study.execution.sample import sample_trial
+    from study.results.grids import image_grid
+
+    images = sample_trial(open_storage(storage), name, trial, count, seed)
+    picture = image_grid(images, scale=max(1, 48 // images.shape[-1]))
+    try:
+        picture.save(output, format="PNG")
+    except OSError as error:
+        raise UserError(f"-o {output}: cannot be written ({error.strerror or error})") from None
+    print(f"{count} images of trial {trial}: {output}")
