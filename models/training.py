@@ -154,9 +154,15 @@ def _dropout(state: TrainingState, rank: int, phase: str) -> Iterator[None]:
     """Seed the one thing that draws from torch's own random state, and put that state back."""
     seed = derive_seed(state.options.seed, "dropout", state.epoch, state.batch, phase, rank)
     device = state.family.device
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+    # By the device's own generator: torch.random.fork_rng takes a quarter of a millisecond a batch.
+    generators = torch.cuda.default_generators if device.type == "cuda" else ()
+    generator = generators[device.index or 0] if generators else torch.default_generator
+    before = generator.get_state()
+    generator.manual_seed(seed)
+    try:
         yield
+    finally:
+        generator.set_state(before)
 
 
 def _update(

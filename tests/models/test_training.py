@@ -361,3 +361,19 @@ def test_with_several_workers_all_statistics_are_averaged_after_each_batch(image
     gradients, statistics = [1], [3]  # of a weight; its bias has no part in the loss
     turns = [[gradients], [gradients, gradients], [gradients]]
     assert averaged == [each for turn in turns for each in (*turn, statistics)]
+
+
+def test_dropout_is_seeded_by_the_batch_and_leaves_the_processs_randomness_alone(
+    model: dict[str, Any], images: Tensor
+) -> None:
+    model["network"] = {**model["network"], "dropout": 0.5}
+    whole, first = start(model), start(model)
+    list(train(whole, images, epochs=2))
+    list(islice(train(first, images, epochs=2), 4))
+    torch.manual_seed(77)
+    before = torch.get_rng_state()
+    second = start(model)
+    second.load_state_dict(first.state_dict())
+    list(train(second, images, epochs=2))
+    assert same(second.family, whole.family)
+    assert torch.equal(torch.get_rng_state(), before)
