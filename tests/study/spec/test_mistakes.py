@@ -313,7 +313,8 @@ def test_sections_that_do_not_go_together(sections: dict[str, Any], message: str
 )
 def test_a_wasserstein_critic_is_bounded_in_one_of_three_ways(bounded: dict[str, Any]) -> None:
     model = {**GAN, "loss": "wasserstein", "generator": {"kind": "dcgan", "channels": [8]}}
-    parse_study({**tree(), "model": {**model, **bounded}, "score": {}})
+    study = parse_study({**tree(), "model": {**model, **bounded}, "score": {}}).study
+    assert study.model.family == "gan"
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def test_a_studys_models_can_be_built(path: Path, variant: str | None) -> None:
         if isinstance(study.model, Morphing):
             towards = torch.zeros((1, *shape), dtype=torch.uint8)
         model = study.model.model_dump(mode="json", exclude={"towards"})
-        build_family(model, shape, seed=0, towards=towards)
+        assert build_family(model, shape, seed=0, towards=towards).image_shape == shape
 
 
 COVERED = {
