@@ -6,6 +6,7 @@ From Python::
 
     study.Study.from_file("search_spaces/quickstart.yaml").run()
     study.open("quickstart").trials        # a data frame
+    study.score_images(generated, real, embedder="vae")["fd_vae"]
 """
 
 from __future__ import annotations
@@ -17,14 +18,19 @@ from study.spec.errors import UserError
 if TYPE_CHECKING:
     from study.api import Results, Study
     from study.api import open_study as open  # noqa: A004 (users write study.open)
+    from study.scoring import score_images
 
-__all__ = ["Results", "Study", "UserError", "open"]
+__all__ = ["Results", "Study", "UserError", "open", "score_images"]
 
 
 def __getattr__(name: str) -> Any:
-    # Late, so that `import study.spec` does not bring pandas or ray along.
+    # Late, so that `import study.spec` does not bring pandas, ray or torch along.
     if name in ("Results", "Study", "open"):
         from study import api
 
         return getattr(api, {"open": "open_study"}.get(name, name))
+    if name == "score_images":
+        from study.scoring import score_images
+
+        return score_images
     raise AttributeError(f"module 'study' has no attribute {name!r}")

@@ -14,7 +14,9 @@ from study.spec import StudyFile, UserError, read_study_file
 if TYPE_CHECKING:
     import pandas
 
+    from study.results.finals import Finals
     from study.results.leaderboard import Ranked
+    from study.results.pareto import Front
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Study:
         *,
         smoke: bool = False,
         variant: str | None = None,
+        storage: str | None = None,
     ) -> Study:
         """Read a study file.
 
@@ -41,11 +44,24 @@ class Study:
             name: Takes the place of the file's `name`.
             smoke: Merge in the file's `smoke:` overlay, which makes it end soon.
             variant: Merge in this overlay of the file's `variants:`.
+            storage: Where the trial is whose `weights:` are to be scored: a folder or s3:// URI; by
+                default STUDY_STORAGE, or ./studies.
 
         Raises:
             UserError: Anything wrong, in one line.
         """
-        return cls(read_study_file(path, overrides, name, smoke=smoke, variant=variant))
+        from study.execution.trained import trained_in
+
+        return cls(
+            read_study_file(
+                path,
+                overrides,
+                name,
+                smoke=smoke,
+                variant=variant,
+                trained=trained_in(storage),
+            )
+        )
 
     def run(self, storage: str | None = None, address: str | None = None) -> Results:
         """Run it to its end and open its results.
@@ -106,7 +122,7 @@ class Results:
         return frame
 
     def best(self, top: int = 10) -> list[Ranked]:
-        """The best trials, best first.
+        """The best trials of the search, best first.
 
         Raises:
             UserError: Scores of different identity would have to be compared.
@@ -114,6 +130,26 @@ class Results:
         from study.results.leaderboard import best
 
         return best(self.storage, self.name, top)
+
+    def finals(self) -> Finals | None:
+        """The finalists, by rising mean of their final scores; None if there are no final runs.
+
+        Raises:
+            UserError: Final scores of different identity would have to be compared.
+        """
+        from study.results.finals import finals
+
+        return finals(self.storage, self.name)
+
+    def front(self) -> Front | None:
+        """The Pareto front of the search; None if the study has one objective.
+
+        Raises:
+            UserError: Scores of different identity would have to be compared.
+        """
+        from study.results.verdict import verdict
+
+        return verdict(self.storage, self.name).front
 
     def _view(self, table: str) -> pandas.DataFrame:
         orders = {

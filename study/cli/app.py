@@ -64,14 +64,14 @@ def open_storage(uri: str | None) -> Storage:
 
 
 def print_best(storage: Storage, name: str, top: int) -> None:
-    """Print the leaderboard of a study."""
-    from study.results.leaderboard import best, leaderboard_table
+    """Print what a study has shown: its finalists, its front, its leaderboard."""
+    from study.results.leaderboard import verdict_tables
+    from study.results.verdict import verdict
 
-    storage.require(name)
-    ranked = best(storage, name, top)
-    if ranked:
-        print_table(leaderboard_table(ranked))
-    else:
+    tables = verdict_tables(verdict(storage, name), top)
+    for table in tables:
+        print_table(table)
+    if not tables:
         print(f"no trial of {name} has a score yet")
 
 

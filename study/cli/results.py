@@ -37,10 +37,19 @@ def status(name: Name, storage: StorageOption = None) -> None:
 def best(
     name: Name,
     top: Annotated[int, typer.Option(min=1, help="How many trials to show.")] = 10,
+    format_: Annotated[
+        Literal["table", "json"], typer.Option("--format", help="How to print it.")
+    ] = "table",
     storage: StorageOption = None,
 ) -> None:
-    """The best trials of a study."""
-    print_best(open_storage(storage), name, top)
+    """The best of a study: its finalists, its Pareto front, its ranked trials."""
+    place = open_storage(storage)
+    if format_ == "json":
+        from study.results.verdict import to_json, verdict
+
+        print(to_json(verdict(place, name), top))
+    else:
+        print_best(place, name, top)
 
 
 @app.command()

@@ -25,7 +25,7 @@ from study.cli.app import (
 
 if TYPE_CHECKING:
     from study.execution.run import RunResult
-    from study.spec import StudyFile
+    from study.spec import StudyFile, Trained
 
 
 @app.command()
@@ -40,7 +40,9 @@ def run(
     address: Address = None,
 ) -> None:
     """Run a study: search, train, score, and write everything to the ledger."""
-    study_file = _read(file, set_, trials, name, smoke, variant)
+    from study.execution.trained import trained_in
+
+    study_file = _read(file, set_, trials, name, smoke, variant, trained_in(storage))
     place = open_storage(storage)
     from study.execution.run import run_study
 
@@ -67,11 +69,14 @@ def check(
     name: As = None,
     smoke: Smoke = False,
     variant: Variant = None,
+    storage: StorageOption = None,
 ) -> None:
     """Validate a study file, every branch of it, and say what it would cost here. Needs no Ray."""
     from study.execution.checking import check_study
+    from study.execution.trained import trained_in
 
-    check_study(_read(file, set_, trials, name, smoke, variant))
+    study_file = _read(file, set_, trials, name, smoke, variant, trained_in(storage))
+    check_study(study_file, storage=open_storage(storage))
 
 
 @app.command()
@@ -100,7 +105,11 @@ def submit(
     detach: Annotated[bool, typer.Option(help="Do not follow the job's log.")] = False,
 ) -> None:
     """Submit a study to a Ray cluster as a job, and follow its log."""
-    study_file = _read(file, set_, trials, name, smoke, variant)
+    from study.execution.trained import trained_in
+
+    # Without --storage only the cluster knows where its studies are.
+    trained = None if storage is None else trained_in(storage)
+    study_file = _read(file, set_, trials, name, smoke, variant, trained)
     from study.execution.submit import follow_job, submit_study
 
     job = submit_study(study_file, address, storage)
@@ -124,13 +133,14 @@ def _read(
     name: str | None,
     smoke: bool,
     variant: str | None,
+    trained: Trained | None,
 ) -> StudyFile:
     from study.spec import read_study_file
 
     changes = [*(overrides or [])]
     if trials is not None:
         changes.append(f"search.trials={trials}")
-    return read_study_file(file, changes, name, smoke=smoke, variant=variant)
+    return read_study_file(file, changes, name, smoke=smoke, variant=variant, trained=trained)
 
 
 def _print_result(result: RunResult, storage: str | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -39,27 +40,44 @@ def read_arrays(path: Path) -> ImageSet:
         raise UserError(f"The file {path} does not exist, but must, to read images") from None
     # NumPy lets what zipfile, zlib and its own parsers raise of a broken file pass through.
     except Exception as error:
-        raise UserError(
-            f"The file {path} can not be read ({error}), "
-            "but must hold arrays of numbers as numpy.save and numpy.savez write them"
-        ) from error
-    images = arrays.get("images")
-    if images is None and len(arrays) == 1:
-        (images,) = arrays.values()
-    if images is None:
-        raise UserError(
-            f"The file {path} holds {', '.join(arrays) or 'nothing'}, "
-            "but must hold `images`, or one array alone"
-        )
+        raise broken(path, error) from error
     return ImageSet(
         name=path.stem,
-        images=_upright(path, images),
-        labels=_integers(path, arrays["labels"]) if "labels" in arrays else None,
+        images=upright(path, arrays[of_images(path, arrays)]),
+        labels=integers(path, arrays["labels"]) if "labels" in arrays else None,
     )
 
 
-def _upright(path: Path, images: NDArray[Any]) -> NDArray[np.uint8]:
-    """The images as [N, C, H, W]."""
+def broken(path: Path, error: Exception) -> UserError:
+    """That a file is none of NumPy's, in words."""
+    return UserError(
+        f"The file {path} can not be read ({error}), "
+        "but must hold arrays of numbers as numpy.save and numpy.savez write them"
+    )
+
+
+def of_images(path: Path, arrays: Collection[str]) -> str:
+    """Which of the arrays in a file are the images.
+
+    Raises:
+        UserError: If none is.
+    """
+    if "images" in arrays:
+        return "images"
+    if len(arrays) == 1:
+        return next(iter(arrays))
+    raise UserError(
+        f"The file {path} holds {', '.join(arrays) or 'nothing'}, "
+        "but must hold `images`, or one array alone"
+    )
+
+
+def upright(path: Path, images: NDArray[Any]) -> NDArray[np.uint8]:
+    """The images as [N, C, H, W], a view where that can be.
+
+    Raises:
+        UserError: If they are not of one of the types and shapes that `read_arrays` takes.
+    """
     if images.dtype == np.uint8 and images.size:
         match images.shape:
             case (_, 1 | 3, _, _):
@@ -83,7 +101,12 @@ def _is_square(pixels: int) -> bool:
     return math.isqrt(pixels) ** 2 == pixels
 
 
-def _integers(path: Path, labels: NDArray[Any]) -> NDArray[np.int64]:
+def integers(path: Path, labels: NDArray[Any]) -> NDArray[np.int64]:
+    """The labels as int64.
+
+    Raises:
+        UserError: If they are no integers.
+    """
     if not np.issubdtype(labels.dtype, np.integer):
         raise UserError(f"The labels in {path} are {labels.dtype}, but must be integers")
     return labels.astype(np.int64)

@@ -15,15 +15,22 @@ from study.spec import StudyFile
 from study.spec.tree import leaves
 
 
-def check_study(study_file: StudyFile, console: Console | None = None) -> None:
+def check_study(
+    study_file: StudyFile, console: Console | None = None, storage: Storage | None = None
+) -> None:
     """Print a valid study file's dimensions, branches, lanes on this machine, and cost.
+
+    Args:
+        study_file: The study.
+        console: Where to print.
+        storage: Where it would run; by default where studies go by default.
 
     Raises:
         UserError: One trial's workers do not fit this machine, or preflight finds a mistake.
     """
     console = console or Console()
     spec = study_file.study
-    preflight(study_file, Storage.from_uri(default_storage()))
+    preflight(study_file, storage or Storage.from_uri(default_storage()))
     trials = Search(study_file).planned
     placement = place(spec.scale, (this_machine(),), trials)
     dimensions = study_file.space.dimensions()

@@ -26,6 +26,11 @@ def read_checkpoint(storage: Storage, name: str, device: torch.device | str) -> 
     Raises:
         FileNotFoundError: There is none of that name.
     """
-    state = torch.load(io.BytesIO(storage.read(name)), map_location=device, weights_only=True)
+    return parse_checkpoint(storage.read(name), device)
+
+
+def parse_checkpoint(data: bytes, device: torch.device | str) -> dict[str, Any]:
+    """The content of a checkpoint's file; only tensors and plain values are ever unpickled."""
+    state = torch.load(io.BytesIO(data), map_location=device, weights_only=True)
     assert isinstance(state, dict)
     return state

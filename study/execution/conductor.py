@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from statistics import fmean
 
 from study.execution.events import Event, Listener, TrialEnded, TrialReported, TrialStarted
-from study.execution.messages import Assignment, Report
+from study.execution.finals import Finals, sampling_seeds
+from study.execution.messages import Assignment, Report, Rest
 from study.results.ledger import Ledger
 from study.results.tables import ArtifactRow, ReportRow, ScoreRow, State, TrialRow
-from study.search import Search, Suggestion
-from study.spec import StudyFile, UserError
+from study.search import Search, Suggestion, trial_seed
+from study.spec import Picks, Study, StudyFile, UserError
 from study.spec.tree import leaves
 
 
@@ -40,6 +42,7 @@ class Conductor:
         code_digest: Digest of the code that runs, for the trials' rows.
         listeners: Told of each event after it is in the ledger.
         unfinished: Trials of an earlier run, to go on with before new ones are asked for.
+        finals: What follows the search; None if nothing does.
     """
 
     def __init__(
@@ -51,20 +54,28 @@ class Conductor:
         code_digest: str = "",
         listeners: Sequence[Listener] = (),
         unfinished: Sequence[Unfinished] = (),
+        finals: Finals | None = None,
     ) -> None:
         self._file = study_file
         self._search = search
         self._ledger = ledger
         self._lanes = lanes
         self._code_digest = code_digest
-        self._listeners = listeners
+        self._listeners = [*listeners]
         self._rows: dict[int, TrialRow] = {}  # trials in hand
         self._last: dict[int, Report] = {}
         self._busy: set[int] = set()  # trials whose lanes are not free yet
         self._unfinished = [*unfinished]
+        self._finals = finals
         self._exhausted = False
+        self._rests = 0
+        self.ended = 0
         self.interrupted = False
         self.best: tuple[float, int] | None = None
+
+    def listen(self, listener: Listener) -> None:
+        """Have another listener told of events."""
+        self._listeners.append(listener)
 
     @property
     def planned(self) -> int:
@@ -76,8 +87,11 @@ class Conductor:
         """Whether no more trials will be handed out."""
         return self._exhausted or self.interrupted
 
-    def next_trial(self) -> Assignment | None:
-        """The next trial for a lane, or None if there is none now (see `finished`)."""
+    def next_trial(self) -> Assignment | Rest | None:
+        """The next trial for a lane, or None if no lane is free or all is done (see `finished`).
+
+        A `Rest` where what comes next depends on trials in hand.
+        """
         if self.finished or len(self._busy) >= self._lanes:
             return None
         if self._unfinished:
@@ -86,8 +100,32 @@ class Conductor:
             assignment = self._assign(suggestion)
             if assignment is not None:
                 return assignment
-        self._exhausted = True
-        return None
+        return self._next_final()
+
+    def _next_final(self) -> Assignment | Rest | None:
+        """All of the search has been handed out: the next final run, if there is one."""
+        if self._finals is None:
+            self._exhausted = True
+            return None
+        searching = any(row.stage == "search" for row in self._rows.values())
+        chosen = None if searching else self._finals.next()
+        if chosen is None and self._rows:
+            # What comes next depends on how those in hand end.
+            self._rests += 1
+            self._busy.add(-self._rests)
+            return Rest(-self._rests, self.ended)
+        if chosen is None:
+            self._exhausted = True
+            return None
+        number, candidate = chosen
+        spec, settings = candidate.spec.final(), self._file.study.finalists
+        assert settings is not None  # there are no finals without
+        seed = trial_seed(self._file.study.search.seed, number)
+        self._begin(seed, number, spec, candidate.picks, repeats=candidate.number)
+        self._busy.add(number)
+        dump = spec.model_dump(mode="json")
+        seeds = sampling_seeds(settings, seed)
+        return Assignment(spec.name, number, seed, dump, sampling_seeds=seeds)
 
     def _assign(self, suggestion: Suggestion) -> Assignment | None:
         number, picks = suggestion.number, suggestion.picks
@@ -95,22 +133,19 @@ class Conductor:
             spec = self._file.spec(picks)
         except UserError as error:
             # Two holes that each check had found good can still be wrong together.
-            self._begin(suggestion.seed, number, {}, "", {}, picks)
-            self._search.fail(number)
-            self._end(number, "failed", f"invalid: {error}")
+            self._begin(suggestion.seed, number, None, picks)
+            self._fail(number, f"invalid: {error}")
             return None
-        config = leaves(spec.trial_config(), picks)
-        dump = spec.model_dump(mode="json")
-        self._begin(suggestion.seed, number, dump, spec.digest(), config, picks)
+        self._begin(suggestion.seed, number, spec, picks)
         self._busy.add(number)
-        return Assignment(spec.name, number, suggestion.seed, dump)
+        return Assignment(spec.name, number, suggestion.seed, spec.model_dump(mode="json"))
 
     def _continue(self, trial: Unfinished) -> Assignment:
         number = trial.assignment.number
         self._busy.add(number)
         self._rows[number] = replace(trial.row, state="running", reason="")
         self._ledger.append(self._rows[number])
-        self._tell(TrialStarted(number, json.loads(trial.row.picks)))
+        self._tell(TrialStarted(number, json.loads(trial.row.picks), trial.row.repeats))
         return trial.assignment
 
     def report(self, report: Report) -> bool:
@@ -121,8 +156,13 @@ class Conductor:
         self._last[number] = report
         self._write_report(report)
         value = None if report.score is None else report.score.value
+        final = self._rows[number].stage == "final"
+        over = report.outcome == "done"
         leads = (
             value is not None
+            and not final
+            # A score of an early rung may be of fewer images: no smaller number can beat it.
+            and (over or self._file.study.score.is_full(report.epoch))
             and math.isfinite(value)
             and (self.best is None or value < self.best[0])
         )
@@ -133,15 +173,20 @@ class Conductor:
             self._end(number, "running", "interrupted")
             return False
         if report.outcome == "failed":
-            self._search.fail(number)
-            self._end(number, "failed", report.reason)
+            self._fail(number, report.reason)
             return False
-        if value is None or not math.isfinite(value):
-            self._search.fail(number)
-            self._end(number, "failed", f"the score is {value}")
+        if final and not over:
+            return True  # it is scored at its end
+        if value is None or not all(map(math.isfinite, report.values)):
+            self._fail(number, f"the score is {value}")
             return False
-        prune = self._search.report(number, report.epoch, value)
-        if report.outcome == "done":
+        if final:
+            assert self._finals is not None
+            self._finals.end(number, report.values)
+            self._end(number, "complete", report.reason)
+            return False
+        prune = self._search.report(number, report.epoch, value, last=over)
+        if over:
             self._search.complete(number, self._objectives(report, value))
             self._end(number, "complete", report.reason)
             return False
@@ -163,12 +208,20 @@ class Conductor:
     def lose(self, number: int, reason: str) -> None:
         """A trial's lane is gone for good, and so is the trial."""
         if number in self._rows:
+            self._fail(number, reason)
+
+    def _fail(self, number: int, reason: str) -> None:
+        """A trial ends without a score."""
+        if self._rows[number].stage == "search":
             self._search.fail(number)
-            self._end(number, "failed", reason)
+        elif self._finals is not None:
+            self._finals.end(number, ())
+        self._end(number, "failed", reason)
 
     def _objectives(self, report: Report, value: float) -> list[float]:
         measured = {
             "score": value,
+            "steps": float(report.score.steps if report.score else 0),
             "parameters": float(report.parameters),
             "train_seconds": report.seconds,
         }
@@ -178,28 +231,32 @@ class Conductor:
         self,
         seed: int,
         number: int,
-        spec: dict[str, object],
-        digest: str,
-        config: dict[str, str | int | float | bool | None],
-        picks: dict[str, str | int | float | bool | None],
+        spec: Study | None,
+        picks: Picks,
+        repeats: int | None = None,
     ) -> None:
+        """A trial begins; `spec` is None if its picks make no valid study."""
         row = TrialRow(
             trial=number,
             state="running",
-            spec=json.dumps(spec),
-            spec_hash=digest,
+            stage="search" if repeats is None else "final",
+            repeats=repeats,
+            spec=json.dumps(spec.model_dump(mode="json") if spec else {}),
+            spec_hash=spec.digest() if spec else "",
             picks=json.dumps(picks),
             seed=seed,
             started=datetime.now(UTC),
-            config=config,
+            config=leaves(spec.trial_config(), picks) if spec else {},
             code_digest=self._code_digest,
         )
         self._rows[number] = row
         self._ledger.append(row)
-        self._tell(TrialStarted(number, picks))
+        self._tell(TrialStarted(number, picks, repeats))
 
     def _write_report(self, report: Report) -> None:
-        score = report.score
+        score, row = report.score, self._rows[report.number]
+        # The images of a final run's several seeds are equally good: its value is their mean.
+        value = fmean(report.values) if report.values else None
         for epoch in report.epochs:
             self._ledger.append(
                 ReportRow(
@@ -211,27 +268,12 @@ class Conductor:
                     discriminator_loss=epoch.discriminator_loss,
                     validation_loss=epoch.validation_loss,
                     learning_rate=epoch.learning_rate,
-                    value=score.value if score and score.epoch == epoch.epoch else None,
+                    value=value if score and score.epoch == epoch.epoch else None,
                     lane=report.lane,
                 )
             )
-        if score is not None:
-            self._ledger.append(
-                ScoreRow(
-                    trial=report.number,
-                    epoch=score.epoch,
-                    stage="search",
-                    metric=score.metric,
-                    value=score.value,
-                    samples=score.samples,
-                    sampler=score.sampler,
-                    steps=score.steps,
-                    seed=score.seed,
-                    embedder=score.embedder,
-                    reference=score.reference,
-                    seconds=score.seconds,
-                )
-            )
+        for measured in () if score is None else (score, *report.more):
+            self._ledger.append(ScoreRow(trial=report.number, stage=row.stage, **asdict(measured)))
         if report.samples is not None:
             self._ledger.append(
                 ArtifactRow(
@@ -242,10 +284,9 @@ class Conductor:
                     bytes=report.samples.bytes,
                 )
             )
-        row = self._rows[report.number]
         self._rows[report.number] = replace(
             row,
-            value=row.value if score is None else score.value,
+            value=row.value if value is None else value,
             epoch=report.epoch,
             images_seen=report.images_seen,
             train_seconds=report.seconds,
@@ -266,6 +307,8 @@ class Conductor:
         value = row.value
         row = replace(row, state=state, reason=reason, ended=ended)
         last = self._last.pop(number, None)
+        score = None if last is None else last.score
+        metric = self._file.study.score.metric_name if score is None else score.metric
         if last is not None and last.checkpoint is not None:
             self._ledger.append(
                 ArtifactRow(
@@ -278,7 +321,8 @@ class Conductor:
             )
         self._ledger.append(row)
         self._ledger.flush()
-        self._tell(TrialEnded(number, state, reason, value, row.epoch or 0))
+        self.ended += 1
+        self._tell(TrialEnded(number, state, reason, value, row.epoch or 0, metric))
 
     def _tell(self, event: Event) -> None:
         for listener in self._listeners:

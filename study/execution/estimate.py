@@ -67,13 +67,13 @@ def estimate(study_file: StudyFile, placement: Placement, trials: int) -> Estima
     spec = study_file.study
     share = _asha_share(spec)
     epochs = study_file.most_epochs
-    scorings = math.ceil(epochs / spec.score.every)
+    most = max(each.generated_images * each.sampling.steps for each in study_file.corners())
     return Estimate(
         branches=branches,
         unpruned=mean * waves,
         pruned=None if share is None else mean * waves * share,
-        images=trials * epochs * spec.data.training_images,
-        evaluations=trials * scorings * spec.score.samples * spec.sampling.steps,
+        images=0 if spec.weights else trials * epochs * spec.data.training_images,
+        evaluations=trials * most,
     )
 
 
@@ -110,13 +110,11 @@ def _measure(picks: Picks, spec: Study, placement: Placement) -> BranchCost:
     finally:
         torch.set_num_threads(threads)
     batches = math.ceil(spec.data.training_images / spec.train.batch_size) * spec.train.epochs
-    scorings = math.ceil(spec.train.epochs / spec.score.every)
     return BranchCost(
         picks=picks,
         parameters=sum(p.numel() for p in family.parameters()),
-        train_seconds=batches * batch_seconds / placement.workers,
-        score_seconds=scorings
-        * spec.score.samples
+        train_seconds=0.0 if spec.weights else batches * batch_seconds / placement.workers,
+        score_seconds=spec.generated_images
         * spec.sampling.steps
         * evaluation_seconds
         / placement.workers,

@@ -11,10 +11,11 @@ from study.spec import Picks
 
 @dataclass(frozen=True)
 class TrialStarted:
-    """A trial was handed to Tune."""
+    """A trial was handed to Tune; `repeats` is the search trial that a final run trains again."""
 
     number: int
     picks: Picks
+    repeats: int | None = None
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class TrialEnded:
     reason: str
     value: float | None
     epoch: int
+    metric: str = ""  # of the value
 
 
 Event = TrialStarted | TrialReported | TrialEnded

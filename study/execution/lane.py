@@ -16,7 +16,7 @@ from ray import tune
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
-from study.execution.messages import Assignment, WorkerSettings
+from study.execution.messages import Assignment, Report, Rest, WorkerSettings
 from study.execution.process_group import ProcessGroup
 
 MAX_GROUP_FAILURES = 3
@@ -68,11 +68,14 @@ class Lane(tune.Trainable):  # type: ignore[misc]  # ray has no types
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train to the next report and return it.
+        """Train to the next report and return it; or rest until a trial has ended elsewhere.
 
         Raises:
             LaneBroken: The worker group has ended for good.
         """
+        if isinstance(self.assignment, Rest):
+            ray.get(self.mailbox.rest.remote(self.assignment.ended))
+            return {"report": Report(self.assignment.number, "done", 0, 0, 0.0, 0.0)}
         # The Ray dashboard shows the task by this name for as long as the trial trains.
         name = f"{self.settings.study} trial {self.assignment.number} on {self.lane}"
         return {"report": ray.get(self.mailbox.advance.options(name=name).remote(self.lane))}
@@ -88,9 +91,10 @@ class Lane(tune.Trainable):  # type: ignore[misc]  # ray has no types
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Nothing was kept."""
 
-    def _assign(self, assignment: Assignment) -> None:
+    def _assign(self, assignment: Assignment | Rest) -> None:
         self.assignment = assignment
-        ray.get(self.mailbox.assign.remote(self.lane, assignment))
+        if isinstance(assignment, Assignment):
+            ray.get(self.mailbox.assign.remote(self.lane, assignment))
 
     def _run_group(self) -> None:
         os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", GROUP_POLL_SECONDS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,17 +13,16 @@ from models.precision import in_precision
 from models.sampling import generate
 from study.execution.building import build_model
 from study.execution.checkpoints import read_checkpoint
-from study.execution.names import checkpoint_epoch, newest_checkpoint
+from study.execution.trained import find_trained
 from study.execution.workbench import TrainingImages, Workbench
-from study.results.query import query
 from study.results.storage import Storage
 from study.scoring import Scorer
-from study.spec import Sampling, Study, UserError
+from study.spec import Sampling, Study
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedTrial:
-    """A trial's averaged weights, with all that its score was made with.
+    """A trial's weights, with all that its score was made with.
 
     Attributes:
         epoch: Of the weights.
@@ -61,34 +59,43 @@ class LoadedTrial:
             )
 
 
-def load_trial(storage: Storage, study: str, trial: int) -> LoadedTrial:
+def load_trial(
+    storage: Storage,
+    study: str,
+    trial: int,
+    *,
+    averaged: bool = True,
+    bench: Workbench | None = None,
+) -> LoadedTrial:
     """Read a trial's last checkpoint.
+
+    Args:
+        storage: Where the study is.
+        study: Its name.
+        trial: The trial's number.
+        averaged: Whether to take the averaged weights, or else those that training ended with.
+        bench: Keeps images and scorers for several trials; by default one for this trial.
 
     Raises:
         UserError: There is no such study, trial or checkpoint.
     """
-    storage.require(study)
-    rows = query(storage, f"select spec, state from trials where trial = {trial:d}", [study])
-    if rows.num_rows == 0:
-        numbers = query(storage, "select min(trial) as a, max(trial) as b from trials", [study])
-        low, high = numbers["a"][0].as_py(), numbers["b"][0].as_py()
-        has = "has none yet" if low is None else f"has {low} to {high}"
-        raise UserError(f"no trial {trial} in study '{study}', which {has}")
-    name = newest_checkpoint(storage, study, trial)
-    if name is None:
-        state = rows["state"][0].as_py()
-        raise UserError(f"trial {trial} of study '{study}' ({state}) left no checkpoint")
-    spec = Study.model_validate(json.loads(rows["spec"][0].as_py()))
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    bench = Workbench(storage, device)
-    family = build_model(spec, 0, bench.towards(spec)).to(device)
-    family.load_state_dict(read_checkpoint(storage, name, device)["training"]["ema"])
+    found = find_trained(storage, study, trial)
+    spec = Study.model_validate(found.spec)
+    bench = bench or Workbench(storage, this_device())
+    family = build_model(spec, 0, bench.towards(spec)).to(bench.device)
+    saved = read_checkpoint(storage, found.checkpoint, bench.device)["training"]
+    family.load_state_dict(saved["ema" if averaged else "family"])
     return LoadedTrial(
         study=study,
         trial=trial,
-        epoch=checkpoint_epoch(name),
+        epoch=found.epoch,
         spec=spec,
         family=family.eval().requires_grad_(False),
         images=bench.images(spec.data),
         scorer=lambda: bench.scorer(spec.data, spec.score),
     )
+
+
+def this_device() -> torch.device:
+    """The GPU, if this machine has one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -65,6 +65,7 @@ class Mailbox:
         self._checkpoints: dict[int, Report] = {}
         self._changed = asyncio.Condition()
         self._interrupted = asyncio.Event()
+        self._ended = 0
 
     # The trainable's side.
 
@@ -105,6 +106,11 @@ class Mailbox:
             raise LaneBroken(channel.broken)
         assert channel.last is not None
         return channel.last
+
+    async def rest(self, ended: int) -> None:
+        """Wait until more than so many trials have ended, or all are to stop."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._ended > ended or self._interrupted.is_set())
 
     async def close(self, lane: str) -> None:
         """Let a lane's workers return."""
@@ -170,9 +176,17 @@ class Mailbox:
         noted = [channel.progress for channel in self._lanes.values()]
         return [progress for progress in noted if progress and progress.state != "closed"]
 
+    async def ended(self, trials: int) -> None:
+        """How many trials have ended by now: lanes that rest look again for what to do."""
+        async with self._changed:
+            self._ended = max(self._ended, trials)
+            self._changed.notify_all()
+
     async def interrupt(self) -> None:
         """Ask every trial to stop at its next batch, and answer for workers not yet up."""
-        self._interrupted.set()
+        async with self._changed:
+            self._interrupted.set()
+            self._changed.notify_all()
         for channel in self._lanes.values():
             await self._answer_for_absent(channel)
 

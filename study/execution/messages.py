@@ -15,6 +15,8 @@ class Assignment:
     Attributes:
         spec: The plain study, holes filled, as JSON-ready values.
         checkpoint: Name in the storage of the checkpoint to go on from; None starts afresh.
+        sampling_seeds: Of a final run, the seeds of the images it is scored by, at its end alone;
+            none in the search, where they are the study's.
     """
 
     study: str
@@ -22,6 +24,32 @@ class Assignment:
     seed: int
     spec: dict[str, Any]
     checkpoint: str | None = None
+    sampling_seeds: tuple[int, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What it is called in Tune's own tables."""
+        return f"{self.number:04d}"
+
+
+@dataclass(frozen=True)
+class Rest:
+    """In a trial's place, for a lane that is to be there when another trial has ended.
+
+    Tune stops a lane that it has nothing for, and to start one takes most of half a minute.
+
+    Attributes:
+        number: Below 0, and of each rest another.
+        ended: How many trials had ended when it was handed out: the rest is over at the next one.
+    """
+
+    number: int
+    ended: int
+
+    @property
+    def label(self) -> str:
+        """What it is called in Tune's own tables."""
+        return f"rest{-self.number:04d}"
 
 
 @dataclass(frozen=True)
@@ -51,6 +79,7 @@ class ScoreResult:
     embedder: str
     reference: str
     seconds: float
+    spread: float | None = None  # standard error over the choice of images
 
 
 @dataclass(frozen=True)
@@ -71,6 +100,8 @@ class Report:
         reason: Why it failed, or was done before its last epoch; empty otherwise.
         epoch: Whole epochs trained so far.
         epochs: Those since the last report.
+        score: The objective; of a final run, that of its first sampling seed.
+        more: What was measured beside it, and of a final run with its other sampling seeds.
         skipped: Pictures of the data set that cannot be read and were left out.
         seconds: Training time so far; `score_seconds`: scoring time so far.
     """
@@ -87,10 +118,19 @@ class Report:
     reason: str = ""
     epochs: tuple[EpochResult, ...] = ()
     score: ScoreResult | None = None
+    more: tuple[ScoreResult, ...] = ()
     checkpoint: StoredFile | None = None
     samples: StoredFile | None = None
     lane: str = ""
     host: str = ""
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """The objective's values: one, or of a final run one a sampling seed; none if unscored."""
+        if self.score is None:
+            return ()
+        also = (score.value for score in self.more if score.metric == self.score.metric)
+        return (self.score.value, *also)
 
     def signed(self, lane: str, host: str) -> Report:
         """The same report with who sent it."""
@@ -101,7 +141,9 @@ def failed(number: int, reason: str, last: Report | None = None) -> Report:
     """The report of a trial that cannot go on, with what it had reached before."""
     if last is None:
         return Report(number, "failed", 0, 0, 0.0, 0.0, reason=reason)
-    return replace(last, outcome="failed", reason=reason, epochs=(), score=None, samples=None)
+    return replace(
+        last, outcome="failed", reason=reason, epochs=(), score=None, more=(), samples=None
+    )
 
 
 @dataclass(frozen=True)

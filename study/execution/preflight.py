@@ -7,9 +7,10 @@ to look at.
 
 from __future__ import annotations
 
+from study.execution.trained import read_weights_file
 from study.results.storage import Storage
 from study.spec import Study, StudyFile, UserError
-from study.spec.names import DATASETS
+from study.spec.names import DATASETS, METRICS
 from study.spec.sources import is_path
 
 
@@ -18,8 +19,12 @@ def preflight(study_file: StudyFile, storage: Storage) -> None:
 
     Raises:
         UserError: A picture cannot be read, a data set is not to be had or does not fit the study,
-            or a model cannot be built or does not take the images.
+            an embedder's weights are not to be had or it does not take the images, a model cannot
+            be built or does not take them, or the weights to be scored are gone or others than
+            they were.
     """
+    if study_file.study.weights is not None:
+        read_weights_file(storage, study_file.study.weights)
     specs = {_key(spec): spec for spec in study_file.corners() if _to_look_at(spec)}
     if not specs:
         return
@@ -36,11 +41,13 @@ def preflight(study_file: StudyFile, storage: Storage) -> None:
             bench.towards(spec)
         if _is_own(spec):
             _try_model(spec)
+        for name in _embedders(spec):
+            _try_embedder(name, spec, storage)
 
 
 def _key(spec: Study) -> str:
     """What makes one study's images and model different from another's."""
-    return f"{spec.data.model_dump_json()} {spec.model.model_dump_json()}"
+    return f"{spec.data.model_dump_json()} {spec.model.model_dump_json()} {_embedders(spec)}"
 
 
 def _to_look_at(spec: Study) -> bool:
@@ -49,7 +56,17 @@ def _to_look_at(spec: Study) -> bool:
         _looked_for(spec.data.dataset)
         or (towards is not None and _looked_for(towards.dataset))
         or _is_own(spec)
+        or bool(_embedders(spec))
     )
+
+
+def _embedders(spec: Study) -> list[str]:
+    """The embedders that may be missing, or have something wrong: Inception, and one's own."""
+    scores = [spec.score, *([] if spec.finalists is None else [spec.final().score])]
+    names = {score.embedder_name for score in scores} | {
+        METRICS[rung.metric][1] for rung in spec.score.rungs if rung.metric is not None
+    }
+    return sorted(name for name in names if name and (name.startswith("inception") or ":" in name))
 
 
 def _looked_for(dataset: str) -> bool:
@@ -60,6 +77,21 @@ def _looked_for(dataset: str) -> bool:
 def _is_own(spec: Study) -> bool:
     network = getattr(spec.model, "network", None)
     return spec.model.family == "custom" or getattr(network, "kind", None) == "custom"
+
+
+def _try_embedder(name: str, spec: Study, storage: Storage) -> None:
+    """Make an embedder, and show it two images."""
+    import numpy as np
+
+    from study.data import ImageSet
+    from study.execution.workbench import cache_folder
+    from study.scoring.embedders import make_embedder
+
+    noise = np.random.default_rng(0).integers(0, 256, (2, *spec.data.image_shape), dtype=np.uint8)
+    images = ImageSet("noise", noise)
+    folder = cache_folder(storage)
+    embedder = make_embedder(name, images, cache_folder=folder, device="cpu", seed=spec.score.seed)
+    embedder(images.tensor())
 
 
 def _try_model(spec: Study) -> None:

@@ -79,24 +79,24 @@ class PlainDisplay:
     def event(self, event: Event) -> None:
         """Print the event's line."""
         self.tally.take(event)
-        metric = self.tally.metric
         match event:
             case TrialStarted():
                 picks = ", ".join(
                     f"{n.rsplit('.', 1)[-1]}={_short(v)}" for n, v in event.picks.items()
                 )
-                self.message(f"trial {event.number} started: {picks}")
+                again = "" if event.repeats is None else f"finalist {event.repeats} again, "
+                self.message(f"trial {event.number} started: {again}{picks}")
             case TrialReported(report, best) if report.score is not None:
                 loss = f" loss {report.epochs[-1].loss:.4f}" if report.epochs else ""
                 note = ", the best so far" if best else ""
                 self.message(
-                    f"trial {report.number} epoch {report.epoch}:{loss} {metric} "
+                    f"trial {report.number} epoch {report.epoch}:{loss} {report.score.metric} "
                     f"{report.score.value:.4g}{note} ({report.lane})"
                 )
             case TrialEnded():
                 state = "interrupted" if event.state == "running" else event.state
                 reason = f": {event.reason}" if event.reason and state != "interrupted" else ""
-                value = "" if event.value is None else f", {metric} {event.value:.4g}"
+                value = "" if event.value is None else f", {event.metric} {event.value:.4g}"
                 left = self.tally.time_left()
                 eta = (
                     ""
@@ -128,7 +128,7 @@ class LiveDisplay:
     def __init__(self, tally: Tally, console: Console) -> None:
         self.tally = tally
         self.progress: list[Progress] = []
-        self.scores: dict[int, float] = {}
+        self.scores: dict[int, str] = {}
         self.live = Live(self._render(), console=console, refresh_per_second=4, transient=True)
         self.live.start()
 
@@ -136,11 +136,14 @@ class LiveDisplay:
         """Redraw with the event; a trial that ends leaves a line above."""
         self.tally.take(event)
         if isinstance(event, TrialReported) and event.report.score is not None:
-            self.scores[event.report.number] = event.report.score.value
+            score = event.report.score
+            # An early rung's score may be of another metric than the column's.
+            other = "" if score.metric == self.tally.metric else f" {score.metric}"
+            self.scores[event.report.number] = f"{score.value:.4g}{other}"
         if isinstance(event, TrialEnded):
             state = "interrupted" if event.state == "running" else event.state
             colour = {"complete": "green", "failed": "red"}.get(state, "yellow")
-            value = "" if event.value is None else f"{self.tally.metric} {event.value:.4g}"
+            value = "" if event.value is None else f"{event.metric} {event.value:.4g}"
             line = Text.assemble(
                 f"trial {event.number:>3} ",
                 (f"{state:<11}", colour),
@@ -206,7 +209,7 @@ class LiveDisplay:
             f"{lane.epoch}/{lane.epochs}",
             doing,
             "" if lane.loss is None else f"{lane.loss:.4f}",
-            "" if score is None else f"{score:.4g}",
+            score or "",
         )
 
 

@@ -16,6 +16,8 @@ from ray import tune
 
 from study.execution.cluster import Cluster, connect
 from study.execution.conductor import Conductor
+from study.execution.events import Event, TrialEnded
+from study.execution.finals import Finals, read_candidates
 from study.execution.interrupt import on_interrupt
 from study.execution.lane import Lane, LaneSettings
 from study.execution.mailbox import Mailbox
@@ -30,7 +32,7 @@ from study.results.leaderboard import Ranked, best
 from study.results.ledger import Ledger
 from study.results.storage import Storage, join
 from study.search import Search
-from study.spec import StudyFile
+from study.spec import Study, StudyFile
 
 LANE_RETRIES = 2
 """How often a trial is begun again in another lane after its lane was lost."""
@@ -112,7 +114,8 @@ def _run(
         check_shared(storage, placement)
         if past is None:
             storage.claim(spec.name, study_file.text)
-        display = display or make_display(search.planned, spec.score.metric)
+        planned = search.planned + (0 if spec.finalists is None else spec.finalists.runs)
+        display = display or make_display(planned, spec.score.metric_name)
         try:
             display.message(_welcome(study_file, storage, cluster, placement, search.planned))
             if past is not None:
@@ -126,6 +129,7 @@ def _run(
                     code_digest(),
                     [display.event, SkippedPictures(display, spec.data.dataset)],
                     () if past is None else past.unfinished,
+                    _finals(spec, storage, search.planned, past),
                 )
                 _run_trials(conductor, study_file, storage, placement, display)
         finally:
@@ -138,6 +142,18 @@ def _run(
         best_trial=None if leader is None else leader.trial,
         best_value=None if leader is None else leader.value,
         picture=None if leader is None else _keep_picture(storage, spec.name, leader),
+    )
+
+
+def _finals(spec: Study, storage: Storage, planned: int, past: Past | None) -> Finals | None:
+    settings = spec.finalists
+    if settings is None:
+        return None
+    return Finals(
+        settings,
+        planned,
+        lambda: read_candidates(storage, spec.name, settings.top),
+        () if past is None else past.finals,
     )
 
 
@@ -172,6 +188,12 @@ def _run_trials(
     # Lanes are started side by side; by itself Tune would start one, wait for it, start the next.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(placement.lanes)
 
+    def tell_resting(event: Event) -> None:
+        if isinstance(event, TrialEnded):
+            mailbox.ended.options(enable_task_events=False).remote(conductor.ended)
+
+    conductor.listen(tell_resting)
+
     def interrupt() -> None:
         conductor.interrupted = True
         display.message("stopping: trials stop at their next batch (Ctrl-C again to stop at once)")
@@ -189,8 +211,8 @@ def _run_trials(
                 scheduler=ConductorScheduler(conductor),
                 num_samples=-1,
                 reuse_actors=True,
-                trial_name_creator=lambda trial: f"{name}-{trial.config['assignment'].number:04d}",
-                trial_dirname_creator=lambda trial: f"{trial.config['assignment'].number:04d}",
+                trial_name_creator=lambda trial: f"{name}-{trial.config['assignment'].label}",
+                trial_dirname_creator=lambda trial: trial.config["assignment"].label,
             ),
             run_config=tune.RunConfig(
                 name=name,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,12 +13,12 @@ from torch import Tensor
 
 from models.divergence import Diverged
 from models.precision import in_precision
-from models.sampling import generate
 from models.training import Step, train_epoch
 from models.training_state import TrainingState
 from models.validation import EarlyStopping, validation_loss
 from study.execution.building import build_model, training_options
 from study.execution.checkpoints import read_checkpoint, write_checkpoint
+from study.execution.measuring import keep_picture, measure_family
 from study.execution.messages import (
     Assignment,
     EpochResult,
@@ -27,14 +26,10 @@ from study.execution.messages import (
     ScoreResult,
     StoredFile,
 )
-from study.execution.names import checkpoint_name, drop_older, samples_name
+from study.execution.names import checkpoint_name, drop_older
 from study.execution.team import Team
 from study.execution.workbench import Workbench
-from study.results.grids import image_grid
 from study.spec import Study
-
-GRID_IMAGES = 64
-"""Samples shown in a trial's picture."""
 
 
 class TrialRun:
@@ -77,7 +72,7 @@ class TrialRun:
             stop: Asked after each batch; true on any worker stops all of them there.
             watch: Shown each step.
         """
-        every, last = self.spec.score.every, self.spec.train.epochs
+        last = self.spec.train.epochs
         epochs: list[EpochResult] = []
         reason = ""
         try:
@@ -86,14 +81,19 @@ class TrialRun:
                     return self._report("interrupted", epochs, checkpoint=self._save())
                 epochs.append(self._epoch_result())
                 reason = self._stops_early(epochs[-1])
-                if self.state.epoch % every == 0:
+                if self.spec.score.scores_at(self.state.epoch):
                     break
         except Diverged:
             return self._report("failed", epochs, reason="diverged")
-        score, samples = self._score()
-        outcome = "done" if reason or self.state.epoch == last else "running"
+        over = bool(reason) or self.state.epoch == last
+        scores, samples = self._score(over)
         return self._report(
-            outcome, epochs, reason=reason, checkpoint=self._save(), score=score, samples=samples
+            "done" if over else "running",
+            epochs,
+            reason=reason,
+            checkpoint=self._save(),
+            scores=scores,
+            samples=samples,
         )
 
     def close(self) -> None:
@@ -170,53 +170,34 @@ class TrialRun:
             f"for {self.stopping.patience} epochs"
         )
 
-    def _score(self) -> tuple[ScoreResult | None, StoredFile | None]:
-        settings = self.spec.score
-        clock = time.perf_counter()
-        scorer = self.bench.scorer(self.spec.data, settings)
-        sampling = self.spec.sampling
-        with in_precision(self.spec.train.precision, self.team.device):
-            images = generate(
-                self.state.ema,
-                settings.samples,
-                sampler=sampling.sampler,
-                steps=sampling.steps,
-                seed=settings.seed,
-                options=sampling.options,
-                rank=self.team.rank,
-                world=self.team.world,
-            )
-        features = self.team.gather(scorer.features(images))
-        if self.team.rank != 0:
-            self.score_seconds += time.perf_counter() - clock
-            return None, None
-        value = scorer.distance(features)
-        seconds = time.perf_counter() - clock
-        self.score_seconds += seconds
-        identity = scorer.identity
-        result = ScoreResult(
-            epoch=self.state.epoch,
-            metric=identity.metric,
-            value=value,
-            samples=settings.samples,
-            sampler=sampling.text,
-            steps=sampling.steps,
-            seed=settings.seed,
-            embedder=identity.embedder_digest,
-            reference=identity.reference_digest,
-            seconds=seconds,
-        )
-        return result, self._picture(images[:GRID_IMAGES])
+    def _score(self, over: bool) -> tuple[list[ScoreResult], StoredFile | None]:
+        """What is measured now; a final run is measured at its end alone, with each of its seeds.
 
-    def _picture(self, images: Tensor) -> StoredFile:
-        name = samples_name(self.assignment.study, self.assignment.number, self.state.epoch)
-        buffer = io.BytesIO()
-        side = images.shape[-1]
-        picture = image_grid(images.cpu().numpy(), scale=max(1, 48 // side))
-        picture.save(buffer, format="PNG")
-        data = buffer.getvalue()
-        self.bench.storage.write_atomic(name, data)
-        return StoredFile(name, len(data))
+        Scores and a picture on rank 0, nothing on the others.
+        """
+        settings = self.spec.score.at(self.state.epoch, last=over)
+        seeds = self.assignment.sampling_seeds
+        if seeds and not over:
+            return [], None
+        clock = time.perf_counter()
+        results: list[ScoreResult] = []
+        picture: StoredFile | None = None
+        for seed in seeds or (settings.seed,):
+            scores, images = measure_family(
+                self.state.ema,
+                self.spec,
+                self.bench,
+                self.team,
+                score=settings,
+                seed=seed,
+                epoch=self.state.epoch,
+            )
+            results += scores
+            if self.team.rank == 0 and picture is None:
+                study, number = self.assignment.study, self.assignment.number
+                picture = keep_picture(self.bench.storage, study, number, self.state.epoch, images)
+        self.score_seconds += time.perf_counter() - clock
+        return results, picture
 
     def _save(self) -> StoredFile | None:
         # Every worker restores what rank 0 writes: sums that are the same for all.
@@ -257,7 +238,7 @@ class TrialRun:
         *,
         reason: str = "",
         checkpoint: StoredFile | None = None,
-        score: ScoreResult | None = None,
+        scores: Sequence[ScoreResult] = (),
         samples: StoredFile | None = None,
     ) -> Report:
         return Report(
@@ -272,7 +253,8 @@ class TrialRun:
             data_digest=self.images.digest,
             skipped=self.images.whole.skipped,
             epochs=tuple(epochs),
-            score=score,
+            score=scores[0] if scores else None,
+            more=tuple(scores[1:]),
             checkpoint=checkpoint,
             samples=samples,
         )

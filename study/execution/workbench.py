@@ -53,7 +53,7 @@ class Workbench:
     _sets: dict[tuple[str, Preparation], ImageSet] = field(default_factory=dict)
     _images: dict[Data, TrainingImages] = field(default_factory=dict)
     _towards: dict[tuple[str, Preparation], MorphSet] = field(default_factory=dict)
-    _scorers: dict[tuple[Data, str, str, int], Scorer] = field(default_factory=dict)
+    _scorers: dict[tuple[Data, Score], Scorer] = field(default_factory=dict)
 
     def images(self, data: Data) -> TrainingImages:
         """The images of a `data:` section; loaded once in the worker's life."""
@@ -82,13 +82,16 @@ class Workbench:
 
     def scorer(self, data: Data, score: Score) -> Scorer:
         """The scorer of a `score:` section; prepared once in the worker's life."""
-        # Against everything, how the images are split makes no difference.
-        key = (data, score.metric, score.against, score.seed)
+        # How images are made, and how many and when, makes no difference to what measures them.
+        wanted = {"metric", "embedder", "also", "against", "seed"}
+        key = (data, Score(**score.model_dump(include=wanted)))
         if key not in self._scorers:
             images = self.images(data)
             everything = score.against == "everything"
             self._scorers[key] = prepare_scorer(
                 metric=score.metric,
+                embedder=score.embedder,
+                also=score.also,
                 train=images.whole if everything else images.parts.train,
                 held_out=images.whole if everything else images.parts.held_out,
                 cache_folder=cache_folder(self.storage),

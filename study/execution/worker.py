@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 import time
-from typing import Any
+from typing import Any, Literal
 
 import ray
 import ray.train
@@ -26,6 +26,7 @@ from study.execution.messages import (
 )
 from study.execution.team import Team
 from study.execution.trial import TrialRun
+from study.execution.weights import WeightsRun, begin
 from study.execution.workbench import Workbench
 from study.results.storage import Storage, join
 
@@ -62,7 +63,7 @@ class _Worker:
         self.settings = settings
         self.bench = bench
         self.team = team
-        self.run_in_hand: TrialRun | None = None
+        self.run_in_hand: TrialRun | WeightsRun | None = None
         self.interrupted = threading.Event()
         self.last_note = 0.0
         threading.Thread(target=self._listen, daemon=True).start()
@@ -98,7 +99,9 @@ class _Worker:
     def _advance(self, sequence: int, assignment: Assignment, last: Report | None) -> Report:
         try:
             if self.run_in_hand is None:
-                self.run_in_hand = TrialRun(assignment, self.bench, self.team)
+                self.run_in_hand = begin(assignment, self.bench, self.team)
+                if isinstance(self.run_in_hand, WeightsRun) and self.team.rank == 0:
+                    self._note("scoring", self.run_in_hand.epoch, self.run_in_hand.epoch)
             report = self.run_in_hand.advance(self.interrupted.is_set, self._watch)
         except Exception as error:
             # A trial that cannot be built or run fails alone; its lane goes on. The cause is told
@@ -124,18 +127,23 @@ class _Worker:
             return
         assert self.run_in_hand is not None
         self.last_note = now
+        self._note(
+            "scoring" if step.last else "training",
+            step.epoch + 1,
+            self.run_in_hand.spec.train.epochs,
+            batch=step.batch + 1,
+            batches=step.batches,
+            loss=float(step.loss),
+        )
+
+    def _note(
+        self, state: Literal["training", "scoring"], epoch: int, epochs: int, **details: Any
+    ) -> None:
+        assert self.run_in_hand is not None
+        trial = self.run_in_hand.assignment.number
         # Not among the tasks of the Ray dashboard: there would be little else to see.
         self.settings.mailbox.note.options(enable_task_events=False).remote(
-            Progress(
-                lane=self.settings.lane,
-                state="scoring" if step.last else "training",
-                trial=self.run_in_hand.assignment.number,
-                epoch=step.epoch + 1,
-                epochs=self.run_in_hand.spec.train.epochs,
-                batch=step.batch + 1,
-                batches=step.batches,
-                loss=float(step.loss),
-            )
+            Progress(self.settings.lane, state, trial=trial, epoch=epoch, epochs=epochs, **details)
         )
 
     def _ask(self, method: str, *args: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -11,14 +12,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
+from study.results.differences import shorten, varying
 from study.results.grids import image_grid
-from study.results.leaderboard import Direction, rank, shorten, varying
+from study.results.pareto import Front, objective_value
+from study.results.ranking import Z95, Direction, Ranked, rank
 from study.results.tables import CONFIG_PREFIX
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["best_trials", "image_grid", "learning_curves", "score_against"]
+__all__ = ["best_trials", "image_grid", "learning_curves", "pareto_front", "score_against"]
 
 # Okabe and Ito's palette: told apart with any kind of colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -30,7 +33,10 @@ _MOST_TICK_TEXT = 30  # characters of all labels below a panel before they are t
 
 
 def learning_curves(
-    reports: pd.DataFrame, top: int = 5, direction: Direction = "minimize"
+    reports: pd.DataFrame,
+    top: int = 5,
+    direction: Direction = "minimize",
+    leaders: Sequence[int] | None = None,
 ) -> Figure:
     """Losses and objective of each trial over its epochs; the best trials are in colour.
 
@@ -38,13 +44,15 @@ def learning_curves(
 
     Args:
         reports: Rows of the table `reports`, of one study.
-        top: Number of trials in colour, by their last objective.
+        top: Number of trials in colour.
         direction: Whether a smaller or a larger objective is better.
+        leaders: Trials to colour, best first; by default by their last objective. To be given if
+            early objectives are of fewer images or another metric.
     """
     scored = reports.dropna(subset=["value"]).sort_values("epoch")
     last = scored.groupby("trial")["value"].last()
     order = last.sort_values(ascending=direction == "minimize")
-    leaders = [int(trial) for trial in order.index[:top]]
+    leaders = [int(trial) for trial in (order.index if leaders is None else leaders)[:top]]
     shown = [("loss", "training loss"), ("value", "objective")]
     if reports["validation_loss"].notna().any():
         shown.insert(1, ("validation_loss", "validation loss"))
@@ -62,13 +70,21 @@ def learning_curves(
     return figure
 
 
-def score_against(trials: pd.DataFrame) -> Figure:
+def score_against(trials: pd.DataFrame, scores: pd.DataFrame) -> Figure:
     """The objective against each parameter that varies: dots are complete, crosses pruned.
+
+    Shown are the trials that are ranked: no final runs, and none that was pruned where its study
+    scores by fewer images or another metric.
 
     Args:
         trials: Rows of the table `trials`, of one study.
+        scores: Rows of the table `scores`.
+
+    Raises:
+        UserError: The scores cannot be compared.
     """
-    shown = trials[trials["state"].isin(["complete", "pruned"]) & np.isfinite(trials["value"])]
+    ranked = [row.trial for row in rank(_records(trials), _records(scores))]
+    shown = trials[trials["trial"].isin(ranked)]
     configs = [c for c in shown.columns if c.startswith(CONFIG_PREFIX)]
     names = [name for name in configs if shown[name].nunique() > 1]
     titles = shorten([name.removeprefix(CONFIG_PREFIX) for name in names])
@@ -93,6 +109,43 @@ def score_against(trials: pd.DataFrame) -> Figure:
         panels[0, 0].set_visible(True)
         panels[0, 0].set_axis_off()
         panels[0, 0].text(0.5, 0.5, "no parameter varies among scored trials", ha="center")
+    return figure
+
+
+def pareto_front(front: Front) -> Figure:
+    """The trials of a study with two objectives: the front is a line, the dominated ones are grey.
+
+    Bars at the front's scores are 95 % intervals over the choice of generated images.
+
+    Args:
+        front: What `study.results.pareto.front` found, of two objectives.
+
+    Raises:
+        ValueError: There are not two objectives.
+    """
+    if len(front.objectives) != 2:
+        raise ValueError(f"A picture has 2 objectives, not {len(front.objectives)}")
+    # The score upwards, whichever comes first in the study file.
+    across, up = sorted(front.objectives, key=lambda name: name == "score")
+    figure = Figure(figsize=(5.5, 4), layout="constrained")
+    panel = figure.subplots()
+    members = sorted(front.members, key=lambda row: objective_value(row, across) or 0.0)
+    worse = _points(front.dominated, across), _points(front.dominated, up)
+    panel.scatter(*worse, s=24, color=_GREY, label="dominated")
+    x, y = _points(members, across), _points(members, up)
+    panel.plot(x, y, color=COLOURS[0], drawstyle="steps-post", linewidth=1, zorder=2)
+    bars = [Z95 * (row.spread or 0.0) for row in members]
+    panel.errorbar(x, y, bars, fmt="o", color=COLOURS[0], capsize=2, label="front", zorder=3)
+    for row, left, height in zip(members, x, y, strict=True):
+        panel.annotate(
+            str(row.trial), (left, height), xytext=(5, 4), textcoords="offset points", fontsize=8
+        )
+    panel.set_xlabel(across.replace("_", " "))
+    panel.set_ylabel(up)
+    _scale(panel, "x", pd.Series(np.concatenate([x, worse[0]])))
+    _scale(panel, "y", pd.Series(np.concatenate([y, worse[1]])))
+    _tidy(panel)
+    panel.legend(frameon=False, fontsize=9)
     return figure
 
 
@@ -130,6 +183,10 @@ def best_trials(
         ],
         columns=["rank", "trial", "score", "state", "epoch", *short.values()],
     ).set_index("rank")
+
+
+def _points(rows: Sequence[Ranked], objective: str) -> NDArray[np.float64]:
+    return np.array([objective_value(row, objective) for row in rows], dtype=np.float64)
 
 
 def _curves(

@@ -41,6 +41,10 @@ class TrialRow:
     trial: Annotated[int, "number of the trial in its study, from 0"]
     state: Annotated[State, "running, complete, pruned or failed"]
     reason: Annotated[str, "why it was pruned or failed; never empty for these two"] = ""
+    stage: Annotated[Literal["search", "final"], "of the search, or a finalist trained again"] = (
+        "search"
+    )
+    repeats: Annotated[int | None, "of a final run, the search trial that it trains again"] = None
     value: Annotated[float | None, "the objective; of its last epoch if pruned"] = None
     epoch: Annotated[int | None, "last epoch that was reported"] = None
     images_seen: Annotated[int | None, "training images seen, repetitions included"] = None
@@ -94,15 +98,22 @@ class ScoreRow:
 
     trial: Annotated[int, "number of the trial in its study"]
     epoch: Annotated[int, "epoch of the weights that were scored"]
-    stage: Annotated[Literal["search", "final"], "during the search, or of a finalist after it"]
+    stage: Annotated[
+        Literal["search", "final", "rescore"],
+        "during the search, of a finalist after it, or again from a checkpoint",
+    ]
     metric: Annotated[str, "name of the metric: fid, fd_lenet, kid, ..."]
     value: Annotated[float, "the score"]
+    spread: Annotated[float | None, "its standard error over the choice of images, if known"] = None
     samples: Annotated[int, "number of generated images"]
     sampler: Annotated[str, "sampler that generated them"]
     steps: Annotated[int | None, "steps of the sampler; null where it takes none"]
     seed: Annotated[int, "seed of the samples"]
     embedder: Annotated[str, "digest of the embedder"]
     reference: Annotated[str, "digest of the reference: image set, split, size, preprocessing"]
+    weights: Annotated[Literal["averaged", "trained"], "the EMA's weights, or the last ones"] = (
+        "averaged"
+    )
     seconds: Annotated[float, "seconds of sampling and scoring"]
 
 
@@ -153,7 +164,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "reports": ("study", "trial", "epoch"),
     "scores": (
         "study", "trial", "epoch", "stage", "metric", "samples",
-        "sampler", "steps", "seed", "embedder", "reference",
+        "sampler", "steps", "seed", "embedder", "reference", "weights",
     ),
     "artifacts": ("study", "trial", "kind", "path"),
     "diagnostics": (

@@ -39,10 +39,12 @@ class DensityCoverage:
         density: How many of the real images' balls hold a generated image, over k, on average:
             >= 0, about 1 for real images. An outlier among the real ones counts for little here.
         coverage: Share of the real images with a generated one in their ball, 0..1.
+        density_error: Standard error of the density over the choice of the generated images.
     """
 
     density: float
     coverage: float
+    density_error: float
 
 
 def precision_recall(real: Tensor, generated: Tensor, k: int = 3) -> PrecisionRecall:
@@ -73,10 +75,11 @@ def density_coverage(real: Tensor, generated: Tensor, k: int = 5) -> DensityCove
         UserError: If there are too few images, a feature is not finite, or d differs.
     """
     radii = _radii(real, k)
-    density = float(_balls_that_hold(generated, real, radii).double().mean()) / k
+    balls = _balls_that_hold(generated, real, radii).double() / k  # [M]
+    error = float(balls.std(correction=0)) / len(balls) ** 0.5
     closest = nearest(real, generated).distances[:, 0]  # [N]
     covered = closest <= radii * (1 + _TOLERANCE)
-    return DensityCoverage(density, float(covered.double().mean()))
+    return DensityCoverage(float(balls.mean()), float(covered.double().mean()), error)
 
 
 def _radii(features: Tensor, k: int) -> Tensor:

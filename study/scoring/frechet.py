@@ -2,6 +2,10 @@
 
 d^2 = |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))     (Dowson & Landau 1982; Heusel et al. 2017,
 "GANs Trained by a Two Time-Scale Update Rule", eq. 6). FID is this number, squared as it is.
+
+With roots S1 = A A^T and S2 = B B^T, tr (S1 S2)^(1/2) is the sum of the singular values of A^T B,
+its nuclear norm. Where S2 is the covariance of N images, centred features X / (N-1)^(1/2) are such
+a root, and no covariance need be formed.
 """
 
 from __future__ import annotations
@@ -11,7 +15,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from study.scoring.nuclear import (
+    cross_product,
+    less_twice_the_norm,
+    less_twice_the_roots,
+    modulus,
+)
 from study.spec.errors import UserError
+
+# Up to so many dimensions singular values are taken as they are, which costs next to nothing.
+_SMALL = 256
+# From so many times as many images as dimensions on, a covariance is cheaper than the images.
+_MANY = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +83,15 @@ class MomentAccumulator:
         if len(x):
             mean = x.mean(dim=0)
             centred = x - mean
-            self._join(len(x), mean, centred.T @ centred)
+            if self.count == 0:
+                self.count, self._mean, self._scatter = len(x), mean, cross_product(centred)
+                return
+            _check_dimensions(self._mean, mean)
+            # The step between the means is one row more.
+            weight = (self.count * len(x) / (self.count + len(x))) ** 0.5
+            rows = torch.cat([centred, (mean - self._mean)[None] * weight])  # [n + 1, d]
+            self._scatter.addmm_(rows.T, rows)
+            self._move(len(x), mean)
 
     def merge(self, other: MomentAccumulator) -> None:
         """Add all the images of another accumulator, which stays as it is.
@@ -76,8 +99,18 @@ class MomentAccumulator:
         Raises:
             UserError: If d is not the same.
         """
-        if other.count:
-            self._join(other.count, other._mean, other._scatter)
+        if other.count == 0:
+            return
+        if self.count == 0:
+            self.count = other.count
+            self._mean, self._scatter = other._mean.clone(), other._scatter.clone()
+            return
+        _check_dimensions(self._mean, other._mean)
+        shift = other._mean - self._mean
+        weight = self.count * other.count / (self.count + other.count)
+        self._scatter += other._scatter
+        self._scatter.addr_(shift, shift, alpha=weight)
+        self._move(other.count, other._mean)
 
     def moments(self) -> Moments:
         """The moments of all images so far.
@@ -89,19 +122,10 @@ class MomentAccumulator:
             raise UserError(f"There are features of {self.count} images, but it takes 2 or more")
         return Moments(self.count, self._mean.clone(), self._scatter / (self.count - 1))
 
-    def _join(self, count: int, mean: Tensor, scatter: Tensor) -> None:
-        if self.count == 0:
-            self.count, self._mean, self._scatter = count, mean, scatter
-            return
-        _check_dimensions(self._mean, mean)
-        total = self.count + count
-        shift = mean - self._mean
-        # New tensors throughout: the old ones may be shared with an accumulator merged from.
-        self._scatter = (
-            self._scatter + scatter + torch.outer(shift, shift) * (self.count * count / total)
-        )
-        self._mean = self._mean + shift * (count / total)
-        self.count = total
+    def _move(self, count: int, mean: Tensor) -> None:
+        """Move the mean towards that of `count` images more."""
+        self.count += count
+        self._mean = self._mean + (mean - self._mean) * (count / self.count)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,23 +167,125 @@ def covariance_root(covariance: Tensor) -> Tensor:
 def frechet_distance(a: Moments | Reference, b: Moments | Reference) -> float:
     """The (squared) Fréchet distance between two Gaussians: finite, >= 0, and 0 for equal moments.
 
-    With roots S1 = A A^T and S2 = B B^T, tr (S1 S2)^(1/2) is the sum of the singular values of
-    A^T B. That is exact to rounding also for singular covariances, where the square root of an
-    eigenvalue of S1 S2, or of A^T S2 A, that is 0 up to an error of 1e-16 is wrong by 1e-8.
+    Its error is below 1e-6 of it, also for singular covariances (see `study.scoring.nuclear`).
 
     Args:
-        a: One set of images.
+        a: One set of images. A `Reference` saves work.
         b: The other. Which is which makes no difference.
 
     Raises:
         UserError: If the features differ in dimension, or a moment is not finite.
     """
-    a, b = (x if isinstance(x, Reference) else Reference.of(x) for x in (a, b))
-    _check_dimensions(a.moments.mean, b.moments.mean)
-    shift = (a.moments.mean - b.moments.mean).square().sum()
-    variances = a.moments.covariance.trace() + b.moments.covariance.trace()
-    common = torch.linalg.svdvals(a.root.T @ b.root).sum()
-    return max(float(shift + variances - 2 * common), 0.0)
+    if isinstance(b, Reference) and not isinstance(a, Reference):
+        a, b = b, a
+    real, other = a if isinstance(a, Reference) else Reference.of(a), b
+    moments = other.moments if isinstance(other, Reference) else other
+    _check_dimensions(real.moments.mean, moments.mean)
+    if not (moments.mean.isfinite().all() and moments.covariance.isfinite().all()):
+        raise UserError("The moments hold NaN or infinity, but must be finite")
+    shift = (real.moments.mean - moments.mean).square().sum()
+    traces = real.moments.covariance.trace() + moments.covariance.trace()
+    whole = float(shift + traces)
+    if len(moments.mean) > _SMALL:
+        # The eigenvalues of A^T S2 A are the singular values squared: S2 needs no root.
+        squares = torch.linalg.eigvalsh(real.root.T @ moments.covariance @ real.root)
+        found = less_twice_the_roots(whole, squares)
+        if found is not None:
+            return max(found, 0.0)
+    root = other.root if isinstance(other, Reference) else covariance_root(moments.covariance)
+    return max(less_twice_the_norm(whole, real.root.T @ root), 0.0)
+
+
+def distance_to(reference: Reference, features: Tensor) -> float:
+    """The Fréchet distance of images to a reference, from their features.
+
+    The same as `frechet_distance(reference, Moments.of(features))`, but faster for few images:
+    where they are fewer than dimensions, all is done in matrices of N x N.
+
+    Args:
+        reference: The real images.
+        features: Of the generated images, [N, d], N >= 2.
+
+    Raises:
+        UserError: If there are fewer than 2 images, a feature is not finite, or d differs.
+    """
+    if len(features) > _MANY * len(reference.moments.mean):
+        return frechet_distance(reference, Moments.of(features))
+    sample = _Sample.of(reference, features)
+    return max(less_twice_the_norm(sample.whole, sample.projected), 0.0)
+
+
+def distance_and_error(reference: Reference, features: Tensor) -> tuple[float, float]:
+    """The Fréchet distance of images to a reference, and its standard error.
+
+    See `distance_to` and `frechet_error`; both together cost little more than the error alone.
+    """
+    sample = _Sample.of(reference, features)
+    squares, diagonal = modulus(sample.projected)  # diagonal: [N]
+    # What the covariance gains by an image x is (x-m)(x-m)^T - S, and the distance tr (I - T) of
+    # it, T = S1^(1/2) (S1^(1/2) S2 S1^(1/2))^(-1/2) S1^(1/2) being the optimal transport from S2
+    # to S1.
+    # Of image i, (x-m)^T T (x-m) is N-1 times the i-th diagonal element of (B B^T)^(1/2), B being
+    # the projected features.
+    count = len(sample.centred)
+    influence = (
+        2 * sample.centred @ sample.shift + sample.centred.square().sum(1) - (count - 1) * diagonal
+    )  # [N]
+    found = less_twice_the_roots(sample.whole, squares)
+    if found is None:
+        found = less_twice_the_norm(sample.whole, sample.projected)
+    return max(found, 0.0), float(influence.std()) / count**0.5
+
+
+def frechet_error(reference: Reference, features: Tensor) -> float:
+    """The standard error of `distance_to` over the choice of the generated images.
+
+    By the delta method (Bures metric's derivative: Takatsu 2011, "Wasserstein Geometry of Gaussian
+    Measures"; Rippl, Munk & Sturm 2016, "Limit Laws of the Empirical Wasserstein Distance: Gaussian
+    Distributions", theorem 2.2). What it leaves out: the distance's bias at this N, and the choice
+    of the real images.
+
+    It is exact for N much larger than d, and errs on the safe side below that, where the transport
+    map is noisy itself. In experiments with Gaussians (d = 32 and 100) it was 1.05 times the
+    standard deviation over draws of the images at N = 60 d, 1.2 times at 12 d, 1.4 times at 6 d,
+    1.5 at 2 d, 1.6 at N = d and 1.55 below.
+
+    Args:
+        reference: The real images.
+        features: Of the generated images, [N, d], N >= 2.
+
+    Raises:
+        UserError: If there are fewer than 2 images, a feature is not finite, or d differs.
+    """
+    return distance_and_error(reference, features)[1]
+
+
+@dataclass(frozen=True, eq=False)
+class _Sample:
+    """Features about their mean, with what the distance to a reference is made of."""
+
+    centred: Tensor  # [N, d]
+    shift: Tensor  # [d], from the reference's mean
+    projected: Tensor  # [N, r], on the reference's root, over (N-1)^(1/2)
+    whole: float  # the distance, but for the trace that is taken off
+
+    @classmethod
+    def of(cls, reference: Reference, features: Tensor) -> _Sample:
+        x = features.detach().to("cpu", torch.float64)  # [N, d]
+        if x.ndim != 2:
+            raise UserError(f"The features are of shape {list(x.shape)}, but must be [N, d]")
+        if len(x) < 2:
+            raise UserError(f"There are features of {len(x)} images, but it takes 2 or more")
+        if not x.isfinite().all():
+            raise UserError("The features hold NaN or infinity, but must be finite")
+        mean = x.mean(0)
+        _check_dimensions(reference.moments.mean, mean)
+        centred = x - mean
+        shift = mean - reference.moments.mean
+        variance = centred.square().sum() / (len(x) - 1)
+        whole = shift.square().sum() + reference.moments.covariance.trace() + variance
+        projected = (centred @ reference.root) / (len(x) - 1) ** 0.5
+        return cls(centred, shift, projected, float(whole))
 
 
 def _check_dimensions(a: Tensor, b: Tensor) -> None:

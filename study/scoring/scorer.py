@@ -1,25 +1,28 @@
-"""Scoring: how far generated images are from the held-out ones, and by which measure exactly."""
+"""Scoring a trial: how far generated images are from real ones, and by which measures exactly."""
 
 from __future__ import annotations
 
 import hashlib
-import io
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from study.data import ImageSet, get_or_make
-from study.scoring.embedders import EMBEDDERS, Embedder
-from study.scoring.frechet import Moments, Reference, frechet_distance
+from study.data import ImageSet
+from study.data.streams import stream_of
+from study.scoring.embedders import Embedder, make_embedder
+from study.scoring.measures import MEASURES, Comparison, measure
+from study.scoring.statistics_cache import Real, real_statistics
 from study.spec.errors import UserError
+from study.spec.names import METRICS, metric_name, nearest
 
-METRICS: Mapping[str, str] = MappingProxyType({"fd_pixels": "pixels", "fd_vae": "vae"})
-"""The embedder of each metric. All of them are Fréchet distances, and less is better."""
+OF_MOMENTS = ("fd", "fd_infinity")
+"""The measures that compare moments; the others never see a covariance."""
+
+OF_TRAINING = ("memorisation", "authenticity")
+"""The measures that compare with the images a generator learned from."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,11 @@ class ScoreIdentity:
     """What a score measures. Scores may be compared only if theirs are equal.
 
     Attributes:
-        metric: Its name in `METRICS`.
+        metric: Its name, as rows have it: `fid`, `fd_vae`, `kid`, ...
         embedder: The embedder's name.
         embedder_digest: SHA-256 (hex) over the embedder's architecture and weights.
-        reference_digest: SHA-256 (hex) over image set, split, size, preprocessing and embedder.
+        reference_digest: SHA-256 (hex) over image set, split, size, preprocessing and embedder,
+            and over what else the measure depends on.
     """
 
     metric: str
@@ -39,18 +43,42 @@ class ScoreIdentity:
     reference_digest: str
 
 
+@dataclass(frozen=True)
+class Measured:
+    """One measure of generated images.
+
+    Attributes:
+        metric: Measure and embedder in one name, as rows have it.
+        value: The number.
+        spread: Its standard error over the choice of images; none where it is not known.
+        reference: Digest of what it compares with, as `ScoreIdentity.reference_digest`. The
+            measures beside a trial's objective may have others than that.
+    """
+
+    metric: str
+    value: float
+    spread: float | None
+    reference: str
+
+
 @dataclass(frozen=True, eq=False)
 class Scorer:
     """Scores sets of generated images against one reference.
 
     Several workers may share the work: each turns its images into features, the features are
-    gathered in one place, and the distance is taken there, once. It makes no difference which
-    worker embedded which images.
+    gathered in one place, and measured there, once. It makes no difference which worker embedded
+    which images.
     """
 
     identity: ScoreIdentity
     embedder: Embedder
-    reference: Reference
+    real: Real
+    measure: str
+    beside: tuple[str, ...] = ()
+    labels: Tensor | None = field(default=None, repr=False)
+    train: Tensor | None = field(default=None, repr=False)
+    references: Mapping[str, str] = field(default_factory=dict, repr=False)
+    seed: int = 0
 
     def features(self, images: Tensor) -> Tensor:
         """Features, float32 [N, d] on the CPU, of images, uint8 [N, C, H, W] on any device.
@@ -60,24 +88,59 @@ class Scorer:
         """
         return self.embedder(images).cpu()
 
-    def distance(self, features: Tensor | Moments) -> float:
-        """The score: the Fréchet distance of the images to the reference, >= 0.
+    def score(self, features: Tensor) -> Measured:
+        """The objective, lower being better.
 
-        It is biased by their number: compare only scores of equally many images.
+        A Fréchet distance is biased by the number of images: compare only scores of equally many.
 
         Args:
-            features: The features of all generated images, [N, d], or their moments.
+            features: The features of all generated images, [N, d].
 
         Raises:
             UserError: If there are fewer than 2 images, a feature is not finite, or d differs.
         """
-        moments = features if isinstance(features, Moments) else Moments.of(features)
-        return frechet_distance(self.reference, moments)
+        return self._measured(features, (self.measure,))[0]
+
+    def also(self, features: Tensor) -> tuple[Measured, ...]:
+        """What is measured beside the objective, in the order in which it was asked for.
+
+        Raises:
+            UserError: As `score`, or if there are too few images for one of the measures.
+        """
+        return self._measured(features, self.beside) if self.beside else ()
+
+    def distance(self, features: Tensor) -> float:
+        """The value of `score`."""
+        return self.score(features).value
+
+    def _measured(self, features: Tensor, names: Sequence[str]) -> tuple[Measured, ...]:
+        comparison = Comparison(
+            features,
+            self.real.reference,
+            real=self.real.features,
+            labels=self.labels,
+            train=self.train,
+            seed=self.seed,
+            # Without bias whatever their size, subsets would only add their own chance.
+            kid_subset_size=None,
+        )
+        found = measure(comparison, names)
+        return tuple(
+            Measured(
+                metric_name(name, self.embedder.name),
+                found[name].value,
+                found[name].spread,
+                self.references[name],
+            )
+            for name in names
+        )
 
 
 def prepare_scorer(
     *,
     metric: str,
+    embedder: str | None = None,
+    also: Sequence[str] = (),
     train: ImageSet,
     held_out: ImageSet,
     cache_folder: Path,
@@ -92,66 +155,97 @@ def prepare_scorer(
 
     Args:
         metric: A name in `METRICS`.
-        train: What the embedder learns from, if it learns.
+        embedder: Of the metric `fd`: a name in `EMBEDDERS` or an import path.
+        also: Measures to take beside the metric's own.
+        train: What the embedder learns from, if it learns, and generators may have copied.
         held_out: The real images to compare with, of the same shape, at least 2.
         cache_folder: Where embedder and reference are kept; created if missing.
         device: Where the embedder lives.
-        seed: The seed of the embedder's training.
+        seed: The seed of the embedder's training, and of random projections and subsets.
 
     Raises:
-        UserError: If there is no such metric, the image sets do not fit it or each other, or the
-            cache folder can not be used.
+        UserError: If there is no such metric or measure, the image sets do not fit it or each
+            other, or the cache folder can not be used.
     """
-    if metric not in METRICS:
-        known = ", ".join(METRICS)
-        raise UserError(f"The value of `metric` is {metric!r}, but must be one of {known}")
+    objective, name = _meant(metric, embedder)
+    measures = (objective, *also)
+    check_measures(measures, labels=held_out.labels is not None)
     if held_out.images.shape[1:] != train.images.shape[1:]:
         raise UserError(
             f"The held-out images are {list(held_out.images.shape[1:])}, "
             f"but must be {list(train.images.shape[1:])}, as the training images"
         )
-    embedder = EMBEDDERS[METRICS[metric]](
-        train, cache_folder=cache_folder, device=torch.device(device), seed=seed
-    )
-    identity = ScoreIdentity(
-        metric, embedder.name, embedder.digest, _reference_digest(held_out, embedder)
-    )
-    reference = get_or_make(
+    made = make_embedder(name, train, cache_folder=cache_folder, device=device, seed=seed)
+    real = real_statistics(
+        stream_of(held_out),
+        made,
         cache_folder,
-        f"reference-{identity.reference_digest}.npz",
-        make=lambda: Reference.of(Moments.of(embedder(held_out.tensor()))),
-        save=_to_npz,
-        load=_from_npz,
+        moments=not set(OF_MOMENTS).isdisjoint(measures),
+        features=any(MEASURES[one].needs_features for one in measures),
     )
-    return Scorer(identity, embedder, reference)
-
-
-def _reference_digest(held_out: ImageSet, embedder: Embedder) -> str:
-    parts = (
-        f"frechet/1 {embedder.name} {embedder.digest}",
-        f"{held_out.name} {held_out.part} {held_out.images.shape} {held_out.preprocessing}",
-        held_out.digest,
+    known: Real | None = None
+    if not set(OF_TRAINING).isdisjoint(measures):
+        known = real_statistics(stream_of(train), made, cache_folder, moments=False, features=True)
+    references = {one: _reference(one, real, known, seed) for one in measures}
+    labels = held_out.labels
+    return Scorer(
+        identity=ScoreIdentity(metric, made.name, made.digest, references[objective]),
+        embedder=made,
+        real=real,
+        measure=objective,
+        beside=tuple(also),
+        labels=None if labels is None else torch.tensor(labels),
+        train=None if known is None else known.features,
+        references=references,
+        seed=seed,
     )
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _to_npz(reference: Reference) -> bytes:
-    buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        count=reference.moments.count,
-        mean=reference.moments.mean.numpy(),
-        covariance=reference.moments.covariance.numpy(),
-        root=reference.root.numpy(),
-    )
-    return buffer.getvalue()
+def check_measures(measures: Collection[str], *, labels: bool) -> None:
+    """Refuse measures that are not known, or need labels where there are none.
+
+    Raises:
+        UserError: Naming the measure.
+    """
+    for name in measures:
+        if name not in MEASURES:
+            raise UserError(
+                f"The measure {name!r} is not known, but must be one of {', '.join(MEASURES)}"
+                f"{nearest(name, MEASURES)}"
+            )
+        if MEASURES[name].needs_labels and not labels:
+            raise UserError(
+                f"The measure `{name}` needs labels of the real images, but they have none"
+            )
 
 
-def _from_npz(payload: bytes) -> Reference:
-    with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
-        moments = Moments(
-            int(arrays["count"]),
-            torch.from_numpy(arrays["mean"]),
-            torch.from_numpy(arrays["covariance"]),
+def _meant(metric: str, embedder: str | None) -> tuple[str, str]:
+    """Measure and embedder of a metric."""
+    if metric not in METRICS:
+        raise UserError(
+            f"The value of `metric` is {metric!r}, but must be one of {', '.join(METRICS)}"
+            f"{nearest(metric, METRICS)}"
         )
-        return Reference(moments, torch.from_numpy(arrays["root"]))
+    measure_, own = METRICS[metric]
+    name = own or embedder
+    if name is None:
+        raise UserError(f"The value of `embedder` is none, but must be given for {metric}")
+    if embedder not in (None, name):
+        raise UserError(
+            f"The value of `embedder` is {embedder!r}, but must be {name!r}, which {metric} means"
+        )
+    return measure_, name
+
+
+def _reference(measure_: str, real: Real, train: Real | None, seed: int) -> str:
+    """The digest of what a measure compares with, and of how it does."""
+    if measure_ in OF_TRAINING:
+        assert train is not None
+        return train.digest
+    how = {
+        "kid": "kid/1 whole sets",
+        "sliced_wasserstein": f"sliced_wasserstein/1 seed={seed}",
+    }.get(measure_)
+    if how is None:
+        return real.digest
+    return hashlib.sha256(f"{real.digest} {how}".encode()).hexdigest()

@@ -8,8 +8,6 @@ training images takes milliseconds, and is nearly Gaussian, as the Fréchet dist
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from study.scoring.reproducible import reproducible
 from study.spec.errors import UserError
 
 VERSION = 1
@@ -130,7 +129,7 @@ def train_vae(images: Tensor, *, seed: int, training: Training | None = None) ->
     _, channels, height, width = images.shape
     if height != width:
         raise UserError(f"The VAE was given images of {height}x{width}, but takes square ones")
-    with _reproducible(seed):
+    with reproducible(seed):
         vae = VAE(channels, height)
         generator = torch.Generator("cpu").manual_seed(seed)
         optimizer = torch.optim.Adam(vae.parameters(), training.learning_rate)
@@ -151,17 +150,3 @@ def train_vae(images: Tensor, *, seed: int, training: Training | None = None) ->
 def to_network(images: Tensor) -> Tensor:
     """Levels 0..255 as float32 in [-1, 1]."""
     return images.float() / 127.5 - 1
-
-
-@contextmanager
-def _reproducible(seed: int) -> Iterator[None]:
-    """Seed the CPU's global generator, and compute in one thread, while the block lasts."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():
-            # torch.manual_seed would seed every GPU as well, which fork_rng does not restore here.
-            torch.default_generator.manual_seed(seed)
-            yield
-    finally:
-        torch.set_num_threads(threads)

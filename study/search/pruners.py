@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 
 import optuna
 from optuna import pruners
 
+from study.spec.score import Score
 from study.spec.search import (
     AshaPruner,
     HyperbandPruner,
@@ -60,3 +62,40 @@ def make_pruner(settings: Pruner, epochs: int) -> pruners.BasePruner:
                 return pruners.ThresholdPruner(
                     settings.lower, settings.upper, settings.warmup_epochs
                 )
+
+
+def like_with_like(pruner: pruners.BasePruner, score: Score) -> pruners.BasePruner:
+    """The pruner, shown only those of a trial's scores that are measured as its last one is.
+
+    A distance falls as the number of images grows, and another metric has another scale: where
+    rungs differ in either, a trial's earlier scores say nothing about its later ones. Of *other*
+    trials, every pruner looks at scores of the same epoch, which are alike by definition.
+
+    Args:
+        pruner: Any of Optuna's.
+        score: The study's `score:` section, of one rung or several.
+    """
+    alike = {(rung.metric, rung.samples) for rung in score.rungs}
+    return pruner if len(alike) == 1 else _LikeWithLike(pruner, score)
+
+
+class _LikeWithLike(pruners.BasePruner):
+    def __init__(self, pruner: pruners.BasePruner, score: Score) -> None:
+        self._pruner = pruner
+        self._score = score
+
+    def prune(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> bool:
+        if trial.last_step is None:
+            return self._pruner.prune(study, trial)
+        shown = copy.copy(trial)
+        last = self._measured(trial.last_step)
+        shown.intermediate_values = {
+            step: value
+            for step, value in trial.intermediate_values.items()
+            if self._measured(step) == last
+        }
+        return self._pruner.prune(study, shown)
+
+    def _measured(self, epoch: int) -> tuple[str, int]:
+        score = self._score.at(epoch, last=False)
+        return score.metric, score.samples

@@ -17,7 +17,7 @@ from optuna.distributions import (
 )
 from optuna.trial import TrialState, create_trial
 
-from study.search.pruners import make_pruner
+from study.search.pruners import like_with_like, make_pruner
 from study.search.samplers import SAMPLERS
 from study.spec import Dimension, Picks, Space, StudyFile
 from study.spec.holes import Choice, Label
@@ -64,13 +64,16 @@ class Search:
     def __init__(self, study_file: StudyFile, past: Sequence[PastTrial] = ()) -> None:
         self._space = study_file.space
         self._settings = study_file.study.search
+        self._score = study_file.study.score
         # A search that goes on must not draw again what it drew at its start.
         seed = trial_seed(self._settings.seed, -len(past)) if past else self._settings.seed
         self._study = optuna.create_study(
             study_name=study_file.study.name,
             directions=["minimize"] * len(self._settings.objectives),
             sampler=SAMPLERS[self._settings.sampler](seed),
-            pruner=make_pruner(self._settings.pruner, study_file.most_epochs),
+            pruner=like_with_like(
+                make_pruner(self._settings.pruner, study_file.most_epochs), self._score
+            ),
         )
         self._running: dict[int, optuna.Trial] = {}
         points: list[Picks] = [*study_file.starting_points]
@@ -99,10 +102,16 @@ class Search:
         self._running[trial.number] = trial
         return Suggestion(trial.number, trial_seed(self._settings.seed, trial.number), filled.picks)
 
-    def report(self, number: int, epoch: int, value: float) -> bool:
-        """Note a running trial's score after an epoch; answers whether it should be pruned."""
+    def report(self, number: int, epoch: int, value: float, *, last: bool = False) -> bool:
+        """Note a running trial's score after an epoch; answers whether it should be pruned.
+
+        `last` says that the trial is over. Such a score may be of more images than others have at
+        that epoch; then pruning must not see it.
+        """
         if len(self._settings.objectives) > 1:
             return False  # Optuna cannot prune by several objectives, and the study file says so
+        if last and not self._score.is_full(epoch):
+            return False
         trial = self._running[number]
         trial.report(value, step=epoch)
         return trial.should_prune()
@@ -134,6 +143,8 @@ class Search:
 
             picks = self._space.refill(past.picks, note).picks
         reports = {epoch: v for epoch, v in past.reports.items() if math.isfinite(v)}
+        if past.state == "complete" and reports and not self._score.is_full(max(reports)):
+            del reports[max(reports)]  # as when it was reported
         values = list(past.values) if past.state == "complete" else None
         if past.state == "pruned" and reports:
             values = [reports[max(reports)]]  # what Optuna took when it was told

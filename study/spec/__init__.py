@@ -6,6 +6,7 @@ from study.spec.space import Space
 from study.spec.study import Study
 from study.spec.study_file import StudyFile, read_study_file, read_study_text
 from study.spec.tree import Dimension, Picks
+from study.spec.weights import Trained, TrainedTrial
 
 __all__ = [
     "Dimension",
@@ -14,6 +15,8 @@ __all__ = [
     "Space",
     "Study",
     "StudyFile",
+    "Trained",
+    "TrainedTrial",
     "UserError",
     "read_study_file",
     "read_study_text",

@@ -149,6 +149,9 @@ def _known_keys(tree: Any, path: TreePath) -> set[str]:
     sections: list[type[BaseModel]] = [Study]
     node = tree
     for step in path:
+        if isinstance(node, list | tuple) and isinstance(step, int):
+            node = node[step]  # the sections are those of the list's items already
+            continue
         if not isinstance(node, Mapping):
             return set()
         node = node.get(step)
@@ -169,6 +172,11 @@ def _tag_fits(section: type[BaseModel], node: Any) -> bool:
 def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
-    elif typing.get_origin(annotation) in (typing.Union, types.UnionType, typing.Annotated):
+    elif typing.get_origin(annotation) in (
+        typing.Union,
+        types.UnionType,
+        typing.Annotated,
+        tuple,
+    ):
         for argument in typing.get_args(annotation):
             yield from _sections(argument)

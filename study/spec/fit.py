@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from study.spec.data import LeaveOneOutSplit
 from study.spec.model.families import DDPM, GAN, Morphing, Towards
 from study.spec.model.losses import LearnedVariance
 from study.spec.model.networks import UNet
-from study.spec.names import FAMILY_SAMPLERS, ONE_STEP_SAMPLERS, nearest
+from study.spec.names import FAMILY_SAMPLERS, LABEL_MEASURES, METRICS, ONE_STEP_SAMPLERS, nearest
 from study.spec.score import AncestralSampler, MixtureStart, Sampler
 from study.spec.section import Misfit
-from study.spec.sources import image_count
+from study.spec.sources import has_labels, image_count
 
 if TYPE_CHECKING:
     from study.spec.study import Study
+
+
+_NO_LABELS = "the images of data.dataset have none"
 
 
 def check_fit(study: Study) -> None:
@@ -27,6 +32,8 @@ def check_fit(study: Study) -> None:
     _check_side(study)
     _check_sampler(study)
     _check_training(study)
+    _check_weights(study)
+    _check_finalists(study)
     if isinstance(study.data.split, LeaveOneOutSplit) and study.score.against == "held_out":
         raise Misfit(
             ("score", "against"),
@@ -64,6 +71,7 @@ def misfits_with_images(study: Study) -> Iterator[Misfit]:
             f"holds out {data.held_out_images} of {data.images} images, but a score needs at "
             "least 2: hold out more, or set score.against to everything",
         )
+    yield from _misfits_without_labels(study)
     train = study.train
     seen = train.epochs * data.training_images
     if train.decay != "none" and train.warmup_images >= seen:
@@ -74,6 +82,21 @@ def misfits_with_images(study: Study) -> Iterator[Misfit]:
         )
     if isinstance(study.model, Morphing):
         yield from _misfits_with_morph_images(study.model.towards, study.score.sampler)
+
+
+def _misfits_without_labels(study: Study) -> Iterator[Misfit]:
+    if has_labels(study.data.dataset):
+        return
+    scores = {"score": study.score}
+    if study.finalists is not None:
+        scores["finalists"] = study.final().score
+    for section, score in scores.items():
+        embedders = {METRICS[rung.metric or score.metric][1] for rung in score.rungs}
+        if "lenet" in {score.embedder_name, *embedders}:
+            yield Misfit((section, "metric"), f"lenet learns from labels, and {_NO_LABELS}")
+        for measure in score.also:
+            if measure in LABEL_MEASURES:
+                yield Misfit((section, "also"), f"{measure} counts labels, and {_NO_LABELS}")
 
 
 def _misfits_with_morph_images(towards: Towards, sampler: Sampler) -> Iterator[Misfit]:
@@ -140,6 +163,38 @@ def _check_sampler(study: Study) -> None:
             ("score", "steps"),
             f"{study.score.steps} must be <= `model.timesteps` ({model.timesteps})",
         )
+
+
+def _check_weights(study: Study) -> None:
+    if study.weights is None:
+        return
+    if study.finalists is not None:
+        raise Misfit(
+            ("finalists",),
+            "cannot stand beside `weights`: finalists are trained again, and nothing is trained",
+        )
+    if study.score.every != 1:
+        raise Misfit(
+            ("score", "every"),
+            "cannot stand beside `weights`: nothing is trained, and a trial is scored once",
+        )
+
+
+def _check_finalists(study: Study) -> None:
+    """The score of the finals must be one that the study could have asked for itself."""
+    finalists = study.finalists
+    if finalists is None:
+        return
+    try:
+        study.final()
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        cause = problem.get("ctx", {}).get("error")
+        where = (*problem["loc"], *getattr(cause, "path", ()))
+        given = finalists.model_dump(exclude_none=True)
+        key = next((step for step in where if step in given), None)
+        rule = str(cause or problem["msg"])
+        raise Misfit(("finalists",) if key is None else ("finalists", key), rule) from None
 
 
 def _check_training(study: Study) -> None:

@@ -17,6 +17,7 @@ class DatasetInfo:
     size: int  # native side in pixels
     channels: int
     images: int
+    labels: bool = True
     comes_along: bool = True  # with a package; otherwise looked for, or downloaded
 
 
@@ -25,11 +26,73 @@ DATASETS = {
     "digits": DatasetInfo(size=8, channels=1, images=1797),
     "mnist": DatasetInfo(size=28, channels=1, images=60_000, comes_along=False),
     "fashion_mnist": DatasetInfo(size=28, channels=1, images=60_000, comes_along=False),
-    "photo_patches": DatasetInfo(size=32, channels=3, images=520),
+    "photo_patches": DatasetInfo(size=32, channels=3, images=520, labels=False),
 }
 
-METRIC_EMBEDDERS = {"fd_vae": "vae", "fd_pixels": "pixels"}
-"""Each metric and the embedder that it means. Lower is better for all of them."""
+EMBEDDERS = (
+    "inception",
+    "inception_torch",
+    "inception_antialias",
+    "inception_clean",
+    "vae",
+    "lenet",
+    "pixels",
+)
+"""What turns images into features. Of your own: the import path of a module, `package.module:Name`.
+
+`inception` is FID's network of 2015-12-05 with the resize of its TensorFlow graph; the three beside
+it resize as pytorch-fid, torchmetrics and clean-fid do."""
+
+MEASURES = (
+    "fd",
+    "fd_infinity",
+    "kid",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "memorisation",
+    "authenticity",
+    "sliced_wasserstein",
+    "modes",
+    "mode_divergence",
+)
+"""What is computed from features, whatever the embedder."""
+
+LABEL_MEASURES = ("modes", "mode_divergence")
+"""Those that need the labels of the real images."""
+
+METRICS = {
+    "fid": ("fd", "inception"),
+    "fd_vae": ("fd", "vae"),
+    "fd_lenet": ("fd", "lenet"),
+    "fd_pixels": ("fd", "pixels"),
+    "fd": ("fd", None),
+    "kid": ("kid", "inception"),
+    "kid_vae": ("kid", "vae"),
+    "kid_lenet": ("kid", "lenet"),
+    "kid_pixels": ("kid", "pixels"),
+    "sliced_wasserstein": ("sliced_wasserstein", "pixels"),
+}
+"""What a study may minimise: measure and embedder. Of `fd`, the study file names the embedder."""
+
+
+def metric_name(measure: str, embedder: str) -> str:
+    """The name of a measure taken with an embedder: `fid`, `fd_vae`, `kid`, `precision`.
+
+    `fid` and `kid` mean Inception's features of 2015-12-05 and nothing else.
+    """
+    own = "custom" if ":" in embedder else embedder
+    match measure:
+        case "fd" | "fd_infinity":
+            rest = measure.removeprefix("fd")
+            return f"fid{rest}" if embedder == "inception" else f"fd_{own}{rest}"
+        case "kid":
+            return "kid" if embedder == "inception" else f"kid_{own}"
+        case "sliced_wasserstein":
+            return measure if embedder == "pixels" else f"{measure}_{own}"
+    return measure
+
 
 FAMILY_SAMPLERS = {
     "ddpm": ("ddim", "ancestral", "dpm_solver"),
@@ -52,7 +115,7 @@ PRUNERS = (
     "wilcoxon",
     "threshold",
 )
-OBJECTIVES = ("score", "parameters", "train_seconds")
+OBJECTIVES = ("score", "steps", "parameters", "train_seconds")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ from study.spec.holes import DISCRIMINATORS
 from study.spec.overlays import SMOKE, VARIANTS
 from study.spec.study import Study
 from study.spec.study_file import SEARCHABLE
+from study.spec.weights import TAKEN
 
 _NUMBER = {"type": "number"}
 _REF = "#/$defs/"
@@ -35,6 +36,10 @@ def study_schema() -> dict[str, Any]:
     definitions["FloatHole"] = _range("float", _NUMBER)
     definitions["IntHole"] = _range("int", {"type": "integer"})
     _add_overlays(schema)
+    # What is trained comes from a trained trial, or from the file.
+    trained = [key for key in schema["required"] if key in TAKEN]
+    schema["required"] = [key for key in schema["required"] if key not in TAKEN]
+    schema["anyOf"] = [{"required": trained}, {"required": ["weights"]}]
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "fidtune study file"
     return schema

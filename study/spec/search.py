@@ -113,7 +113,7 @@ class Search(Section):
         0, ge=0, lt=2**32, description="Seed of the search; trials' seeds follow from it."
     )
     objectives: Annotated[
-        tuple[Literal["score", "parameters", "train_seconds"], ...],
+        tuple[Literal["score", "steps", "parameters", "train_seconds"], ...],
         Field(min_length=1, max_length=len(OBJECTIVES), strict=False),
     ] = Field(("score",), description="What is minimised; several make a Pareto front.")
     enqueue: Annotated[tuple[dict[str, Any], ...], Field(strict=False)] = Field(

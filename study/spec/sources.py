@@ -71,6 +71,16 @@ def image_count(dataset: str) -> int:
     return _count(dataset, path.stat().st_mtime_ns)
 
 
+def has_labels(dataset: str) -> bool:
+    """Whether the images of a data set that is there have labels; of paths, a `.npz` may."""
+    if not is_path(dataset):
+        return DATASETS[dataset].labels
+    if not dataset.endswith(".npz") or os.path.isdir(dataset):
+        return False
+    with zipfile.ZipFile(dataset) as archive:
+        return "labels.npy" in archive.namelist()
+
+
 @lru_cache(maxsize=64)
 def _count(dataset: str, changed: int) -> int:
     """The count at a path, which is asked for at each of a study's corners."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from study.spec.data import Data
+from study.spec.finalists import Finalists
 from study.spec.fit import check_fit
 from study.spec.model import Model
 from study.spec.sampling import Sampling, resolve_sampling
@@ -16,6 +17,7 @@ from study.spec.score import Score
 from study.spec.search import Search
 from study.spec.section import Section
 from study.spec.train import Train
+from study.spec.weights import Weights
 
 __all__ = ["Data", "Scale", "Score", "Study", "Train"]
 
@@ -55,12 +57,20 @@ class Study(Section):
     name: Annotated[str, Field(pattern=NAME_PATTERN)] = Field(
         description="The study's name: letters, digits, dots, dashes and underscores."
     )
+    weights: Weights | None = Field(
+        None,
+        description="A trained trial whose weights are scored in every trial, in place of training "
+        "any; `data`, `model` and `train` are then its own, and left out.",
+    )
     data: Data = Field(default_factory=lambda: Data())
     model: Model
     train: Train
     score: Score = Field(default_factory=lambda: Score())
     search: Search
     scale: Scale = Field(default_factory=lambda: Scale())
+    finalists: Finalists | None = Field(
+        None, description="Train the best of the search again, and score them in full."
+    )
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
@@ -72,9 +82,27 @@ class Study(Section):
         """How the images are generated that this study is scored by."""
         return resolve_sampling(self.model, self.score)
 
+    @property
+    def generated_images(self) -> int:
+        """How many images a trial generates for its scores."""
+        return self.score.samples if self.weights else self.score.images(self.train.epochs)
+
+    def final(self) -> Study:
+        """The study that a finalist is trained and scored by.
+
+        Raises:
+            ValidationError: `finalists` asks for a score that cannot be.
+        """
+        assert self.finalists is not None
+        tree = self.model_dump(mode="json", exclude={"finalists"})
+        # Scored once, at the end; a report in between is there to go on from.
+        score = {**self.finalists.score(self.score), "every": self.score.rungs[-1].epochs}
+        return Study.model_validate({**tree, "score": score})
+
     def trial_config(self) -> dict[str, Any]:
         """What makes a trial what it is: everything but the name, the search and the scale."""
-        return self.model_dump(mode="json", include={"data", "model", "train", "score"})
+        sections = {"data", "model", "train", "score"} | ({"weights"} if self.weights else set())
+        return self.model_dump(mode="json", include=sections)
 
     def digest(self) -> str:
         """sha256 over the trial's configuration, in hex."""

@@ -15,10 +15,12 @@ from study.spec.holes import Choice, HoleError, Label
 from study.spec.names import nearest
 from study.spec.overlays import with_overlays
 from study.spec.overrides import apply_override, parse_override
+from study.spec.section import Misfit
 from study.spec.sources import absolute
 from study.spec.space import Filled, Space
 from study.spec.study import Study
 from study.spec.tree import Dimension, Picks, SpaceError
+from study.spec.weights import Trained, Weights, with_trained
 from study.spec.yaml_file import Document, TreePath, dump_yaml, parse_yaml, read_yaml
 
 SEARCHABLE: tuple[TreePath, ...] = (
@@ -31,6 +33,9 @@ SEARCHABLE: tuple[TreePath, ...] = (
 """Where holes may stand. Everything else is what all trials share: two scores against different
 images are never ranked against each other, and so a split is searched only if the scores do not
 depend on it."""
+
+SEARCHABLE_IN_SCORING: tuple[TreePath, ...] = (("score", "sampler"), ("score", "steps"))
+"""Where holes may stand in a study with `weights`."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,7 @@ def read_study_file(
     *,
     smoke: bool = False,
     variant: str | None = None,
+    trained: Trained | None = None,
 ) -> StudyFile:
     """Read a study file.
 
@@ -93,6 +99,7 @@ def read_study_file(
         name: Takes the place of the file's `name`.
         smoke: Merge in the file's `smoke:` overlay.
         variant: Merge in this overlay of the file's `variants:`, before `smoke`.
+        trained: Finds the trial that `weights:` names; None if there is nowhere to look.
 
     Raises:
         UserError: Anything wrong in the file or in an override, in one line.
@@ -101,7 +108,7 @@ def read_study_file(
     changes = [parse_override(text) for text in overrides]
     if name is not None:
         changes.append((("name",), name, f"--name {name}"))
-    return _study_file(document, changes, smoke=smoke, variant=variant)
+    return _study_file(document, changes, smoke=smoke, variant=variant, trained=trained)
 
 
 def read_study_text(text: str, source: str) -> StudyFile:
@@ -115,6 +122,7 @@ def _study_file(
     *,
     smoke: bool = False,
     variant: str | None = None,
+    trained: Trained | None = None,
 ) -> StudyFile:
     if not isinstance(document.tree, Mapping):
         raise UserError(
@@ -124,8 +132,8 @@ def _study_file(
     tree = copy.deepcopy(document.tree)
     for path, value, source in changes:
         apply_override(tree, path, value, source)
-    tree = _with_absolute_paths(tree)
     checker = _Checker(document, {path: source for path, _, source in changes})
+    tree = _with_absolute_paths(_with_trained(tree, trained, checker))
     try:
         space = Space(tree)
     except SpaceError as error:
@@ -174,14 +182,15 @@ class _Checker:
         return self.error(path, f"{rule}{hint}")
 
     def check_places(self, space: Space) -> None:
+        searchable, why = SEARCHABLE, "trials are ranked only if they share everything else"
+        if space.tree.get("weights") is not None:
+            searchable, why = SEARCHABLE_IN_SCORING, "with `weights` nothing is trained"
         for dimension in space.dimensions():
             path = dimension.path
-            if not any(path[: len(allowed)] == allowed for allowed in SEARCHABLE):
+            if not any(path[: len(allowed)] == allowed for allowed in searchable):
                 if not path or path[0] in Study.model_fields:
                     raise self.error(
-                        path,
-                        f"a hole cannot stand here, only in {_listed(SEARCHABLE)}: "
-                        "trials are ranked only if they share everything else",
+                        path, f"a hole cannot stand here, only in {_listed(searchable)}: {why}"
                     )
             elif path[0] == "data" and not _scored_against_everything(space.tree):
                 raise self.error(
@@ -194,6 +203,21 @@ class _Checker:
         for complaint in complaints(filled.tree):
             path = space.locate(complaint.path, filled.picks)
             raise self.error(path, complaint.rule, ".".join(map(str, complaint.path)))
+
+
+def _with_trained(tree: Any, trained: Trained | None, checker: _Checker) -> Any:
+    """The tree with what its `weights:` bring, if it has any."""
+    if tree.get("weights") is None:
+        return tree
+    for complaint in complaints({"weights": tree["weights"]}):
+        if complaint.path[:1] == ("weights",):
+            raise checker.error(complaint.path, complaint.rule)
+    try:
+        return with_trained(tree, Weights.model_validate(tree["weights"]), trained)
+    except Misfit as misfit:
+        raise checker.error(misfit.path, str(misfit)) from None
+    except UserError as error:
+        raise checker.error(("weights",), str(error)) from None
 
 
 def _listed(paths: Sequence[TreePath]) -> str:

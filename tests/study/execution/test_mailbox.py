@@ -189,6 +189,31 @@ def test_interrupt_reaches_those_who_wait_and_answers_for_workers_not_up() -> No
     run(scenario)
 
 
+def test_a_rest_is_over_when_another_trial_has_ended() -> None:
+    async def scenario(mailbox: Mailbox) -> None:
+        await mailbox.ended(2)
+        resting = asyncio.create_task(mailbox.rest(2))
+        await asyncio.sleep(0)
+        assert not resting.done()
+        await mailbox.ended(3)
+        await resting
+        await mailbox.rest(2)  # it had ended before the lane came to rest
+        await mailbox.ended(1)  # told late: nothing has un-ended
+        await mailbox.rest(2)
+
+    run(scenario)
+
+
+def test_a_rest_is_over_when_all_are_to_stop() -> None:
+    async def scenario(mailbox: Mailbox) -> None:
+        resting = asyncio.create_task(mailbox.rest(0))
+        await asyncio.sleep(0)
+        await mailbox.interrupt()
+        await resting
+
+    run(scenario)
+
+
 def test_quit_ends_a_lane_and_its_line_in_the_snapshot() -> None:
     async def scenario(mailbox: Mailbox) -> None:
         lane = await mailbox.open()

@@ -54,8 +54,8 @@ def trained(
     name: str = "small",
     picks: dict[str, Any] | None = None,
     **sections: dict[str, Any],
-) -> None:
-    """A trial in the ledger, as the conductor leaves it after an epoch."""
+) -> float:
+    """A trial in the ledger, as the conductor leaves it after an epoch; answers its true score."""
     spec = study(**{"train": {"epochs": 1}, **sections}).model_dump(mode="json")
     if MODELS[kind]:
         spec = type(study()).model_validate({**spec, "model": MODELS[kind]}).model_dump(mode="json")
@@ -111,3 +111,4 @@ def trained(
                 picks=json.dumps(picks or {}),
             )
         )
+    return score.value

@@ -79,6 +79,26 @@ def score(trial: int, value: float, epoch: int = 4) -> ScoreRow:
     )
 
 
+def final(trial: int, repeats: int, value: float = 1.0, **config: ConfigValue) -> TrialRow:
+    return replace(complete(trial, value, **config), stage="final", repeats=repeats)
+
+
+def final_score(trial: int, value: float, seed: int = 0) -> ScoreRow:
+    return replace(score(trial, value), stage="final", samples=10_000, seed=seed)
+
+
+def spec(
+    metric: str = "fd_lenet", samples: int = 256, objectives: tuple[str, ...] = ("score",)
+) -> str:
+    """A trial's configuration, as far as rankings look at it."""
+    return json.dumps(
+        {
+            "score": {"metric": metric, "embedder": None, "samples": samples},
+            "search": {"objectives": objectives},
+        }
+    )
+
+
 def artifact(trial: int, path: str) -> ArtifactRow:
     return ArtifactRow(trial=trial, epoch=4, kind="samples", path=path, bytes=10)
 

@@ -4,12 +4,24 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from ledger_rows import complete, pruned, report, running, score, write
+from ledger_rows import (
+    complete,
+    final,
+    final_score,
+    pruned,
+    report,
+    running,
+    score,
+    spec,
+    write,
+)
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from study.results.plots import best_trials, learning_curves, score_against
+from study.results.pareto import Front, front
+from study.results.plots import best_trials, learning_curves, pareto_front, score_against
 from study.results.query import query
+from study.results.ranking import Ranked, best
 from study.results.storage import Storage
 from study.results.tables import ConfigValue
 
@@ -65,12 +77,57 @@ def test_validation_losses_have_a_panel_if_there_are_any(storage: Storage) -> No
 
 
 def test_score_against_each_parameter_that_varies(studied: Storage) -> None:
-    figure = drawn(score_against(frame(studied, "trials")))
+    figure = drawn(score_against(frame(studied, "trials"), frame(studied, "scores")))
     panels = {axes.get_xlabel(): axes for axes in figure.axes if axes.get_visible()}
     assert set(panels) == {"lr", "kind", "n"}
     assert panels["lr"].get_xscale() == "log"
     assert panels["n"].get_xscale() == "linear"
     assert [text.get_text() for text in panels["kind"].get_xticklabels()] == ["a", "b"]
+
+
+def test_only_ranked_trials_are_shown_against_their_parameters(studied: Storage) -> None:
+    write(studied, "s", final_score(7, 1.0), replace(final(7, 0), config={"lr": 3.0}))
+    early = replace(score(8, 0.1, 1), samples=9)
+    cut = replace(pruned(8, 0.1), config={"lr": 9.0}, spec=spec())
+    write(studied, "s", early, cut)
+    figure = drawn(score_against(frame(studied, "trials"), frame(studied, "scores")))
+    panel = next(axes for axes in figure.axes if axes.get_xlabel() == "lr")
+    assert sum(len(dots.get_offsets()) for dots in panel.collections) == 6
+
+
+def test_learning_curves_colour_those_who_are_named(studied: Storage) -> None:
+    ranked = best(studied, "s")
+    reports = frame(studied, "reports")
+    figure = drawn(learning_curves(reports, top=2, leaders=[row.trial for row in ranked[2:]]))
+    legend = figure.axes[1].get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["trial 3", "trial 2"]
+
+
+@pytest.mark.parametrize("names", [("score", "steps"), ("steps", "score")])
+def test_the_front_is_drawn_with_the_score_upwards(names: tuple[str, str]) -> None:
+    points = [(1.0, 100), (2.0, 20), (9.0, 5), (3.0, 50)]
+    rows = [
+        Ranked(i + 1, i, value, "complete", 4, 1.0, {}, spread=0.1, steps=steps)
+        for i, (value, steps) in enumerate(points)
+    ]
+    figure = drawn(pareto_front(front(rows, names)))
+    (panel,) = figure.axes
+    assert (panel.get_xlabel(), panel.get_ylabel()) == ("steps", "score")
+    line = panel.lines[0]
+    drawn_line = list(zip(line.get_xdata(), line.get_ydata(), strict=True))  # type: ignore[arg-type]
+    assert drawn_line == [(5, 9), (20, 2), (100, 1)]
+    assert [text.get_text() for text in panel.texts] == ["2", "1", "0"]
+    assert panel.get_xscale() == "log"
+
+
+def test_a_front_of_three_objectives_has_no_picture() -> None:
+    with pytest.raises(ValueError, match="2 objectives, not 3"):
+        pareto_front(Front(("score", "steps", "parameters"), (), ()))
+
+
+def test_an_empty_front_is_drawn() -> None:
+    drawn(pareto_front(Front(("score", "parameters"), (), ())))
 
 
 def test_the_best_trials(studied: Storage) -> None:
@@ -82,5 +139,5 @@ def test_the_best_trials(studied: Storage) -> None:
 
 def test_an_empty_study_is_drawn(storage: Storage) -> None:
     drawn(learning_curves(frame(storage, "reports")))
-    drawn(score_against(frame(storage, "trials")))
+    drawn(score_against(frame(storage, "trials"), frame(storage, "scores")))
     assert best_trials(frame(storage, "trials"), frame(storage, "scores")).empty

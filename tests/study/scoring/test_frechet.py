@@ -13,7 +13,12 @@ from torch import Tensor
 
 from study.data import load_images
 from study.scoring import MomentAccumulator, Moments, Reference, frechet_distance
-from study.scoring.frechet import covariance_root
+from study.scoring.frechet import (
+    covariance_root,
+    distance_and_error,
+    distance_to,
+    frechet_error,
+)
 from study.spec.errors import UserError
 
 
@@ -150,6 +155,110 @@ def test_a_reference_stands_for_its_moments(pixels: Tensor) -> None:
     assert frechet_distance(Reference.of(a), Reference.of(b)) == frechet_distance(a, b)
 
 
+# From features, and where dimensions are many
+
+
+@given(seed=seeds, n=counts, m=counts)
+def test_features_give_the_distance_of_their_moments(seed: int, n: int, m: int) -> None:
+    real, generated = random_features(seed, n, 8), random_features(seed + 1, m, 8)
+    reference = Reference.of(Moments.of(real))
+    expected = frechet_distance(reference, Moments.of(generated))
+    assert distance_to(reference, generated) == pytest.approx(expected, rel=1e-9)
+    assert distance_and_error(reference, generated)[0] == pytest.approx(expected, rel=1e-7)
+
+
+@pytest.mark.parametrize("count", [2, 100, 299, 301, 500, 700])
+def test_many_dimensions_with_few_images_and_with_many(count: int) -> None:
+    # 300 dimensions are past where singular values are taken as they are; 100 of them are constant
+    # in the generated images.
+    real, generated = random_features(0, 1000, 300), random_features(1, count, 300) * 0.8
+    generated[:, 200:] = 1.5
+    a, b = Moments.of(real), Moments.of(generated)
+    common = torch.linalg.svdvals(covariance_root(a.covariance).T @ covariance_root(b.covariance))
+    shift = (a.mean - b.mean).square().sum()
+    expected = float(shift + a.covariance.trace() + b.covariance.trace() - 2 * common.sum())
+    reference = Reference.of(a)
+    assert frechet_distance(reference, b) == pytest.approx(expected, rel=1e-7)
+    assert frechet_distance(b, reference) == pytest.approx(expected, rel=1e-7)
+    assert frechet_distance(reference, Reference.of(b)) == pytest.approx(expected, rel=1e-7)
+    assert distance_to(reference, generated) == pytest.approx(expected, rel=1e-7)
+    assert distance_and_error(reference, generated)[0] == pytest.approx(expected, rel=1e-7)
+
+
+@pytest.mark.parametrize("count", [50, 310, 1000])
+def test_closed_forms_in_many_dimensions(count: int) -> None:
+    features = random_features(0, count, 300)
+    reference = Reference.of(Moments.of(features))
+    variance = float(reference.moments.covariance.trace())
+    assert distance_to(reference, features) < 1e-10 * variance
+    assert frechet_distance(reference, Moments.of(features)) < 1e-10 * variance
+    far = features + 1.0
+    assert distance_to(reference, far) == pytest.approx(300, rel=1e-6)
+    wide = (features - features.mean(0)) * 1.5 + features.mean(0)
+    assert distance_to(reference, wide) == pytest.approx(0.25 * variance, rel=1e-6)
+
+
+def test_a_reference_of_equal_images() -> None:
+    reference = Reference.of(Moments.of(torch.ones(5, 4)))
+    features = random_features(0, 50, 4)
+    expected = float((features.mean(0) - 1).square().sum() + torch.cov(features.T).trace())
+    assert distance_to(reference, features) == pytest.approx(expected, rel=1e-12)
+    assert distance_and_error(reference, features)[0] == pytest.approx(expected, rel=1e-12)
+
+
+# The standard error
+
+
+def spread_and_errors(dim: int, count: int, draws: int) -> tuple[float, float]:
+    """The standard deviation of the distance over draws of the images; the mean standard error."""
+    generator = torch.Generator().manual_seed(dim)
+    real, other = (torch.randn(dim, dim, generator=generator).double() for _ in range(2))
+    other = real + 0.25 * other
+    reference = Reference.of(Moments(9, torch.zeros(dim).double(), real @ real.T))
+    found = [
+        distance_and_error(
+            reference, torch.randn(count, dim, generator=generator).double() @ other.T + 0.5
+        )
+        for _ in range(draws)
+    ]
+    distances, errors = torch.tensor(found, dtype=torch.float64).T
+    return float(distances.std()), float(errors.mean())
+
+
+def test_the_standard_error_is_the_standard_deviation_over_draws_of_the_images() -> None:
+    deviation, error = spread_and_errors(dim=16, count=1600, draws=400)
+    assert error == pytest.approx(deviation, rel=0.1)  # 400 draws know it to 3.5 %
+
+
+@pytest.mark.parametrize("count", [20, 40, 240])
+def test_with_few_images_the_standard_error_errs_on_the_safe_side(count: int) -> None:
+    deviation, error = spread_and_errors(dim=40, count=count, draws=100)
+    assert deviation < error < 1.8 * deviation
+
+
+def test_the_standard_error_in_closed_form() -> None:
+    # In one dimension the distance is (m - m1)^2 + (s - s1)^2, and what an image x adds to it
+    # 2 (m - m1) (x - m) + (1 - s1 / s) ((x - m)^2 - s^2).
+    features = random_features(3, 500, 1)
+    reference = Reference.of(gaussian(torch.tensor([1.0]), torch.tensor([[4.0]])))
+    mean, deviation = features.mean(), features.std()
+    centred = features[:, 0] - mean
+    influence = 2 * (mean - 1) * centred + (1 - 2 / deviation) * centred.square()
+    assert frechet_error(reference, features) == pytest.approx(float(influence.std()) / 500**0.5)
+
+
+def test_the_standard_error_agrees_with_the_jackknife() -> None:
+    features = random_features(1, 120, 5)
+    reference = Reference.of(Moments.of(random_features(0, 200, 5)))
+    without = [
+        distance_to(reference, torch.cat([features[:i], features[i + 1 :]])) for i in range(120)
+    ]
+    jackknife = (
+        119 / 120 * 120 * torch.tensor(without, dtype=torch.float64).var(correction=0)
+    ) ** 0.5
+    assert frechet_error(reference, features) == pytest.approx(float(jackknife), rel=0.03)
+
+
 # Accumulation
 
 
@@ -215,6 +324,8 @@ def test_features_far_from_zero_lose_no_digits() -> None:
 def test_fewer_than_two_images_are_refused(count: int) -> None:
     with pytest.raises(UserError, match=f"{count} images, but it takes 2 or more"):
         Moments.of(torch.zeros(count, 3))
+    with pytest.raises(UserError, match=f"{count} images, but it takes 2 or more"):
+        distance_to(Reference.of(Moments.of(torch.zeros(4, 3))), torch.zeros(count, 3))
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -226,6 +337,10 @@ def test_values_that_are_not_finite_are_refused(value: float) -> None:
     fine = Moments.of(torch.zeros(4, 3))
     with pytest.raises(UserError, match="finite"):
         frechet_distance(fine, gaussian(features[2], torch.eye(3)))
+    with pytest.raises(UserError, match="finite"):
+        frechet_distance(Reference.of(fine), gaussian(features[2], torch.eye(3)))
+    with pytest.raises(UserError, match="finite"):
+        distance_to(Reference.of(fine), features)
 
 
 def test_unequal_dimensions_are_refused() -> None:

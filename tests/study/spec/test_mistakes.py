@@ -52,7 +52,7 @@ MISTAKES: list[tuple[str, str, str, str]] = [
     ("dataset: digits", "dataset: digit", "2: data.dataset", "unknown data set 'digit': known are"),
     ("dataset: digits", "dataset: digits, size: 4", "2: data.size", "4 must be greater than or"),
     ("dataset: digits", "dataset: {choice: [digits]}", "2: data.dataset", "a hole cannot stand"),
-    ("fd_pixels", "fid", "16: score.metric", "unknown metric 'fid': known are fd_vae, fd_pixels"),
+    ("fd_pixels", "fidd", "16: score.metric", "unknown metric 'fidd': known are fid, fd_vae, "),
     ("fd_pixels", "fd_pixels, embedder: lpips", "16: score.embedder", "unknown embedder 'lpips'"),
     ("fd_pixels", "fd_pixels, embedder: vae", "16: score.embedder", "'vae' must be 'pixels'"),
     ("steps: 5", "steps: 11", "16: score.steps", "11 must be <= `model.timesteps` (10)"),

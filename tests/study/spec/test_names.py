@@ -37,7 +37,8 @@ from models import (
 from models.precision import Precision
 from models.training_options import Decay
 from study.data import DATASETS, SPLITS, Preparation, load_images
-from study.scoring import EMBEDDERS, METRICS
+from study.scoring.embedders import EMBEDDERS
+from study.scoring.measures import MEASURES
 from study.search import SAMPLERS as SEARCH_SAMPLERS
 from study.spec import Study, data, names, score, search
 from study.spec.model import DDPM, GAN, CustomFamily, Model, Morphing, losses, networks
@@ -65,8 +66,32 @@ def test_data_sets_are_what_they_are_said_to_be(name: str) -> None:
 
 
 def test_metrics_and_embedders() -> None:
-    assert dict(METRICS) == names.METRIC_EMBEDDERS
-    assert set(METRICS.values()) <= set(EMBEDDERS)
+    assert set(EMBEDDERS) == set(names.EMBEDDERS)
+    assert set(MEASURES) == set(names.MEASURES)
+    for metric, (measure, embedder) in names.METRICS.items():
+        assert measure in MEASURES
+        if embedder is None:
+            assert metric == measure  # and the study file names the embedder
+        else:
+            assert names.metric_name(measure, embedder) == metric
+
+
+@pytest.mark.parametrize(
+    ("measure", "embedder", "name"),
+    [
+        ("fd", "inception", "fid"),
+        ("fd", "inception_clean", "fd_inception_clean"),
+        ("fd", "my.features:Net", "fd_custom"),
+        ("fd_infinity", "inception", "fid_infinity"),
+        ("fd_infinity", "vae", "fd_vae_infinity"),
+        ("kid", "inception", "kid"),
+        ("kid", "lenet", "kid_lenet"),
+        ("precision", "vae", "precision"),
+        ("sliced_wasserstein", "vae", "sliced_wasserstein_vae"),
+    ],
+)
+def test_metric_names(measure: str, embedder: str, name: str) -> None:
+    assert names.metric_name(measure, embedder) == name
 
 
 def test_search_samplers() -> None:

@@ -1,0 +1,143 @@
+"""Arrays in NumPy's own files, a few rows at a time: the whole of one is never in memory.
+
+The files are read, not mapped: pages of a mapped file stay in memory as long as the mapping, and a
+compressed member of a `.npz` can not be mapped at all.
+"""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from study.data.arrays import broken, integers, of_images
+from study.spec.errors import UserError
+
+_BYTES_AT_ONCE = 2**23
+
+
+@dataclass(frozen=True)
+class StoredArray:
+    """An array of images in a file, of which only the header has been read.
+
+    Attributes:
+        path: A `.npy` or `.npz`.
+        member: The file's name in a `.npz`; none for a `.npy`.
+        shape: (N, ...), N >= 1.
+        dtype: Of its numbers; never of Python objects.
+        fortran: Whether the rows are not one after the other.
+    """
+
+    path: Path
+    member: str | None
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    fortran: bool
+
+    def rows(self, wanted: NDArray[np.int64] | None = None) -> Iterator[NDArray[Any]]:
+        """Some rows at a time, [n, ...], in order.
+
+        Args:
+            wanted: Which rows, rising; all by default.
+
+        Raises:
+            UserError: If the file is damaged.
+        """
+        size = self.dtype.itemsize * math.prod(self.shape[1:])  # bytes a row
+        most = max(1, _BYTES_AT_ONCE // max(1, size))
+        at = 0
+        try:
+            with _opened(self.path, self.member) as file:
+                _header(file)
+                for start in range(0, self.shape[0], most):
+                    stop = min(start + most, self.shape[0])
+                    chosen = _between(wanted, start, stop)
+                    if chosen is not None and not len(chosen):
+                        continue
+                    if start > at:
+                        file.seek((start - at) * size, 1)
+                    at = stop
+                    # A file of fewer bytes than its header says makes frombuffer or reshape raise.
+                    rows = np.frombuffer(file.read((stop - start) * size), self.dtype)
+                    rows = rows.reshape(stop - start, *self.shape[1:])
+                    yield rows if chosen is None else rows[chosen - start]
+        except _BROKEN as error:
+            raise broken(self.path, error) from error
+
+
+# Whatever zipfile, zlib and NumPy's parser raise of a broken file.
+_BROKEN = (OSError, ValueError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile)
+
+
+def stored_images(path: Path) -> tuple[StoredArray, NDArray[np.int64] | None]:
+    """The images of a `.npy` or `.npz`, unread, and the labels that lie beside them, if any.
+
+    Raises:
+        UserError: If the file is missing or broken, or holds no images.
+    """
+    try:
+        if path.suffix == ".npy":
+            return _stored(path, None), None
+        with zipfile.ZipFile(path) as archive:
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
+        stored = _stored(path, f"{of_images(path, names)}.npy")
+        if "labels" not in names:
+            return stored, None
+        with np.load(path, allow_pickle=False) as arrays:
+            labels = integers(path, arrays["labels"])
+    except FileNotFoundError:
+        raise UserError(f"The file {path} does not exist, but must, to read images") from None
+    except _BROKEN as error:
+        raise broken(path, error) from error
+    if labels.shape != stored.shape[:1]:
+        raise UserError(
+            f"The labels in {path} are {list(labels.shape)}, but must be "
+            f"[{stored.shape[0]}], one for each image"
+        )
+    return stored, labels
+
+
+def _stored(path: Path, member: str | None) -> StoredArray:
+    with _opened(path, member) as file:
+        shape, fortran, dtype = _header(file)
+    if dtype.hasobject:
+        raise UserError(
+            f"The images in {path} are an array of Python objects, as NumPy makes of images of "
+            "different sizes, but must be of one size; save those as pictures in a folder"
+        )
+    if not shape or not math.prod(shape):
+        raise UserError(f"The images in {path} are {dtype} {list(shape)}: there are none")
+    return StoredArray(path, member, shape, dtype, fortran and len(shape) > 1)
+
+
+@contextmanager
+def _opened(path: Path, member: str | None) -> Iterator[IO[bytes]]:
+    if member is None:
+        with path.open("rb") as file:
+            yield file
+    else:
+        with zipfile.ZipFile(path) as archive, archive.open(member) as file:
+            yield file
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether in Fortran's order, and type; leaves the file where the numbers begin."""
+    version = npy.read_magic(file)
+    header: Any = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, fortran, dtype = header(file)
+    return shape, fortran, dtype
+
+
+def _between(wanted: NDArray[np.int64] | None, start: int, stop: int) -> NDArray[np.int64] | None:
+    if wanted is None:
+        return None
+    low, high = np.searchsorted(wanted, [start, stop])
+    return wanted[low:high]

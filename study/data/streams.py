@@ -1,0 +1,301 @@
+"""Images a few at a time, from wherever they are: a folder of pictures, a file, a data set.
+
+A folder's pictures may have different sizes, and a file's images need not fit into memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.data.arrays import read_arrays, upright
+from study.data.image_set import ImageSet
+from study.data.levels import wrong_levels
+from study.data.loading import DATASETS, load_images
+from study.data.pictures import UnreadableError, decode
+from study.data.preparation import Preparation
+from study.data.preprocessing import Levels, Step, apply_steps, prepare, steps
+from study.data.rows import StoredArray, stored_images
+from study.data.splits import shuffled, split
+from study.spec.errors import UserError
+from study.spec.names import nearest
+from study.spec.sources import PICTURES, is_path, pictures
+
+T = TypeVar("T")
+Named = tuple[str, Levels]  # what an error calls an image, and the image [C, H, W]
+
+PARTS = ("train", "held_out")
+"""The parts of a data set's split, as they are written: `mnist5k:held_out`."""
+
+_THREADS = min(16, os.cpu_count() or 1)
+_BYTES_AT_ONCE = 2**26
+
+
+@dataclass(frozen=True, eq=False)
+class ImageStream:
+    """Images that are read when they are asked for, in one order.
+
+    Attributes:
+        name: The data set, folder or file that they come from.
+        indices: Which of its images these are, int64 [N], rising.
+        read: From such indices to the images, prepared, with their names.
+        make_digest: Makes their digest.
+        labels: int64 [N], or none.
+        preprocessing: What is done to the pixels once they are read, in words.
+        part: Which part of the data set this is, in words.
+    """
+
+    name: str
+    indices: NDArray[np.int64]
+    read: Callable[[NDArray[np.int64]], Iterator[Named]]
+    make_digest: Callable[[], str]
+    labels: NDArray[np.int64] | None = None
+    preprocessing: str = "none"
+    part: str = "all"
+
+    def __len__(self) -> int:
+        """The number of images."""
+        return len(self.indices)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) that says which images these are. Nothing is decoded for it.
+
+        Of a data set it is the `ImageSet`'s own, and of a file that of an `ImageSet` of the images
+        as they are stored, with their labels, unless their channels come last; of a folder it is
+        over the bytes of its pictures, in the order of their names.
+        """
+        return self.make_digest()
+
+    @cached_property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the first image; with pictures of different sizes, of no other."""
+        first = next(self.blocks(1))
+        return first.shape[1], first.shape[2], first.shape[3]
+
+    def blocks(self, most: int = 128, *, one_shape: bool = False) -> Iterator[Levels]:
+        """The images in order, uint8 [n, C, H, W], n <= `most`: as many as have one shape.
+
+        Args:
+            most: Images at once; of large ones fewer.
+            one_shape: Whether all images must have the same.
+
+        Raises:
+            UserError: If an image can not be read, or has another shape and must not.
+        """
+        block: list[Levels] = []
+        first: Named | None = None
+        for name, image in self.read(self.indices):
+            first = first or (name, image)
+            if one_shape and image.shape != first[1].shape:
+                raise UserError(
+                    f"The images of `{self.name}` differ: {first[0]} is {list(first[1].shape)} and "
+                    f"{name} {list(image.shape)}, but here all must have one size and as many "
+                    "channels, as --size and --channels make them"
+                )
+            full = min(most, max(1, _BYTES_AT_ONCE // image.nbytes))
+            if block and (len(block) >= full or block[0].shape != image.shape):
+                yield np.stack(block)
+                block = []
+            block.append(image)
+        if block:
+            yield np.stack(block)
+
+    def some(self, count: int, seed: int) -> ImageStream:
+        """So many of the images at random, in their order.
+
+        Raises:
+            UserError: If there are not as many, or `count` is less than 2.
+        """
+        if not 2 <= count <= len(self):
+            raise UserError(
+                f"The value of `samples` is {count}, but must be 2 to {len(self)}, "
+                f"the number of images in `{self.name}`"
+            )
+        chosen = np.sort(shuffled(len(self), seed)[:count])
+        return replace(
+            self,
+            indices=self.indices[chosen],
+            make_digest=lambda: hashlib.sha256(
+                f"{self.digest} {chosen.tolist()}".encode()
+            ).hexdigest(),
+            labels=None if self.labels is None else self.labels[chosen],
+            part=f"count={count}, seed={seed}"
+            + ("" if self.part == "all" else f", of {self.part}"),
+        )
+
+    def at(self, places: NDArray[np.int64]) -> list[Levels]:
+        """The images [C, H, W] at some places of the stream, in that order."""
+        unique, back = np.unique(places, return_inverse=True)
+        found = [image for _, image in self.read(self.indices[unique])]
+        return [found[index] for index in back]
+
+    def in_memory(self) -> ImageSet:
+        """All of them at once.
+
+        Raises:
+            UserError: If one can not be read, or their shapes differ.
+        """
+        images = np.concatenate([*self.blocks(one_shape=True)])
+        return ImageSet(self.name, images, self.labels, self.preprocessing, self.part)
+
+
+def stream_of(image_set: ImageSet) -> ImageStream:
+    """The images of a set in memory."""
+
+    def read(indices: NDArray[np.int64]) -> Iterator[Named]:
+        return ((f"image {index}", image_set.images[index]) for index in indices)
+
+    return ImageStream(
+        name=image_set.name,
+        indices=np.arange(len(image_set)),
+        read=read,
+        make_digest=lambda: image_set.digest,
+        labels=image_set.labels,
+        preprocessing=image_set.preprocessing,
+        part=image_set.part,
+    )
+
+
+def open_images(given: str, *, size: int | None = None, channels: int | None = None) -> ImageStream:
+    """Open images by what a user calls them.
+
+    Args:
+        given: The path of a folder of pictures, of a `.npy` or of a `.npz`; or a data set's name,
+            with `:train` or `:held_out` for a part of it as a study's default split makes it. What
+            is both a data set and a folder is the data set; the folder is written `./NAME`.
+        size: Height and width that all images are brought to, cut square at the centre; none leaves
+            them as they are.
+        channels: 1 or 3; none leaves them as they are.
+
+    Raises:
+        UserError: If there is no such thing, no image in it, or it can not be read.
+    """
+    preparation = Preparation(size=size, channels=channels)
+    name, colon, part = given.partition(":")
+    if name in DATASETS:
+        whole = load_images(name, preparation)
+        if not colon:
+            return stream_of(whole)
+        if part not in PARTS:
+            raise UserError(
+                f"The part {part!r} of `{name}` is not known, but must be {' or '.join(PARTS)}"
+                f"{nearest(part, PARTS)}"
+            )
+        return stream_of(getattr(split(whole), part))
+    path = Path(os.path.abspath(Path(given).expanduser()))
+    if path.is_dir():
+        return _folder_stream(path, preparation)
+    if not path.exists():
+        raise UserError(
+            f"There is no {given!r}: it must be a folder of pictures, an .npy or .npz file, or a "
+            f"data set ({', '.join(DATASETS)})" + ("" if is_path(name) else nearest(name, DATASETS))
+        )
+    if path.suffix not in (".npy", ".npz"):
+        raise UserError(
+            f"The file {given} must end in .npy or .npz; pictures are given by their folder"
+        )
+    return _file_stream(path, preparation)
+
+
+def _file_stream(path: Path, preparation: Preparation) -> ImageStream:
+    stored, labels = stored_images(path)
+    if stored.dtype != np.uint8:
+        raise wrong_levels(f"in {path}", stored.dtype, stored.shape, stored.rows())
+    if stored.fortran:  # no row of it is in one piece
+        return stream_of(prepare(read_arrays(path), preparation))
+    row = next(stored.rows(np.array([0])))
+    first = upright(path, row)
+    # Channels that come last are left there: to bring them forward takes longer than all the rest.
+    as_stored = first.shape if first.flags.c_contiguous else row.shape
+    wanted = steps(preparation, (first.shape[1], first.shape[2], first.shape[3]))
+
+    def read(indices: NDArray[np.int64]) -> Iterator[Named]:
+        place = 0
+        for rows in stored.rows(indices):
+            for image in apply_steps(upright(path, rows), wanted):
+                yield f"image {indices[place]}", image
+                place += 1
+
+    return ImageStream(
+        name=path.stem,
+        indices=np.arange(stored.shape[0]),
+        read=read,
+        make_digest=lambda: _file_digest(stored, as_stored[1:], labels),
+        labels=labels,
+        preprocessing=_in_words([], wanted),
+    )
+
+
+def _file_digest(
+    stored: StoredArray, shape: tuple[int, ...], labels: NDArray[np.int64] | None
+) -> str:
+    """SHA-256 (hex) over shape, numbers as they lie in the file, and labels, as `ImageSet` does."""
+    sha = hashlib.sha256(f"{stored.dtype.str} {(stored.shape[0], *shape)};".encode())
+    for rows in stored.rows():
+        sha.update(rows.data)
+    if labels is not None:
+        sha.update(f"{labels.dtype.str} {labels.shape};".encode())
+        sha.update(np.ascontiguousarray(labels).data)
+    return sha.hexdigest()
+
+
+def _folder_stream(folder: Path, preparation: Preparation) -> ImageStream:
+    paths = pictures(folder)
+    if not paths:
+        raise UserError(
+            f"The folder {folder} has no pictures, but must have some that end in "
+            f"{', '.join(PICTURES)}"
+        )
+    wanted = steps(preparation)
+
+    def decoded(path: Path) -> Named:
+        try:
+            picture = decode(path, preparation.background)  # [C, H, W]
+        except UnreadableError as error:
+            raise UserError(
+                f"The picture {path} can not be read ({error}); mend it or take it away"
+            ) from error
+        return path.relative_to(folder).as_posix(), apply_steps(picture[None], wanted)[0]
+
+    def digest() -> str:
+        return hashlib.sha256(
+            b"".join(_ahead(lambda path: hashlib.sha256(path.read_bytes()).digest(), paths))
+        ).hexdigest()
+
+    return ImageStream(
+        name=folder.name,
+        indices=np.arange(len(paths)),
+        read=lambda indices: _ahead(decoded, [paths[index] for index in indices]),
+        make_digest=digest,
+        preprocessing=_in_words([f"pictures upright, over {preparation.background}"], wanted),
+    )
+
+
+def _ahead(work: Callable[[Path], T], paths: list[Path]) -> Iterator[T]:
+    """The work done on each path, in order, by a few threads that are a few paths ahead."""
+    waiting: deque[Future[T]] = deque()
+    pool = ThreadPoolExecutor(_THREADS)
+    try:
+        for path in paths:
+            waiting.append(pool.submit(work, path))
+            if len(waiting) > 2 * _THREADS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _in_words(before: list[str], wanted: list[Step]) -> str:
+    return "; ".join(before + [step.text for step in wanted]) or "none"

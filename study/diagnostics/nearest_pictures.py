@@ -1,0 +1,66 @@
+"""Generated images beside the real ones that an embedder takes for most like them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import Tensor
+
+from study.data.preparation import SIZES, Preparation
+from study.data.preprocessing import Levels, apply_steps, steps
+from study.data.streams import ImageStream
+from study.diagnostics.figures import image_rows
+from study.scoring.neighbours import Neighbours
+
+_ROWS = 5  # of each kind
+
+
+def nearest_figure(
+    generated: ImageStream, real: ImageStream, found: Neighbours, embedder: str, seed: int
+) -> Figure:
+    """Some generated images, one a row, with their nearest real images from left to right.
+
+    The upper rows are drawn at random; the lower ones are the closest to a real image, as a share
+    of the distance to its second nearest where that is known.
+
+    Args:
+        generated: The generated images.
+        real: The real ones.
+        found: The nearest of the real ones to each of the generated.
+        embedder: In whose features, for the title.
+        seed: Chooses the upper rows.
+    """
+    order = np.random.default_rng(seed).permutation(len(generated))[:_ROWS]
+    first = found.distances[:, 0]
+    closeness = first / found.distances[:, 1] if found.distances.shape[1] > 1 else first
+    closest = torch.where(first == 0, 0.0, closeness).argsort(stable=True)[:_ROWS].cpu().numpy()
+    rows = {f"random {i + 1}": int(place) for i, place in enumerate(order)}
+    rows |= {f"closest {i + 1}": int(place) for i, place in enumerate(closest)}
+    places = np.array([*rows.values()])
+    beside = found.indices[places].cpu().numpy()  # [rows, count]
+    pictures = generated.at(places) + real.at(beside.ravel())
+    shown = _of_one_shape(pictures)
+    samples = shown[: len(rows)]
+    neighbours = shown[len(rows) :].reshape(*beside.shape, *shown.shape[1:])
+    return image_rows(
+        {
+            name: torch.cat([samples[row : row + 1], neighbours[row]])
+            for row, name in enumerate(rows)
+        },
+        ["generated", "nearest", *(f"{k}." for k in range(2, beside.shape[1] + 1))],
+        f"Generated images and the real ones nearest to them\nbelow: distance by {embedder}",
+        captions=[_distances(found.distances[place].cpu().numpy()) for place in rows.values()],
+    )
+
+
+def _distances(distances: NDArray[np.float64]) -> list[str]:
+    return ["", *(f"{distance:.3g}" for distance in distances)]
+
+
+def _of_one_shape(pictures: list[Levels]) -> Tensor:
+    """Pictures [C, H, W] of any shapes as uint8 [n, 3, side, side]: padded, never cut."""
+    side = min(max(max(picture.shape[1:]) for picture in pictures), SIZES[-1])
+    wanted = steps(Preparation(size=max(side, SIZES[0]), channels=3, fit="pad"))
+    return torch.from_numpy(np.concatenate([apply_steps(p[None], wanted) for p in pictures]))

@@ -1,0 +1,192 @@
+"""What scores need of the real images, made once and kept: their moments, and their features.
+
+Whoever asks for the same images in the same embedder gets the same files: any number of processes
+at once, of which one does the work and the others wait.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from study.data import get_or_make
+from study.data.streams import ImageStream
+from study.scoring.embedders import Embedder
+from study.scoring.frechet import MomentAccumulator, Moments, Reference
+from study.spec.errors import UserError
+
+Watch: TypeAlias = Callable[[int], None]
+"""Told how many more images are done."""
+
+_AT_ONCE = 128
+_ROWS = 1024  # of features in double precision at once; fixed, so that moments do not depend on it
+_LARGEST_MOMENTS = 2**32  # bytes of a covariance
+
+
+@dataclass(frozen=True, eq=False)
+class Real:
+    """Real images in an embedder's features.
+
+    Attributes:
+        digest: SHA-256 (hex) over image set, split, size, preprocessing and embedder.
+        reference: Their moments, with the root of the covariance; none if they were not asked for.
+        features: float32 [M, d]; none if they were not asked for.
+    """
+
+    digest: str
+    reference: Reference | None
+    features: Tensor | None
+
+
+def real_statistics(
+    images: ImageStream,
+    embedder: Embedder,
+    cache_folder: Path,
+    *,
+    moments: bool = True,
+    features: bool = False,
+    watch: Watch | None = None,
+) -> Real:
+    """Fetch what is known of real images, or make it. On a hit no image is decoded.
+
+    Args:
+        images: At least 2.
+        embedder: Makes their features.
+        cache_folder: Where the statistics are kept; created if missing.
+        moments: Whether the moments are needed.
+        features: Whether the features are needed; they take 4 d bytes an image.
+        watch: Told how many more images have been embedded.
+
+    Raises:
+        UserError: If there are too few images, one can not be read or is not what the embedder
+            takes, or the cache folder can not be used.
+    """
+    digest = reference_digest(images, embedder)
+    kept: Tensor | None = None
+    if features:
+        kept = get_or_make(
+            cache_folder,
+            f"features-{digest}.npy",
+            make=lambda: torch.cat([*embedded(images, embedder, watch)]),
+            save=_to_npy,
+            load=_from_npy,
+        )
+
+    def make() -> Reference:
+        parts = embedded(images, embedder, watch) if kept is None else [kept]
+        return Reference.of(_moments(parts))
+
+    reference = (
+        get_or_make(
+            cache_folder, f"reference-{digest}.npz", make=make, save=_to_npz, load=_from_npz
+        )
+        if moments
+        else None
+    )
+    return Real(digest, reference, kept)
+
+
+def embedded(
+    images: ImageStream, embedder: Embedder, watch: Watch | None = None
+) -> Iterator[Tensor]:
+    """The images' features in order, some at a time, float32 [n, d] on the CPU.
+
+    Only some images are in memory at once. Pictures of different sizes are put together once they
+    are prepared.
+
+    Raises:
+        UserError: If an image can not be read or is not what the embedder takes, or a feature is
+            not finite.
+    """
+    waiting: list[Tensor] = []
+    for block in images.blocks(_AT_ONCE, one_shape=not embedder.any_size):
+        waiting.append(embedder.prepare(torch.from_numpy(block)))
+        if sum(map(len, waiting)) < _AT_ONCE:
+            continue
+        prepared = waiting[0] if len(waiting) == 1 else torch.cat(waiting)
+        waiting = [prepared[_AT_ONCE:]] if len(prepared) > _AT_ONCE else []
+        yield _embed(embedder, prepared[:_AT_ONCE], watch)
+    if waiting:
+        yield _embed(embedder, torch.cat(waiting), watch)
+
+
+def reference_digest(images: ImageStream, embedder: Embedder) -> str:
+    """SHA-256 (hex) over image set, split, size, preprocessing and embedder."""
+    parts = (
+        f"frechet/1 {embedder.name} {embedder.digest}",
+        f"{images.name} {images.part} {(len(images), *images.shape)} {images.preprocessing}",
+        images.digest,
+    )
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _embed(embedder: Embedder, prepared: Tensor, watch: Watch | None) -> Tensor:
+    features = embedder.embed(prepared)
+    if not features.isfinite().all():
+        raise UserError(
+            f"The embedder `{embedder.name}` gives features with NaN or infinity among them, "
+            "but they must be finite"
+        )
+    if watch is not None:
+        watch(len(features))
+    return features
+
+
+def _moments(parts: Iterable[Tensor]) -> Moments:
+    """Moments of features that come in parts, by the same steps whatever the parts."""
+    total = MomentAccumulator()
+    rest: Tensor | None = None
+    for part in parts:
+        if part.shape[1] ** 2 * 8 > _LARGEST_MOMENTS:
+            raise UserError(
+                f"The features have {part.shape[1]} dimensions, and their covariance would take "
+                f"{part.shape[1] ** 2 * 8 / 2**30:.0f} GiB, but must take <= "
+                f"{_LARGEST_MOMENTS / 2**30:.0f}: take smaller images or another embedder"
+            )
+        rest = part if rest is None else torch.cat([rest, part])
+        while len(rest) >= _ROWS:
+            total.add(rest[:_ROWS])
+            rest = rest[_ROWS:]
+    if rest is not None:
+        total.add(rest)
+    return total.moments()
+
+
+def _to_npy(features: Tensor) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, features.numpy())
+    return buffer.getvalue()
+
+
+def _from_npy(payload: bytes) -> Tensor:
+    return torch.from_numpy(np.load(io.BytesIO(payload), allow_pickle=False))
+
+
+def _to_npz(reference: Reference) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        count=reference.moments.count,
+        mean=reference.moments.mean.numpy(),
+        covariance=reference.moments.covariance.numpy(),
+        root=reference.root.numpy(),
+    )
+    return buffer.getvalue()
+
+
+def _from_npz(payload: bytes) -> Reference:
+    with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
+        moments = Moments(
+            int(arrays["count"]),
+            torch.from_numpy(arrays["mean"]),
+            torch.from_numpy(arrays["covariance"]),
+        )
+        return Reference(moments, torch.from_numpy(arrays["root"]))

@@ -1,0 +1,48 @@
+"""A sweep over samplers and steps, on a real Ray."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from recording import Recorder
+from specs import plain
+from trained_trials import trained
+
+import study
+from study.execution.rescore import rescore
+from study.execution.run import run_study
+from study.execution.trained import trained_in
+from study.results.storage import Storage
+from study.spec import read_study_file
+
+pytestmark = pytest.mark.usefixtures("ray_session")
+
+FILE = """\
+name: sweep
+weights: {study: small, trial: 0}
+score: {sampler: {choice: [ddim, ancestral]}, steps: {int: [2, 9]}}
+search: {sampler: random, trials: 5, objectives: [score, steps]}
+"""
+
+
+def test_a_sweep_goes_through_the_lanes(tmp_path: Path) -> None:
+    storage = Storage.from_uri(str(tmp_path / "studies"))
+    storage.claim("small", yaml.safe_dump(plain()))
+    trained(storage, 0)
+    (tmp_path / "sweep.yaml").write_text(FILE)
+    file = read_study_file(tmp_path / "sweep.yaml", trained=trained_in(storage.uri))
+    display = Recorder()
+    run_study(file, storage, display=display)
+    results = study.open("sweep", storage.uri)
+    assert set(results.trials["state"]) == {"complete"}
+    assert len(results.reports) == 0
+    # A trial of the sweep is what `study rescore` makes of the trained trial.
+    row = results.scores.iloc[0]
+    changes = {"sampler": str(row["sampler"]), "steps": int(row["steps"])}
+    rescore(storage, "small", trials=[0], changes=changes)
+    (again,) = study.open("small", storage.uri).query(
+        "select value from scores where stage = 'rescore'"
+    )["value"]
+    assert again == pytest.approx(row["value"], rel=1e-5)

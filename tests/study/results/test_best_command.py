@@ -1,0 +1,38 @@
+"""`study best` and `study status`, in this process."""
+
+from __future__ import annotations
+
+import json
+
+from ledger_rows import final, final_score, write
+from typer.testing import CliRunner
+
+from study.cli import app
+from study.results.storage import Storage
+
+
+def call(*arguments: str) -> str:
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.output
+
+
+def test_a_table_or_json(ranked: Storage) -> None:
+    table = call("best", "s", "--top", "2", "--storage", ranked.uri)
+    rows = [line.split()[:2] for line in table.splitlines() if line.strip()]
+    assert (rows[0], rows[2:4]) == (["rank", "trial"], [["1", "1"], ["2", "2"]])
+    told = json.loads(call("best", "s", "--top", "2", "--format", "json", "--storage", ranked.uri))
+    assert [row["trial"] for row in told["search"]] == [1, 2]
+
+
+def test_finalists_come_first(ranked: Storage) -> None:
+    for run in (5, 6):
+        write(ranked, "s", final_score(run, float(run)), final(run, 0))
+    text = call("best", "s", "--storage", ranked.uri)
+    assert text.index("finalists, trained again") < text.index("the search:")
+    assert "final" in call("status", "s", "--storage", ranked.uri).splitlines()[0]
+
+
+def test_nothing_yet(storage: Storage) -> None:
+    storage.claim("s", "")
+    assert call("best", "s", "--storage", storage.uri) == "no trial of s has a score yet\n"

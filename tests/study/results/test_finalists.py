@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ledger_rows import complete, final, final_score, running, score, spec, write
+
+from study.results.finals import finals
+from study.results.finals_table import finals_table
+from study.results.render import to_text
+from study.results.storage import Storage
+from study.results.tables import Row
+from study.results.verdict import leader
+from study.spec.errors import UserError
+
+# Scores of the final runs: trial of the search, run, sampling seed.
+SCORES = {
+    0: [[4.0, 4.1], [4.3, 4.2]],
+    1: [[3.0, 3.1], [3.3, 3.2], [2.9, 3.0]],
+    2: [[3.1, 3.0], [3.2, 3.3]],
+    5: [[6.0, 6.1]],
+}
+
+
+def search(trial: int) -> list[Row]:
+    value = 2.0 + trial
+    row = replace(complete(trial, value, lr=0.1 * trial, same=1), spec=spec())
+    return [replace(score(trial, value), spread=0.1), row]
+
+
+@pytest.fixture
+def finished(storage: Storage) -> Storage:
+    storage.claim("s", "")
+    rows = [row for trial in SCORES for row in search(trial)]
+    number = 6
+    for repeats, runs in SCORES.items():
+        for scores in runs:
+            beside = replace(final_score(number, 0.5), metric="recall", reference="other")
+            early = replace(final_score(number, 9.0), epoch=2)
+            rows += [beside, early]
+            rows += [final_score(number, value, seed) for seed, value in enumerate(scores)]
+            run = final(number, repeats, lr=0.1 * repeats, same=1)
+            rows.append(replace(run, spec=spec(samples=10_000)))
+            number += 1
+    write(storage, "s", *rows)
+    return storage
+
+
+def test_finalists_stand_by_the_mean_of_their_runs(finished: Storage) -> None:
+    found = finals(finished, "s")
+    assert found is not None
+    assert [row.trial for row in found.finalists] == [1, 2, 0, 5]
+    assert [row.standing.rank for row in found.finalists] == [1, 1, 3, 4]
+    assert [row.search_value for row in found.finalists] == [3.0, 4.0, 2.0, 7.0]
+    assert found.finalists[0].search_spread == 0.1
+    assert [run.trial for run in found.finalists[0].runs] == [10, 8, 9]  # best mean first
+    assert found.finalists[0].runs[0].scores == {0: 2.9, 1: 3.0}
+    assert found.finalists[0].standing.mean == pytest.approx((3.05 + 3.25 + 2.95) / 3)
+    assert (found.unfinished, found.failed) == (0, 0)
+
+
+def test_the_search_score_is_compared_with_the_final_one(finished: Storage) -> None:
+    """Orders 1, 2, 0, 5 and 0, 1, 2, 5: of six pairs two are reversed."""
+    found = finals(finished, "s")
+    assert found is not None
+    assert found.agreement is not None
+    assert found.agreement.kendall == pytest.approx((4 - 2) / 6)
+    assert found.agreement.count == 4
+
+
+def test_the_best_run_of_the_best_finalist_leads(finished: Storage) -> None:
+    lead = leader(finished, "s")
+    assert lead is not None
+    assert (lead.trial, lead.run, lead.epoch, lead.final) == (1, 10, 4, True)
+
+
+def test_the_table(finished: Storage) -> None:
+    found = finals(finished, "s")
+    assert found is not None
+    for width in (80, 120):
+        text = to_text(finals_table(found, width), width)
+        assert max(map(len, text.splitlines())) <= width
+    lines = text.splitlines()
+    assert "fd_lenet of 10,000 images by ddim in 20 steps" in lines[0]
+    assert lines[2].split() == ["rank", "trial", "mean", "interval", "seeds", "search", "lr"]
+    first, *_, last = (line.split() for line in lines[4:8])
+    assert first[:2] == ["1=", "1"]
+    assert first[6:] == ["3", "x", "2", "3.00", "±", "0.20", "0.1"]
+    low, high = float(first[3]), float(first[5])
+    assert low < float(first[2]) < high
+    assert last[0] == "4"
+    told = " ".join(lines)
+    assert "standard deviation of the score over seeds: training" in told
+    assert "(df 4)" in told
+    assert "(df 8)" in told
+    assert "Kendall's tau 0.33" in told
+
+
+def test_runs_that_are_not_finished_or_failed_are_counted_alone(finished: Storage) -> None:
+    failed = replace(final(20, 0), state="failed", value=None, reason="out of memory")
+    unfinished = replace(running(21), stage="final", repeats=0)
+    write(finished, "s", failed, unfinished, final_score(21, 0.1))
+    found = finals(finished, "s")
+    assert found is not None
+    assert (found.unfinished, found.failed) == (1, 1)
+    assert [row.standing.runs for row in found.finalists] == [3, 2, 2, 1]
+    assert "do not count: 1 not finished, 1 failed" in to_text(finals_table(found, 120), 120)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("samples", 512), ("steps", 9), ("reference", "r"), ("weights", "trained")]
+)
+def test_final_scores_of_two_identities_are_not_ranked(
+    finished: Storage, field: str, value: Any
+) -> None:
+    other: Row = replace(final_score(30, 2.0), **{field: value})
+    write(finished, "s", other, final(30, 0))
+    with pytest.raises(UserError, match=f"Trials 6 and 30 .*`{field}`"):
+        finals(finished, "s")
+
+
+def test_a_study_without_final_runs_has_none(ranked: Storage) -> None:
+    assert finals(ranked, "s") is None
+
+
+def test_final_runs_without_a_score_yet(storage: Storage) -> None:
+    storage.claim("s", "")
+    write(storage, "s", *search(0), replace(running(1), stage="final", repeats=0))
+    found = finals(storage, "s")
+    assert found is not None
+    assert (found.finalists, found.split, found.unfinished) == ((), None, 1)
+    text = to_text(finals_table(found, 80), 80)
+    assert text == "finalists are being trained again: 1 not finished"
+    lead = leader(storage, "s")
+    assert lead is not None
+    assert (lead.trial, lead.run, lead.final) == (0, 0, False)
+
+
+def test_one_training_seed_has_no_interval(storage: Storage) -> None:
+    storage.claim("s", "")
+    write(storage, "s", *search(0), *search(1))
+    for run in (2, 3):
+        write(storage, "s", final_score(run, float(run)), final(run, run - 2))
+    found = finals(storage, "s")
+    assert found is not None
+    text = to_text(finals_table(found, 80), 80)
+    assert "no interval" in text
+    assert ".." not in text
+    assert "standard deviation" not in text
+    assert found.agreement is None
+
+
+def test_a_candidate_of_few_seeds_may_still_be_the_best(storage: Storage) -> None:
+    """Many runs tell the second from the best, one run does not tell the worst from it."""
+    storage.claim("s", "")
+    number = 9
+    for trial, (runs, offset) in {0: (8, 0.0), 1: (8, 0.1), 2: (1, 0.18)}.items():
+        write(storage, "s", *search(trial))
+        for run in range(runs):
+            value = 2 * math.exp(offset + 0.1 * (run % 2))
+            write(storage, "s", final_score(number, value), final(number, trial))
+            number += 1
+    found = finals(storage, "s")
+    assert found is not None
+    ranks = [(row.standing.rank, row.standing.contends) for row in found.finalists]
+    assert ranks == [(1, True), (2, False), (2, True)]
+    assert "too few seeds to tell trial 2 apart" in to_text(finals_table(found, 80), 80)

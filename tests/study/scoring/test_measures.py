@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from study.data import load_images
+from study.scoring import Moments, Reference, coverage, frechet_distance
+from study.scoring import measures as module
+from study.scoring.coverage import density_coverage, precision_recall
+from study.scoring.extrapolation import extrapolate
+from study.scoring.frechet import frechet_error
+from study.scoring.kernel import kid, mmd
+from study.scoring.measures import MEASURES, Comparison, Value, measure, note
+from study.scoring.modes import divergence
+from study.scoring.novelty import authenticity, memorisation_ratio
+from study.scoring.sliced import sliced_wasserstein
+from study.spec import names
+from study.spec.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def comparison() -> Comparison:
+    """Real digits against others, as pixels."""
+    images = load_images("digits")
+    assert images.labels is not None
+    features = images.tensor().flatten(1).float() / 255
+    labels = torch.from_numpy(images.labels.copy())
+    order = torch.randperm(len(features), generator=torch.Generator().manual_seed(0))
+    features, labels = features[order], labels[order]
+    real = features[400:1000]
+    return Comparison(
+        generated=features[:400] * 0.9,
+        reference=Reference.of(Moments.of(real)),
+        real=real,
+        labels=labels[400:1000],
+        train=features[1000:],
+        seed=7,
+        kid_subset_size=100,
+    )
+
+
+def test_the_names_are_those_of_study_files() -> None:
+    assert tuple(MEASURES) == names.MEASURES
+    for name, each in MEASURES.items():
+        assert each.name == name
+        assert each.about
+        assert each.needs_features == (name not in ("fd", "fd_infinity"))
+        assert each.needs_labels == (name in ("modes", "mode_divergence"))
+    higher = {name for name, each in MEASURES.items() if each.better == "higher"}
+    assert higher == {"precision", "recall", "density", "coverage", "authenticity", "modes"}
+
+
+def test_each_is_what_its_function_gives(comparison: Comparison) -> None:
+    found = measure(comparison, MEASURES)
+    generated, reference = comparison.generated, comparison.reference
+    real, train = comparison.real, comparison.train
+    assert reference is not None
+    assert real is not None
+    assert train is not None
+    line = extrapolate(reference, generated, seed=7)
+    kernel = kid(generated, real, subset_size=100, seed=7)
+    spread, cover = precision_recall(real, generated), density_coverage(real, generated)
+    sliced = sliced_wasserstein(generated, real, seed=7)
+    assert found["fd"].value == pytest.approx(
+        frechet_distance(reference, Moments.of(generated)), rel=1e-7
+    )
+    assert found["fd"].spread == frechet_error(reference, generated)
+    assert found["fd_infinity"] == Value(line.distance, line.error)
+    assert found["kid"] == Value(kernel.value, kernel.error)
+    assert found["precision"].value == spread.precision
+    assert found["recall"] == Value(spread.recall)
+    assert found["density"] == Value(cover.density, cover.density_error)
+    assert found["coverage"] == Value(cover.coverage)
+    assert found["memorisation"].value == memorisation_ratio(generated, train)
+    assert found["authenticity"].value == authenticity(generated, train)
+    assert found["sliced_wasserstein"] == Value(sliced.value, sliced.error)
+    assert found["modes"] == Value(10)
+    assert 0 < found["mode_divergence"].value < 0.05  # a sample of the same digits
+    for name, each in found.items():
+        assert MEASURES[name](comparison) == each
+
+
+def test_shares_have_the_binomial_standard_error(comparison: Comparison) -> None:
+    found = measure(comparison, ["precision", "memorisation", "authenticity"])
+    for each in found.values():
+        assert each.spread == pytest.approx((each.value * (1 - each.value) / 400) ** 0.5)
+
+
+def test_work_in_common_is_done_once(
+    comparison: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def counted(real: Tensor, generated: Tensor) -> coverage.PrecisionRecall:
+        calls.append(1)
+        return precision_recall(real, generated)
+
+    monkeypatch.setattr(module, "precision_recall", counted)
+    assert list(measure(comparison, ["recall", "fd", "precision"])) == ["recall", "fd", "precision"]
+    assert len(calls) == 1
+
+
+def test_without_training_images_the_real_ones_stand_in(comparison: Comparison) -> None:
+    assert comparison.real is not None
+    copies = replace(comparison, generated=comparison.real[:50], train=None)
+    assert measure(copies, ["memorisation"])["memorisation"] == Value(1, 0)
+    assert measure(copies, ["authenticity"])["authenticity"].value < 0.1
+
+
+def test_without_a_reference_the_moments_are_those_of_the_real_images(
+    comparison: Comparison,
+) -> None:
+    without = replace(comparison, reference=None)
+    assert measure(without, ["fd", "fd_infinity"]) == measure(comparison, ["fd", "fd_infinity"])
+
+
+def test_kernel_distance_of_the_whole_sets(comparison: Comparison) -> None:
+    assert comparison.real is not None
+    whole = measure(replace(comparison, kid_subset_size=None), ["kid"])["kid"]
+    expected = mmd(comparison.generated, comparison.real)
+    assert whole == Value(expected.value, expected.error)
+
+
+def test_mode_collapse_and_its_error(comparison: Comparison) -> None:
+    assert comparison.real is not None
+    assert comparison.labels is not None
+    ones = replace(comparison, generated=comparison.real[comparison.labels == 1])
+    share = float((comparison.labels == 1).double().mean())
+    found = measure(ones, ["modes", "mode_divergence"])
+    assert found["modes"] == Value(1)
+    assert found["mode_divergence"].value == pytest.approx(math.log(1 / share))
+    assert found["mode_divergence"].spread == pytest.approx(0)
+
+
+def test_the_error_of_a_divergence_is_its_deviation_over_draws() -> None:
+    torch.manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
+    weights, real = torch.tensor([0.5, 0.3, 0.2]), torch.tensor([100, 100, 100])
+    draws = [
+        torch.bincount(torch.multinomial(weights, 500, True, generator=generator), minlength=3)
+        for _ in range(300)
+    ]
+    deviation = torch.tensor([divergence(counts, real) for counts in draws]).std()
+    errors = [module.divergence_error(counts, real) for counts in draws]
+    assert sum(errors) / 300 == pytest.approx(float(deviation), rel=0.15)
+
+
+def test_the_error_of_a_density_is_its_deviation_over_draws() -> None:
+    generator = torch.Generator().manual_seed(0)
+    real = torch.randn(200, 3, generator=generator)
+    found = [density_coverage(real, torch.randn(80, 3, generator=generator)) for _ in range(200)]
+    deviation = torch.tensor([each.density for each in found]).std()
+    assert sum(each.density_error for each in found) / 200 == pytest.approx(
+        float(deviation), rel=0.15
+    )
+
+
+def test_mistakes(comparison: Comparison) -> None:
+    moments = replace(comparison, real=None)
+    assert measure(moments, ["fd"])["fd"].value > 0
+    with pytest.raises(UserError, match="`kid` needs the features of the real images"):
+        measure(moments, ["fd", "kid"])
+    with pytest.raises(UserError, match="`fd` needs the features of the real images"):
+        measure(replace(moments, reference=None), ["fd"])
+    with pytest.raises(UserError, match="`modes` needs labels, but the real images have none"):
+        measure(replace(comparison, labels=None), ["modes"])
+    with pytest.raises(UserError, match="3 labels of 600 real images"):
+        measure(replace(comparison, labels=torch.zeros(3, dtype=torch.int64)), ["modes"])
+    with pytest.raises(UserError, match="no measure 'fid', but only fd, fd_infinity, kid"):
+        measure(comparison, ["fid"])
+    with pytest.raises(
+        UserError, match="subsets have 500 images, but there are only 400 generated"
+    ):
+        measure(replace(comparison, kid_subset_size=500), ["kid"])
+
+
+def test_a_note_where_the_covariance_is_singular() -> None:
+    assert note(2049, 2048) is None
+    sentence = note(1000, 2048)
+    assert sentence is not None
+    assert sentence.startswith("N = 1000 images are no more than the embedder's 2048 dimensions")
+    assert "\n" not in sentence
