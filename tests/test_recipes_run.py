@@ -54,13 +54,21 @@ def test_a_recipe_runs_at_smoke_size(ray_session: None, storage: Storage, path: 
     study_file = read_study_file(path, smoke=True)
     assert ray.is_initialized()
     result = running.run_study(study_file, storage, display=Silent())
-    trials = query(storage, "select state, reason, value from trials", [result.study]).to_pylist()
+    rows = query(storage, "select stage, state, reason, value from trials", [result.study])
+    trials = [row for row in rows.to_pylist() if row["stage"] == "search"]
     assert len(trials) == Search(study_file).planned
+    finalists = study_file.study.finalists
+    runs = [row for row in rows.to_pylist() if row["stage"] == "final"]
+    assert len(runs) == (0 if finalists is None else finalists.runs)
+    assert {run["state"] for run in runs} <= {"complete"}, runs
     assert {trial["state"] for trial in trials} <= {"complete", "pruned"}, trials
     ranked = best(storage, result.study)
     assert len(ranked) == len(trials)
     assert all(math.isfinite(row.value) for row in ranked)
-    assert result.best_trial == ranked[0].trial
+    if finalists is None:
+        assert result.best_trial == ranked[0].trial
+    else:
+        assert result.best_trial in [one.trial for one in ranked[: finalists.top]]
     losses = query(storage, "select loss from reports", [result.study])["loss"].to_pylist()
     assert losses
     assert all(math.isfinite(loss) for loss in losses)

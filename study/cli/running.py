@@ -156,7 +156,7 @@ def _print_result(result: RunResult, storage: str | None) -> None:
         raise typer.Exit(130)
     print("\nnext:")
     print(f"  study best {name}{where}")
-    if result.best_trial is not None:
-        print(f"  study sample {name} {result.best_trial} -n 64 -o grid.png{where}")
+    if result.best_run is not None:
+        print(f"  study sample {name} {result.best_run} -n 64 -o grid.png{where}")
         print(f"  study explain {name}{where}")
     print(f'  study query "select trial, state, value, epoch from trials order by value"{where}')

@@ -83,8 +83,7 @@ def trust(
 ) -> None:
     """Is a metric to be trusted on these images? Harm real ones by degrees, and score them.
 
-    Dead pixels, Gaussian noise and invasion by another set: does the score rise at each step, and
-    from which level on is it told apart from that of clean images?
+    Does the score rise at each step, and from which level is it told from that of clean images?
     """
     if output is not None and not output.absolute().parent.is_dir():
         raise UserError(f"-o {output}: the folder {output.absolute().parent} does not exist")
@@ -101,7 +100,7 @@ def trust(
     found = trust(
         images,
         by=None if by is None else load_invaders(by, shape_of(images)),
-        embedders=embedder or None,
+        embedders=embedder,
         metric=metric,
         samples=samples,
         repeats=repeats,

@@ -71,9 +71,8 @@ class ImageStream:
     def digest(self) -> str:
         """SHA-256 (hex) that says which images these are. Nothing is decoded for it.
 
-        Of a data set it is the `ImageSet`'s own, and of a file that of an `ImageSet` of the images
-        as they are stored, with their labels, unless their channels come last; of a folder it is
-        over the bytes of its pictures, in the order of their names.
+        Of a data set it is the `ImageSet`'s own; of a file it is over shape, numbers and labels as
+        they are stored; of a folder over its pictures' bytes, in the order of their names.
         """
         return self.make_digest()
 

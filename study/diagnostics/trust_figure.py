@@ -20,12 +20,13 @@ from study.scoring.trust import MetricTrust, Trust
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Inches: how wide the panels on the left come out, and how high the curves, a metric's two lines of
+# Inches: how wide the panels on the left come out, and how high the curves, a metric's lines of
 # text, and the titles and labels around them.
 _LEFT = 6.3
 _CURVES = 2.3
-_LINE = 0.38
+_LINE = 0.44
 _AROUND = 1.15
+_CHARACTERS = 60  # in a line of a verdict
 _MARKERS = "osD^vP"
 
 
@@ -110,9 +111,13 @@ def _legend(panel: Axes, metrics: Sequence[MetricTrust], index: int, kind: Corru
             if response.told_from is None
             else (f"told from {told_from(response, kind)}")
         )
-        told = f"{start}\n{response.verdict(kind.told)}"
-        panel.text(0.08, middle, name, va="center", fontsize=10)
-        panel.text(0.29, middle, told, va="center", fontsize=9, linespacing=1.1)
+        told = f"{start}\n{textwrap.fill(response.verdict(kind.told), _CHARACTERS)}"
+        texts = (
+            panel.text(0.08, middle, name, va="center", fontsize=10),
+            panel.text(0.29, middle, told, va="center", fontsize=9, linespacing=1.1),
+        )
+        for text in texts:
+            text.set_in_layout(False)  # which would make the curves narrower
 
 
 def _shares(panel: Axes, metrics: Sequence[MetricTrust], index: int) -> None:
@@ -121,6 +126,7 @@ def _shares(panel: Axes, metrics: Sequence[MetricTrust], index: int) -> None:
         highest = response.scores[-1].mean
         scale = np.full(len(response.scores), highest if highest > 0 else 1.0)
         _curve(panel, response, scale, place, clean=0.0)
+    panel.set_ylim(bottom=min(panel.dataLim.intervaly[0], 0.0))
     panel.set_title("score, as a share of that at the highest level", fontsize=9)
 
 
@@ -136,9 +142,7 @@ def _differences(panel: Axes, metrics: Sequence[MetricTrust], index: int) -> Non
     panel.yaxis.set_major_formatter("{x:g}")
     low, high = panel.dataLim.intervaly
     panel.set_ylim(min(low * 1.2, -0.6), max(high * 1.2, 3.0))
-    panel.set_title(
-        "score above clean images / largest difference due to chance (95 %)", fontsize=9
-    )
+    panel.set_title("score above clean images / largest difference due to chance (95%)", fontsize=9)
 
 
 def _curve(

@@ -29,7 +29,7 @@ def trust_table(trust: Trust) -> RenderableType:
             shown = trust.metrics[start : start + _COLUMNS_AT_ONCE]
             parts.append(_scores(kind, index, shown))
     parts.append(
-        Text("* told apart from clean images, and called worse, by one score (95 %)\n", "dim")
+        Text("* told apart from clean images, and called worse, by one score (95%)\n", "dim")
     )
     parts += [_verdicts(trust), *(Text(sentence) for sentence in sentences(trust))]
     return Group(*parts)
@@ -49,7 +49,7 @@ def sentences(trust: Trust) -> list[str]:
     """What the scores come to, and what a reader should know, a sentence each."""
     least = ", ".join(f"{each.metric} {each.smallest_difference:.2g}" for each in trust.metrics)
     told = [
-        f"Two scores of N = {trust.samples} are told apart (95 %) if they differ by more than: "
+        f"Two scores of N = {trust.samples} are told apart (95%) if they differ by more than: "
         f"{least}."
     ]
     first = [_first(trust, index) for index in range(len(trust.corruptions))]
@@ -61,15 +61,15 @@ def sentences(trust: Trust) -> list[str]:
 
 def _first(trust: Trust, index: int) -> str:
     """Which metrics notice a corruption at the lowest level, if any does."""
-    starts = {
-        each.metric: each.responses[index].told_from
+    starts = [
+        (each.responses[index].told_from, each.metric)
         for each in trust.metrics
         if each.responses[index].fall is None
-    }
-    noticed = {name: level for name, level in starts.items() if level is not None}
+    ]
+    noticed = [(level, name) for level, name in starts if level is not None]
     if not noticed:
         return ""
-    names = [name for name, level in noticed.items() if level == min(noticed.values())]
+    names = [name for level, name in noticed if level == min(noticed)[0]]
     return f"{_short(trust.corruptions[index])} by {' and '.join(names)}"
 
 

@@ -25,7 +25,8 @@ from study.diagnostics.beside import (
 )
 from study.execution.explain import PictureFolder, best_trial
 from study.execution.loading import LoadedTrial, load_trial
-from study.results.leaderboard import IDENTITY, rank, shorten, varying
+from study.results.identity import IDENTITY, identity
+from study.results.leaderboard import rank, shorten, varying
 from study.results.ledger import Ledger
 from study.results.query import query
 from study.results.render import cell
@@ -189,7 +190,7 @@ def scores_note(entries: Sequence[_Entry], groups: Sequence[int | None]) -> str:
         part
         for entry in leaders.values()
         for part in IDENTITY
-        if (entry.score or {})[part] != (leaders[0].score or {})[part]
+        if identity(entry.score or {})[part] != identity(leaders[0].score or {})[part]
     }
     told = " | ".join(", ".join(e.label for e, g in scored if g == group) for group in leaders)
     why = ", ".join(part for part in IDENTITY if part in differing)

@@ -75,8 +75,9 @@ def _print_cost(cost: Estimate, trials: int, console: Console) -> None:
             _duration(branch.score_seconds),
         )
     console.print(table)
+    finals = f", {cost.final_runs} trainings of finalists" if cost.final_runs else ""
     console.print(
-        f"{_count(trials, 'trial')}: at most {cost.images:,} training images and "
+        f"{_count(trials, 'trial')}{finals}: at most {cost.images:,} training images and "
         f"{cost.evaluations:,} network evaluations in sampling"
     )
     pruned = "" if cost.pruned is None else f"; about {_duration(cost.pruned)} with the pruner"

@@ -11,13 +11,16 @@ import torch
 from models.sampling import generate
 from models.training import train_epoch
 from models.training_state import TrainingState
+from study.data import user_cache_folder
 from study.execution.building import build_model, stand_in, training_options
 from study.execution.placement import Placement
+from study.scoring.embedders import make_embedder
 from study.spec import Picks, Study, StudyFile, UserError
 
 MEASURED_BATCHES = 4
 MEASURED_BRANCHES = 8
 MEASURED_IMAGES = 32
+MEASURED_EMBEDDINGS = 8
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Estimate:
         unpruned: Wall-clock seconds if every trial runs to its end.
         pruned: With the pruner, if it has rungs that say how many go on; else None.
         images: Training images seen, and network evaluations in sampling, if nothing is pruned.
+        final_runs: Trainings of finalists, at most, which all of these include.
     """
 
     branches: tuple[BranchCost, ...]
@@ -50,16 +54,18 @@ class Estimate:
     pruned: float | None
     images: int
     evaluations: int
+    final_runs: int = 0
 
 
 def estimate(study_file: StudyFile, placement: Placement, trials: int) -> Estimate:
-    """Measure some branches and extrapolate to the whole study.
+    """Measure some branches and extrapolate to the whole study, finals and all.
 
     Raises:
         UserError: A branch cannot be trained on this machine.
     """
+    embedding = _embedding_seconds(study_file.study)
     branches = tuple(
-        _measure(picks, spec, placement)
+        _measure(picks, spec, placement, embedding)
         for picks, spec in _spread([*study_file.branches()], MEASURED_BRANCHES)
     )
     mean = sum(branch.seconds for branch in branches) / len(branches)
@@ -68,13 +74,42 @@ def estimate(study_file: StudyFile, placement: Placement, trials: int) -> Estima
     share = _asha_share(spec)
     epochs = study_file.most_epochs
     most = max(each.generated_images * each.sampling.steps for each in study_file.corners())
+    again = spec.finalists
+    final_runs, final_images, final_seconds = 0, 0, 0.0
+    if again is not None:
+        score, final_runs = spec.final().score, again.runs
+        final_images = final_runs * again.sampling_seeds * score.samples
+        # Trained as in the search, and scored once; an image as dear as there.
+        scorings = again.sampling_seeds * score.samples / spec.generated_images
+        per_run = sum(b.train_seconds + scorings * b.score_seconds for b in branches)
+        final_seconds = final_runs * per_run / len(branches) / placement.lanes
     return Estimate(
         branches=branches,
-        unpruned=mean * waves,
-        pruned=None if share is None else mean * waves * share,
-        images=0 if spec.weights else trials * epochs * spec.data.training_images,
-        evaluations=trials * most,
+        unpruned=mean * waves + final_seconds,
+        pruned=None if share is None else mean * waves * share + final_seconds,
+        images=0 if spec.weights else (trials + final_runs) * epochs * spec.data.training_images,
+        evaluations=trials * most
+        + final_images * max(each.final_sampling.steps for each in study_file.corners()),
+        final_runs=final_runs,
     )
+
+
+def _embedding_seconds(spec: Study) -> float:
+    """What it takes Inception to look at an image on this machine; of others next to nothing."""
+    if not spec.score.embedder_name.startswith("inception"):
+        return 0.0
+    embedder = make_embedder(
+        spec.score.embedder_name,
+        None,
+        cache_folder=user_cache_folder(),
+        device="cuda" if torch.cuda.is_available() else "cpu",
+        seed=0,
+    )
+    images = torch.zeros(MEASURED_EMBEDDINGS, *spec.data.image_shape, dtype=torch.uint8)
+    embedder(images)  # warms up
+    clock = time.perf_counter()
+    embedder(images).cpu()
+    return (time.perf_counter() - clock) / MEASURED_EMBEDDINGS
 
 
 def _spread(items: list[tuple[Picks, Study]], most: int) -> list[tuple[Picks, Study]]:
@@ -82,7 +117,9 @@ def _spread(items: list[tuple[Picks, Study]], most: int) -> list[tuple[Picks, St
     return items[::step]
 
 
-def _measure(picks: Picks, spec: Study, placement: Placement) -> BranchCost:
+def _measure(
+    picks: Picks, spec: Study, placement: Placement, embedding_seconds: float
+) -> BranchCost:
     device = torch.device("cuda" if placement.gpus > 0 and torch.cuda.is_available() else "cpu")
     threads = torch.get_num_threads()
     torch.set_num_threads(max(1, int(placement.cpus)))
@@ -115,8 +152,7 @@ def _measure(picks: Picks, spec: Study, placement: Placement) -> BranchCost:
         parameters=sum(p.numel() for p in family.parameters()),
         train_seconds=0.0 if spec.weights else batches * batch_seconds / placement.workers,
         score_seconds=spec.generated_images
-        * spec.sampling.steps
-        * evaluation_seconds
+        * (spec.sampling.steps * evaluation_seconds + embedding_seconds)
         / placement.workers,
     )
 

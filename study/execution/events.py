@@ -35,7 +35,7 @@ class TrialEnded:
     reason: str
     value: float | None
     epoch: int
-    metric: str = ""  # of the value
+    metric: str  # of the value
 
 
 Event = TrialStarted | TrialReported | TrialEnded

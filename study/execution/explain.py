@@ -18,10 +18,10 @@ from study.diagnostics.catalogue import DIAGNOSTICS, applying
 from study.diagnostics.names import ABOUT, FEWEST_SAMPLES, MOST_SAMPLES, SAMPLES
 from study.diagnostics.subject import Finding, Picture, Subject
 from study.execution.loading import LoadedTrial, load_trial
-from study.results.leaderboard import best
 from study.results.ledger import Ledger
 from study.results.storage import Storage, join
 from study.results.tables import ArtifactRow, DiagnosticRow
+from study.results.verdict import leader
 from study.spec import UserError
 
 _DPI = 150
@@ -159,15 +159,15 @@ def chosen_names(only: Sequence[str]) -> list[str]:
 
 
 def best_trial(storage: Storage, study: str) -> int:
-    """The number of a study's best trial.
+    """The number of a study's best trial; of finalists, of the best one's best final run.
 
     Raises:
         UserError: There is no such study, it has no score yet, or its scores cannot be compared.
     """
-    ranked = best(storage, study, 1)
-    if not ranked:
+    found = leader(storage, study)
+    if found is None:
         raise UserError(f"no trial of study '{study}' has a score yet: say which one to explain")
-    return ranked[0].trial
+    return found.run
 
 
 def explanation_table(explanation: Explanation) -> Table:

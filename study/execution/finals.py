@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from study.results.leaderboard import best
 from study.results.query import query
 from study.results.storage import Storage
 from study.results.values import rows
+from study.results.verdict import verdict
 from study.search import next_finalist, trial_seed
 from study.spec import Picks, Study
 from study.spec.finalists import Finalists
@@ -100,7 +100,8 @@ def read_candidates(storage: Storage, study: str, top: int) -> list[Candidate]:
     Raises:
         UserError: The scores cannot be compared.
     """
-    ranked = best(storage, study, None)
+    found = verdict(storage, study)
+    ranked = found.ranking.ranked if found.front is None else found.front.members
     numbers = [one.trial for one in ranked if one.state == "complete"][:top]
     listed = ", ".join(map(str, numbers)) or "null"
     found = query(

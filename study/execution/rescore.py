@@ -80,7 +80,8 @@ def rescore(
 
     Raises:
         UserError: There is no such study, trial or checkpoint, a change makes no valid study of one
-            of the trials, or one cannot be scored so. What was scored before it is kept.
+            of the trials, the storage cannot be written, or a trial cannot be scored so. What was
+            scored before it is kept.
     """
     storage.require(study)
     numbers = [*dict.fromkeys(trials)] or [row.trial for row in best(storage, study, top)]
@@ -90,6 +91,7 @@ def rescore(
     _refuse_ranges(study, numbers[0], changes)
     found = [find_trained(storage, study, number) for number in numbers]
     plans = [_Plan(one, _changed(one, changes), averaged, seeds) for one in found]
+    storage.check_writable()  # what is measured takes long, and is to be kept
     bench = Workbench(storage, this_device())
     measured = 0
     with Ledger(storage, study) as ledger:
@@ -97,7 +99,7 @@ def rescore(
             where = f"trial {plan.trial} ({place} of {len(plans)})"
             try:
                 missing = plan.seeds if again else plan.missing(bench)
-                _measure(plan, missing, bench, ledger, _told_of(where, watch))
+                _measure(plan, missing, bench, ledger, where, watch)
             except UserError as error:
                 raise UserError(f"trial {plan.trial} cannot be scored so: {error}") from None
             measured += len(missing)
@@ -108,10 +110,6 @@ def rescore(
         measured=measured,
         kept=seeds * len(plans) - measured,
     )
-
-
-def _told_of(where: str, watch: Callable[[str], None]) -> Callable[[str], None]:
-    return lambda told: watch(f"{where}{told}")
 
 
 class _Plan:
@@ -158,11 +156,12 @@ def _measure(
     seeds: Sequence[int],
     bench: Workbench,
     ledger: Ledger,
+    where: str,
     watch: Callable[[str], None],
 ) -> None:
     """Score a trial by images of these seeds, and append the scores."""
     if not seeds:
-        watch(": is in the ledger already")
+        watch(f"{where}: is in the ledger already")
         return
     score, how = plan.spec.score, plan.spec.sampling
     found = plan.found
@@ -175,7 +174,8 @@ def _measure(
     )
     for index, seed in enumerate(seeds, 1):
         of = f", seed {index} of {len(seeds)}" if len(seeds) > 1 else ""
-        watch(f"{of}: {score.samples:,} images by {how.text} in {how.steps} steps ...")
+        steps = "1 step" if how.steps == 1 else f"{how.steps} steps"
+        watch(f"{where}{of}: {score.samples:,} images by {how.text} in {steps} ...")
         results, _ = measure_family(
             loaded.family,
             plan.spec,

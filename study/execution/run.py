@@ -28,9 +28,9 @@ from study.execution.preflight import preflight
 from study.execution.progress import Display, SkippedPictures, make_display
 from study.execution.sharing import check_shared
 from study.execution.tune_faces import ConductorScheduler, ConductorSearcher, TrialErrors
-from study.results.leaderboard import Ranked, best
 from study.results.ledger import Ledger
 from study.results.storage import Storage, join
+from study.results.verdict import Leader, leader
 from study.search import Search
 from study.spec import Study, StudyFile
 
@@ -53,6 +53,7 @@ class RunResult:
     storage: Storage
     interrupted: bool
     best_trial: int | None
+    best_run: int | None  # whose weights to take: of a finalist its best final run, or itself
     best_value: float | None
     picture: str | None  # name in the storage of the best trial's sample grid
 
@@ -134,14 +135,15 @@ def _run(
                 _run_trials(conductor, study_file, storage, placement, display)
         finally:
             display.close()
-    leader = next(iter(best(storage, spec.name, 1)), None)
+    found = leader(storage, spec.name)
     return RunResult(
         study=spec.name,
         storage=storage,
         interrupted=conductor.interrupted,
-        best_trial=None if leader is None else leader.trial,
-        best_value=None if leader is None else leader.value,
-        picture=None if leader is None else _keep_picture(storage, spec.name, leader),
+        best_trial=None if found is None else found.trial,
+        best_run=None if found is None else found.run,
+        best_value=None if found is None else found.value,
+        picture=None if found is None else _keep_picture(storage, spec.name, found),
     )
 
 
@@ -284,9 +286,9 @@ def _welcome(
     return "\n".join(lines)
 
 
-def _keep_picture(storage: Storage, name: str, leader: Ranked) -> str:
+def _keep_picture(storage: Storage, name: str, found: Leader) -> str:
     """Copy the best trial's last sample grid to where it is easily found."""
-    picture = samples_name(name, leader.trial, leader.epoch or 0)
+    picture = samples_name(name, found.run, found.epoch or 0)
     kept = join(name, "best.png")
     storage.write_atomic(kept, storage.read(picture))
     return kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import NormalDist, fmean, stdev
 from typing import Any
 
 from rich.console import RenderableType
@@ -134,12 +134,27 @@ def rescore_table(rescored: Rescored, width: int | None = None) -> RenderableTyp
 def _trial(trial: Row, scores: Sequence[Row]) -> RescoredTrial:
     last = max(int(score["epoch"]) for score in scores)
     values = [float(score["value"]) for score in scores if int(score["epoch"]) == last]
-    own = next(finite(score.get("spread")) for score in scores if int(score["epoch"]) == last)
+    own = [finite(score.get("spread")) for score in scores if int(score["epoch"]) == last]
     return RescoredTrial(
         trial=trial["trial"],
         before=finite(trial["value"]),
         value=fmean(values),
-        spread=stdev(values) / math.sqrt(len(values)) if len(values) > 1 else own,
+        spread=_standard_error(values, own),
         seeds=len(values),
         final=is_final(trial),
     )
+
+
+def _standard_error(values: Sequence[float], spreads: Sequence[float | None]) -> float | None:
+    """Of the mean of scores of several seeds."""
+    known = [spread for spread in spreads if spread is not None]
+    if len(known) == len(values):
+        # Each score knows its own noise; the scatter of two or three would say far less.
+        return math.hypot(*known) / len(values)
+    if len(values) < 2:
+        return None
+    from scipy.stats import t  # slow to import
+
+    # As wide as Student's t of so few values asks for, in units of a normal's.
+    widening = float(t.ppf(0.975, len(values) - 1)) / NormalDist().inv_cdf(0.975)
+    return widening * stdev(values) / math.sqrt(len(values))

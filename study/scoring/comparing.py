@@ -51,7 +51,7 @@ class Scores:
         reference_digest: SHA-256 (hex) over image set, split, size, preprocessing and embedder.
         kid_subset_size: How many images KID's subsets had; none if it took the whole sets.
         notes: Sentences for people.
-        seconds: How long it took, without reading the command line.
+        seconds: How long it took.
         nearest: The real images nearest to each generated one, if they were asked for.
     """
 
@@ -208,14 +208,16 @@ def chosen_measures(
         return (near[:2] if few else near) + of_labels
     by_metric = {metric_name(name, embedder): name for name in MEASURES}
     chosen = [by_metric.get(name, name) for name in metrics]
-    for name in chosen:
-        for other in EMBEDDERS:
-            for measure_ in MEASURES:
-                if name not in MEASURES and name == metric_name(measure_, other):
-                    raise UserError(
-                        f"The metric {name!r} is of the embedder {other!r}, but the embedder is "
-                        f"{embedder!r}; with it, {measure_} is {metric_name(measure_, embedder)}"
-                    )
+    of_others = {
+        metric_name(name, other): (name, other) for name in MEASURES for other in EMBEDDERS
+    }
+    for metric in chosen:
+        if metric not in MEASURES and metric in of_others:
+            name, other = of_others[metric]
+            raise UserError(
+                f"The metric {metric!r} is of the embedder {other!r}, but the embedder is "
+                f"{embedder!r}; with it, {name} is {metric_name(name, embedder)}"
+            )
     check_measures(chosen, labels=real.labels is not None)
     return tuple(dict.fromkeys(chosen))
 
@@ -286,11 +288,8 @@ def _notes(
 ) -> tuple[str, ...]:
     notes = []
     if not set(OF_MOMENTS).isdisjoint(chosen):
-        singular = note(min(generated, real), dim)
-        notes.append(
-            singular
-            or "A Fréchet distance falls as N grows: compare it with others of the same N only."
-        )
+        biased = "A Fréchet distance falls as N grows: compare it with others of the same N only."
+        notes.append(note(min(generated, real), dim) or biased)
     if "kid" in chosen and subset_size is None:
         notes.append(
             f"kid is over the whole sets: there are fewer than {SUBSET_SIZE} images for subsets."

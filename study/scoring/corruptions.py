@@ -47,10 +47,10 @@ class Corruption:
     apply: Callable[[Levels, float, int], Levels]
 
     def told(self, level: float) -> str:
-        """A level for people, two digits of it: `2 %` of a share, `16` of a deviation."""
+        """A level for people, two digits of it: `2%` of a share, `16` of a deviation."""
         share = self.name != "noise"
         number = 100 * level if share else level
-        return (f"{number:.0f}" if number >= 10 else f"{number:.2g}") + (" %" if share else "")
+        return (f"{number:.0f}" if number >= 10 else f"{number:.2g}") + ("%" if share else "")
 
 
 def corruptions(

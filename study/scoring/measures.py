@@ -104,6 +104,9 @@ class Measure:
         return measure(comparison, [self.name])[self.name]
 
 
+_VOTES = 5  # of real images, for a generated one's label
+
+
 class _Shared:
     """A comparison, with what several measures need of it."""
 
@@ -145,9 +148,6 @@ class _Shared:
         votes = min(_VOTES, len(labels))
         found = classify(self.given.generated.to(self.real.device), self.real, labels, votes)
         return count_modes(found, kinds), count_modes(labels, kinds)
-
-
-_VOTES = 5
 
 
 def _fd(shared: _Shared) -> Value:

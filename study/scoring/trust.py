@@ -29,7 +29,6 @@ from study.spec.names import metric_name
 
 METRICS = ("fd", "kid")
 """The measures that can be put to the test."""
-
 REPEATS = 5
 MOST_SAMPLES = 1000
 """Unless told otherwise: how many sets are scored at each level, and how large they are at most."""
@@ -143,9 +142,7 @@ def trust(
         invaders.images,
         {name: tuple(each) for name, each in (levels or {}).items()},
     )
-    asked = default_embedders(images) if embedders is None else tuple(embedders)
-    if not asked:
-        raise UserError("There are no embedders, but it takes one or more")
+    asked = tuple(embedders or default_embedders(images))
     known = [
         make_embedder(
             each,
@@ -162,11 +159,13 @@ def trust(
     sets, overlapping = _draw(rest.images, count, repeats, seed)
     widening = (1 - count / len(rest)) ** -0.5 if overlapping else 1.0
     metrics, notes = [], _notes(images, rest.images, widening if overlapping else None)
-    if embedders is None and "pixels" not in asked:
+    if not embedders and "pixels" not in asked:
         notes.append(f"pixels is left out: {shape} makes more than {_MOST_PIXELS} dimensions.")
     for embedder in known:
         score = _scorer(embedder, reference.tensor(), metric, seed)
         metrics.append(_examine(embedder, metric, score, sets, kinds, widening, seed, watch))
+        if ":" in embedder.name:
+            notes.append(f"{metrics[-1].metric} is in the features of {embedder.name}.")
         told = note(count, embedder.dim) if metric == "fd" else None
         notes += [f"{embedder.name}: {told}"] if told else []
     return Trust(
@@ -295,7 +294,7 @@ def _notes(images: ImageSet, pool: NDArray[np.uint8], widening: float | None) ->
     black = float((pool == 0).all(axis=1).mean())
     if black > _MUCH_BLACK:
         notes.append(
-            f"{100 * black:.0f} % of the pixels of {images.name} are 0 already: a dead pixel "
+            f"{black:.0%} of the pixels of {images.name} are 0 already: a dead pixel "
             "changes nothing there."
         )
     return notes

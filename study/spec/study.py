@@ -87,6 +87,11 @@ class Study(Section):
         """How many images a trial generates for its scores."""
         return self.score.samples if self.weights else self.score.images(self.train.epochs)
 
+    @property
+    def final_sampling(self) -> Sampling:
+        """How the images of a final run are generated; without finals, as all others."""
+        return self.sampling if self.finalists is None else self.final().sampling
+
     def final(self) -> Study:
         """The study that a finalist is trained and scored by.
 

@@ -183,7 +183,8 @@ class _Checker:
 
     def check_places(self, space: Space) -> None:
         searchable, why = SEARCHABLE, "trials are ranked only if they share everything else"
-        if space.tree.get("weights") is not None:
+        # A whole tree that is a choice has no sections.
+        if isinstance(space.tree, Mapping) and space.tree.get("weights") is not None:
             searchable, why = SEARCHABLE_IN_SCORING, "with `weights` nothing is trained"
         for dimension in space.dimensions():
             path = dimension.path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -14,6 +15,7 @@ from specs import plain
 from trained_trials import trained
 
 from study import cli
+from study.results.query import query
 from study.results.storage import Storage
 
 Output = pytest.CaptureFixture[str]
@@ -113,14 +115,23 @@ def test_check_counts_no_training(monkeypatch: pytest.MonkeyPatch, capsys: Outpu
     assert "at most 0 training images and 1,728 network evaluations" in told  # 3 x 64 x 9
 
 
-def test_ctrl_c_ends_with_130(
+def test_ctrl_c_ends_with_130_and_keeps_what_is_done(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     from study.execution import rescore as rescoring
 
-    def press(*arguments: object, **more: object) -> None:
+    measure = rescoring.measure_family
+
+    def press(family: Any, spec: Any, *arguments: Any, **more: Any) -> Any:
+        monkeypatch.setattr(rescoring, "measure_family", pressed)
+        return measure(family, spec, *arguments, **more)
+
+    def pressed(*arguments: Any, **more: Any) -> Any:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(rescoring, "measure_family", press)
     assert call(monkeypatch, "rescore", "small") == 130
     assert "the same command goes on from what is done" in capsys.readouterr().err
+    storage = Storage.from_uri(str(folder / "studies"))
+    sql = "select trial from scores where stage = 'rescore'"
+    assert query(storage, sql)["trial"].to_pylist() == [0]

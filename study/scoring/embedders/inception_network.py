@@ -9,8 +9,7 @@ What it computes is the same to rounding; how, differs where that saves time:
 - Batch normalisation is folded into weights and biases.
 - The 1x1 convolutions at the head of a block are one convolution.
 - A block's average pooling comes after its 1x1 convolution, over fewer channels: both are linear,
-  the weights of an average add up to 1, and the rectification follows them. Likewise a
-  rectification that maximum pooling follows comes after it.
+  the weights of an average add up to 1, and the rectification follows them.
 """
 
 from __future__ import annotations
@@ -37,20 +36,14 @@ class Inception(nn.Module):
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
         """Fold and merge the weights."""
         super().__init__()
-        pool = nn.MaxPool2d(3, stride=2)
         self.stem = nn.Sequential(
             _convolution(weights, "Conv2d_1a_3x3", stride=2),
-            nn.ReLU(inplace=True),
             _convolution(weights, "Conv2d_2a_3x3"),
-            nn.ReLU(inplace=True),
             _convolution(weights, "Conv2d_2b_3x3", padding=(1, 1)),
-            pool,
-            nn.ReLU(inplace=True),
+            nn.MaxPool2d(3, stride=2),
             _convolution(weights, "Conv2d_3b_1x1"),
-            nn.ReLU(inplace=True),
             _convolution(weights, "Conv2d_4a_3x3"),
-            pool,
-            nn.ReLU(inplace=True),
+            nn.MaxPool2d(3, stride=2),
         )
         self.blocks = nn.Sequential(
             *(_Block35(weights, f"Mixed_5{letter}") for letter in "bcd"),
@@ -76,10 +69,10 @@ class _Block35(nn.Module):
     def __init__(self, weights: Mapping[str, Tensor], name: str) -> None:
         super().__init__()
         self.heads = _Heads(weights, name, "branch1x1", "branch5x5_1", "branch3x3dbl_1")
-        self.five = _rectified(weights, f"{name}.branch5x5_2", padding=(2, 2))
+        self.five = _convolution(weights, f"{name}.branch5x5_2", padding=(2, 2))
         self.three = nn.Sequential(
-            _rectified(weights, f"{name}.branch3x3dbl_2", padding=(1, 1)),
-            _rectified(weights, f"{name}.branch3x3dbl_3", padding=(1, 1)),
+            _convolution(weights, f"{name}.branch3x3dbl_2", padding=(1, 1)),
+            _convolution(weights, f"{name}.branch3x3dbl_3", padding=(1, 1)),
         )
         self.pooled = _average_pooled(weights, f"{name}.branch_pool")
 
@@ -93,11 +86,11 @@ class _Reduce35(nn.Module):
 
     def __init__(self, weights: Mapping[str, Tensor], name: str) -> None:
         super().__init__()
-        self.three = _rectified(weights, f"{name}.branch3x3", stride=2)
+        self.three = _convolution(weights, f"{name}.branch3x3", stride=2)
         self.twice = nn.Sequential(
-            _rectified(weights, f"{name}.branch3x3dbl_1"),
-            _rectified(weights, f"{name}.branch3x3dbl_2", padding=(1, 1)),
-            _rectified(weights, f"{name}.branch3x3dbl_3", stride=2),
+            _convolution(weights, f"{name}.branch3x3dbl_1"),
+            _convolution(weights, f"{name}.branch3x3dbl_2", padding=(1, 1)),
+            _convolution(weights, f"{name}.branch3x3dbl_3", stride=2),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -111,14 +104,14 @@ class _Block17(nn.Module):
         super().__init__()
         self.heads = _Heads(weights, name, "branch1x1", "branch7x7_1", "branch7x7dbl_1")
         self.seven = nn.Sequential(
-            _rectified(weights, f"{name}.branch7x7_2", padding=_ACROSS),
-            _rectified(weights, f"{name}.branch7x7_3", padding=_DOWN),
+            _convolution(weights, f"{name}.branch7x7_2", padding=_ACROSS),
+            _convolution(weights, f"{name}.branch7x7_3", padding=_DOWN),
         )
         self.twice = nn.Sequential(
-            _rectified(weights, f"{name}.branch7x7dbl_2", padding=_DOWN),
-            _rectified(weights, f"{name}.branch7x7dbl_3", padding=_ACROSS),
-            _rectified(weights, f"{name}.branch7x7dbl_4", padding=_DOWN),
-            _rectified(weights, f"{name}.branch7x7dbl_5", padding=_ACROSS),
+            _convolution(weights, f"{name}.branch7x7dbl_2", padding=_DOWN),
+            _convolution(weights, f"{name}.branch7x7dbl_3", padding=_ACROSS),
+            _convolution(weights, f"{name}.branch7x7dbl_4", padding=_DOWN),
+            _convolution(weights, f"{name}.branch7x7dbl_5", padding=_ACROSS),
         )
         self.pooled = _average_pooled(weights, f"{name}.branch_pool")
 
@@ -133,11 +126,11 @@ class _Reduce17(nn.Module):
     def __init__(self, weights: Mapping[str, Tensor], name: str) -> None:
         super().__init__()
         self.heads = _Heads(weights, name, "branch3x3_1", "branch7x7x3_1")
-        self.three = _rectified(weights, f"{name}.branch3x3_2", stride=2)
+        self.three = _convolution(weights, f"{name}.branch3x3_2", stride=2)
         self.seven = nn.Sequential(
-            _rectified(weights, f"{name}.branch7x7x3_2", padding=_ACROSS),
-            _rectified(weights, f"{name}.branch7x7x3_3", padding=_DOWN),
-            _rectified(weights, f"{name}.branch7x7x3_4", stride=2),
+            _convolution(weights, f"{name}.branch7x7x3_2", padding=_ACROSS),
+            _convolution(weights, f"{name}.branch7x7x3_3", padding=_DOWN),
+            _convolution(weights, f"{name}.branch7x7x3_4", stride=2),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -152,16 +145,16 @@ class _Block8(nn.Module):
     def __init__(self, weights: Mapping[str, Tensor], name: str, *, average: bool) -> None:
         super().__init__()
         self.heads = _Heads(weights, name, "branch1x1", "branch3x3_1", "branch3x3dbl_1")
-        self.three_across = _rectified(weights, f"{name}.branch3x3_2a", padding=(0, 1))
-        self.three_down = _rectified(weights, f"{name}.branch3x3_2b", padding=(1, 0))
-        self.twice = _rectified(weights, f"{name}.branch3x3dbl_2", padding=(1, 1))
-        self.twice_across = _rectified(weights, f"{name}.branch3x3dbl_3a", padding=(0, 1))
-        self.twice_down = _rectified(weights, f"{name}.branch3x3dbl_3b", padding=(1, 0))
+        self.three_across = _convolution(weights, f"{name}.branch3x3_2a", padding=(0, 1))
+        self.three_down = _convolution(weights, f"{name}.branch3x3_2b", padding=(1, 0))
+        self.twice = _convolution(weights, f"{name}.branch3x3dbl_2", padding=(1, 1))
+        self.twice_across = _convolution(weights, f"{name}.branch3x3dbl_3a", padding=(0, 1))
+        self.twice_down = _convolution(weights, f"{name}.branch3x3dbl_3b", padding=(1, 0))
         self.pooled = (
             _average_pooled(weights, f"{name}.branch_pool")
             if average
             else nn.Sequential(
-                nn.MaxPool2d(3, stride=1, padding=1), _rectified(weights, f"{name}.branch_pool")
+                nn.MaxPool2d(3, stride=1, padding=1), _convolution(weights, f"{name}.branch_pool")
             )
         )
 
@@ -181,7 +174,7 @@ class _Heads(nn.Module):
     def __init__(self, weights: Mapping[str, Tensor], block: str, *branches: str) -> None:
         super().__init__()
         names = [f"{block}.{branch}" for branch in branches]
-        self.merged = _rectified(weights, *names)
+        self.merged = _convolution(weights, *names)
         self.widths = [len(weights[f"{name}.conv.weight"]) for name in names]
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -189,33 +182,77 @@ class _Heads(nn.Module):
         return torch.split(heads, self.widths, dim=1)
 
 
+class _Convolution(nn.Module):
+    """A convolution with its bias, rectified or not.
+
+    On a CPU with oneDNN, kernels are kept in the order that it computes with, and rectified on the
+    way: without that it would put them in order for every block anew. These are the operations that
+    torch.compile generates code with; where they are missing, the ordinary ones do.
+    """
+
+    kernel: Tensor
+    bias: Tensor
+
+    def __init__(
+        self,
+        kernel: Tensor,
+        bias: Tensor,
+        *,
+        stride: int,
+        padding: tuple[int, int],
+        rectified: bool,
+    ) -> None:
+        super().__init__()
+        self.register_buffer("kernel", kernel)  # [C_out, C_in, h, w]
+        self.register_buffer("bias", bias)  # [C_out]
+        self.stride, self.padding, self.rectified = [stride, stride], list(padding), rectified
+        self._ordered: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.device.type == "cpu" and _ORDERS_KERNELS:
+            return self._on_onednn(x)
+        x = functional.conv2d(x, self.kernel, self.bias, self.stride, self.padding)
+        return x.relu_() if self.rectified else x
+
+    def _on_onednn(self, x: Tensor) -> Tensor:
+        onednn = torch.ops.mkldnn
+        shape = (self.padding, self.stride, [1, 1], 1)  # no dilation, one group
+        if self._ordered is None:
+            kernel = self.kernel.contiguous()
+            self._ordered = onednn._reorder_convolution_weight(kernel, *shape, list(x.shape))
+        after = "relu" if self.rectified else "none"
+        computed: Tensor = onednn._convolution_pointwise(
+            x, self._ordered, self.bias, *shape, after, [], ""
+        )
+        return computed
+
+
+_ORDERS_KERNELS: bool = torch.backends.mkldnn.is_available() and all(  # type: ignore[no-untyped-call]
+    hasattr(torch.ops.mkldnn, name)
+    for name in ("_reorder_convolution_weight", "_convolution_pointwise")
+)
+
+
 def _average_pooled(weights: Mapping[str, Tensor], name: str) -> nn.Module:
     return nn.Sequential(
-        _convolution(weights, name),
+        _convolution(weights, name, rectified=False),
         nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False),
         nn.ReLU(inplace=True),
     )
 
 
-def _rectified(
-    weights: Mapping[str, Tensor], *names: str, stride: int = 1, padding: tuple[int, int] = (0, 0)
-) -> nn.Module:
-    convolution = _convolution(weights, *names, stride=stride, padding=padding)
-    return nn.Sequential(convolution, nn.ReLU(inplace=True))
-
-
 def _convolution(
-    weights: Mapping[str, Tensor], *names: str, stride: int = 1, padding: tuple[int, int] = (0, 0)
-) -> nn.Conv2d:
+    weights: Mapping[str, Tensor],
+    *names: str,
+    stride: int = 1,
+    padding: tuple[int, int] = (0, 0),
+    rectified: bool = True,
+) -> nn.Module:
     """One convolution for those named, each with its batch normalisation folded into it."""
     kernels, biases = zip(*(_folded(weights, name) for name in names), strict=True)
-    kernel, bias = torch.cat(kernels), torch.cat(biases)  # [C_out, C_in, h, w], [C_out]
-    height, width = kernel.shape[2:]
-    convolution = nn.Conv2d(
-        *(kernel.shape[1], kernel.shape[0], (height, width), stride, padding), device="meta"
+    return _Convolution(
+        torch.cat(kernels), torch.cat(biases), stride=stride, padding=padding, rectified=rectified
     )
-    convolution.weight, convolution.bias = nn.Parameter(kernel), nn.Parameter(bias)
-    return convolution
 
 
 def _folded(weights: Mapping[str, Tensor], name: str) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import pickle
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -58,8 +57,10 @@ def load_weights(given: Path | None = None) -> dict[str, Tensor]:
     path = given or _in_hub_cache() or _in_package() or _downloaded()
     try:
         return _from_archive(path) if _is_archive(path) else _from_state_dict(path)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        reason = str(error).partition("\n")[0]
+    except UserError:
+        raise
+    except Exception as error:  # a damaged pickle may raise anything
+        reason = str(error).partition("\n")[0] or type(error).__name__
         raise UserError(f"The weights file {path} can not be read: {reason}") from error
 
 
@@ -127,7 +128,9 @@ def _from_archive(path: Path) -> dict[str, Tensor]:
 
 
 def _from_state_dict(path: Path) -> dict[str, Tensor]:
-    stored = torch.load(path, map_location="cpu", weights_only=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what a file should not be; it is looked at below
+        stored = torch.load(path, map_location="cpu", weights_only=True)
     names = [f"{layer}.{part}" for layer, _ in _archive_names() for part in _PARTS]
     missing = [name for name in names if not _holds(stored, name)]
     if missing:

@@ -25,11 +25,11 @@ def report(number: int, value: float) -> Report:
 EVENTS: list[Event] = [
     TrialStarted(0, {"model.timesteps": 214, "train.learning_rate": 0.00123456}),
     TrialReported(report(0, 8.5), True),
-    TrialEnded(0, "pruned", "asha at epoch 1", 8.5, 1),
+    TrialEnded(0, "pruned", "asha at epoch 1", 8.5, 1, "fd_vae"),
     TrialStarted(1, {}),
-    TrialEnded(1, "failed", "diverged", None, 0),
+    TrialEnded(1, "failed", "diverged", None, 0, "fd_vae"),
     TrialStarted(2, {}),
-    TrialEnded(2, "running", "interrupted", 3.5, 2),
+    TrialEnded(2, "running", "interrupted", 3.5, 2, "fd_vae"),
 ]
 LANES = [
     Progress("lane-0", "training", 0, 1, 9, 3, 10, 0.5),

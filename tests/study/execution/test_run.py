@@ -224,3 +224,54 @@ def test_the_python_interface_runs_a_study_file(tmp_path: Path) -> None:
     assert list(results.trials["state"]) == ["complete"]
     assert list(results.scores["samples"]) == [32]
     assert set(results.artifacts["kind"]) == {"checkpoint", "samples"}
+
+
+def test_finalists_are_trained_again_and_a_resumed_final_goes_on(tmp_path: Path) -> None:
+    storage = Storage.from_uri(str(tmp_path))
+    finalists = {"top": 2, "training_seeds": 2, "sampling_seeds": 2, "samples": 96, "steps": 8}
+    rungs = [{"until": 1, "samples": 32, "metric": "sliced_wasserstein"}, {"epochs": 1}]
+    file = study_file(
+        train={**RATES, "epochs": 3},
+        search={"trials": 4},
+        score={"every": rungs, "also": ["kid", "precision"]},
+        finalists=finalists,
+    )
+
+    def stop_in_the_finals(event: Event) -> None:
+        report = event.report if isinstance(event, TrialReported) else None
+        if report and (report.number, report.epoch, report.outcome) == (4, 1, "running"):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    first = run_study(file, storage, display=Recorder(stop_in_the_finals))
+    assert first.interrupted
+    display = Recorder()
+    result = resume_study("small", storage, display=display)
+    assert not result.interrupted
+    results = study.open("small", str(tmp_path))
+    trials = results.trials.set_index("trial")
+    assert list(trials["stage"]) == ["search"] * 4 + ["final"] * 4
+    assert set(trials["state"]) == {"complete"}
+    finals = trials[trials["stage"] == "final"]
+    best_two = [one.trial for one in results.best(2)]
+    assert sorted(finals["repeats"]) == sorted(best_two * 2)
+    assert finals["seed"].nunique() == 4
+    for _, row in finals.iterrows():  # the same configuration, another seed
+        repeated = trials.loc[int(row["repeats"])]
+        assert row["config.train.learning_rate"] == repeated["config.train.learning_rate"]
+        assert row["seed"] != repeated["seed"]
+    scores = results.query("select * from scores where metric = 'fd_pixels' and stage = 'final'")
+    assert scores.groupby("trial")["seed"].nunique().tolist() == [2] * 4
+    assert scores["seed"].nunique() == 8
+    assert set(scores["samples"]) == {96}
+    assert set(scores["steps"]) == {8}
+    assert scores["spread"].notna().all()
+    early = results.query("select distinct metric, samples from scores where epoch = 1 order by 1")
+    assert early.values.tolist() == [["sliced_wasserstein", 32]]
+    assert set(results.scores["metric"]) == {
+        "fd_pixels", "kid_pixels", "precision", "sliced_wasserstein",
+    }  # fmt: skip
+    assert result.best_trial in best_two
+    assert trials.loc[result.best_run]["repeats"] == result.best_trial  # type: ignore[index]
+    # Lanes rest between the search and the finals: no more of them are started than there are.
+    assert {report.lane for report in display.reports} <= {"lane-0", "lane-1"}
+    wait_until_free()

@@ -13,9 +13,7 @@ from trained_trials import trained
 import study
 from study.execution.rescore import rescore
 from study.execution.run import run_study
-from study.execution.trained import trained_in
 from study.results.storage import Storage
-from study.spec import read_study_file
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 
@@ -32,9 +30,8 @@ def test_a_sweep_goes_through_the_lanes(tmp_path: Path) -> None:
     storage.claim("small", yaml.safe_dump(plain()))
     trained(storage, 0)
     (tmp_path / "sweep.yaml").write_text(FILE)
-    file = read_study_file(tmp_path / "sweep.yaml", trained=trained_in(storage.uri))
-    display = Recorder()
-    run_study(file, storage, display=display)
+    sweep = study.Study.from_file(tmp_path / "sweep.yaml", storage=storage.uri)
+    run_study(sweep.file, storage, display=Recorder())
     results = study.open("sweep", storage.uri)
     assert set(results.trials["state"]) == {"complete"}
     assert len(results.reports) == 0

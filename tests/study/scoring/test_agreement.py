@@ -17,11 +17,17 @@ from study.data import load_images
 from study.scoring.coverage import precision_recall
 from study.scoring.embedders.inception import InceptionEmbedder
 from study.scoring.embedders.inception_weights import load_weights
-from study.scoring.frechet import MomentAccumulator, Moments, Reference, distance_to
+from study.scoring.frechet import (
+    MomentAccumulator,
+    Moments,
+    Reference,
+    distance_to,
+    frechet_distance,
+)
 from study.scoring.kernel import kid, mmd
 
-PATCHES, CROPS = 16, 16
-SUBSETS, SUBSET_SIZE = 10, 24
+PATCHES, CROPS = 12, 12
+SUBSETS, SUBSET_SIZE = 10, 18
 
 
 def crops(photograph: str, seed: int) -> Tensor:
@@ -92,7 +98,12 @@ def torch_fidelitys(
         prc=True,
         kid_subsets=SUBSETS,
         kid_subset_size=SUBSET_SIZE,
+        feature_extractor="inception-v3-compat",
+        feature_layer_fid="2048",
+        feature_layer_kid="2048",
+        feature_layer_prc="2048",
         feature_extractor_weights_path=weights_file,
+        save_cpu_ram=True,  # or it reads with four processes
         cache=False,
         verbose=False,
     )
@@ -121,10 +132,10 @@ class Given(nn.Identity):
 
 def test_torchmetrics(pictures: tuple[list[Tensor], list[Tensor]], weights_file: str) -> None:
     # Its default antialiases, which shows in pictures larger than the network's input.
-    fewer = tuple([part[:10] for part in parts] for parts in pictures)
+    fewer = tuple([part[:6] for part in parts] for parts in pictures)
     network = FrechetInceptionDistance(feature_extractor_weights_path=weights_file).inception
     distance = FrechetInceptionDistance(Given()).set_dtype(torch.float64)
-    kernel = KernelInceptionDistance(Given(), subsets=1, subset_size=20)
+    kernel = KernelInceptionDistance(Given(), subsets=1, subset_size=12)
     ours = []
     for parts, is_real in zip(fewer, (False, True), strict=True):
         found = torch.cat([network(part) for part in parts])
@@ -139,15 +150,15 @@ def test_torchmetrics(pictures: tuple[list[Tensor], list[Tensor]], weights_file:
 
 
 def test_order_and_batches_make_no_difference(features: list[Tensor]) -> None:
-    generated, real = features
+    generated, real = (each[:, :400] for each in features)
     reference = Reference.of(Moments.of(real))
     expected = distance_to(reference, generated)
     generator = torch.Generator().manual_seed(0)
-    for size in (1, 7, 32):
+    for size in (1, 7, 24):
         order = torch.randperm(len(generated), generator=generator)
-        moments = MomentAccumulator()
+        accumulator = MomentAccumulator()
         for batch in generated[order].split(size):
-            moments.add(batch)
+            accumulator.add(batch)
+        found = frechet_distance(reference, accumulator.moments())
+        assert found == pytest.approx(expected, rel=1e-6)
         assert distance_to(reference, generated[order]) == pytest.approx(expected, rel=1e-6)
-        from_moments = Reference.of(moments.moments())
-        assert distance_to(from_moments, real) == pytest.approx(expected, rel=1e-6)

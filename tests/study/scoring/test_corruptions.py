@@ -131,6 +131,6 @@ def test_levels_that_are_none(levels: dict[str, tuple[float, ...]], message: str
 def test_a_level_is_told_in_two_digits() -> None:
     dead, noise, _ = KINDS
     assert [dead.told(each) for each in (0, 0.00128, 0.0497, 0.1, 1)] == [
-        "0 %", "0.13 %", "5 %", "10 %", "100 %",
+        "0%", "0.13%", "5%", "10%", "100%",
     ]  # fmt: skip
     assert [noise.told(each) for each in (0, 0.5, 64, 128)] == ["0", "0.5", "64", "128"]

@@ -20,6 +20,7 @@ from study.scoring.trust import Trust, default_embedders, trust
 from study.spec.errors import UserError
 
 FEW = {"dead_pixels": (0, 0.1, 0.4), "noise": (0, 16, 64), "invasion": (0, 0.1, 0.4)}
+SHORT = {"dead_pixels": (0, 0.5), "noise": (0, 8), "invasion": (0, 0.5)}
 
 
 class Own:
@@ -181,12 +182,9 @@ def test_the_smallest_difference_bounds_what_chance_does() -> None:
         ]
     )
     differences = np.abs(scores[:300] - scores[300:])
-    # Each is an estimate from 5 scores; together they exceed what chance does about 5 % of the time.
+    # Each is an estimate from 5 scores; together they exceed what chance does 5 % of the time.
     exceeded = (differences[:, None] > least[None]).mean()
     assert 0.005 < exceeded < 0.15
-
-
-SHORT = {"dead_pixels": (0, 0.5), "noise": (0, 8), "invasion": (0, 0.5)}
 
 
 def test_overlapping_sets_are_said_to_be_so_and_show_the_spread_of_fresh_ones() -> None:
@@ -217,6 +215,14 @@ def test_the_seed_decides_everything(digits: ImageSet, pixels: Trust) -> None:
     assert other.metrics != pixels.metrics
 
 
+def test_an_embedder_of_ones_own_is_named() -> None:
+    own = Mean("package.module:Mean", 1)
+    found = trust(grey_patches(), embedders=[own, own], levels=SHORT)
+    assert [each.metric for each in found.metrics] == ["fd_custom", "fd_custom"]
+    assert "fd_custom is in the features of package.module:Mean." in found.notes
+    assert "dead pixels by fd_custom and fd_custom" in to_text(trust_table(found), 200)
+
+
 def test_examples_are_harmed_images_at_their_levels(pixels: Trust) -> None:
     assert {name: each.shape for name, each in pixels.examples.items()} == dict.fromkeys(
         FEW, (3, 16, 1, 8, 8)
@@ -230,7 +236,7 @@ def test_the_table_fits_a_terminal_and_says_what_n_was(pixels: Trust) -> None:
     text = to_text(trust_table(pixels), 80)
     assert max(map(len, text.splitlines())) <= 80
     assert "N = 179" in text
-    assert "49 % of the pixels of digits are 0 already" in text
+    assert "49% of the pixels of digits are 0 already" in text
     assert "told from" in text
     assert "rises at every step" in text
 
@@ -278,7 +284,6 @@ def test_which_embedders_and_which_invaders_unless_told(digits: ImageSet) -> Non
         ({"samples": 450}, r"`samples` is 450, but must be in 2\.\.449: of the 1797 images"),
         ({"repeats": 1}, "`repeats` is 1, but must be >= 2"),
         ({"embedders": ["clip"]}, "clip"),
-        ({"embedders": []}, "no embedders"),
         ({"levels": {"noise": (1,)}}, "levels of noise are 1"),
     ],
 )
