@@ -30,7 +30,7 @@ def trust(
             metavar="NAME",
             help=f"{', '.join(EMBEDDERS)}, or an import path (package.module:Name); may be "
             "repeated.",
-            show_default="vae, pixels, and lenet where there are labels",
+            show_default="vae, pixels, lenet if there are labels, inception on a GPU",
         ),
     ] = None,
     by: Annotated[

@@ -142,7 +142,7 @@ def trust(
         invaders.images,
         {name: tuple(each) for name, each in (levels or {}).items()},
     )
-    asked = tuple(embedders or default_embedders(images))
+    asked = tuple(embedders or default_embedders(images, device))
     known = [
         make_embedder(
             each,
@@ -161,6 +161,8 @@ def trust(
     metrics, notes = [], _notes(images, rest.images, widening if overlapping else None)
     if not embedders and "pixels" not in asked:
         notes.append(f"pixels is left out: {shape} makes more than {_MOST_PIXELS} dimensions.")
+    if not embedders and "inception" not in asked:
+        notes.append("inception is left out: without a GPU it takes hours (--embedder inception).")
     for embedder in known:
         score = _scorer(embedder, reference.tensor(), metric, seed)
         metrics.append(_examine(embedder, metric, score, sets, kinds, widening, seed, watch))
@@ -185,10 +187,18 @@ def trust(
     )
 
 
-def default_embedders(images: ImageSet) -> tuple[str, ...]:
-    """Those that need no download: `vae`, `pixels` unless they are too many, `lenet` by labels."""
-    pixels = ("pixels",) if np.prod(images.images.shape[1:]) <= _MOST_PIXELS else ()
-    return ("vae", *pixels, *(() if images.labels is None else ("lenet",)))
+def default_embedders(images: ImageSet, device: torch.device | str = "cpu") -> tuple[str, ...]:
+    """All that fit: `vae`, `pixels` unless they are too many, `lenet` if the images have labels.
+
+    `inception` joins them on a GPU: on a CPU it would take hours over so many sets.
+    """
+    fitting = {
+        "vae": True,
+        "pixels": np.prod(images.images.shape[1:]) <= _MOST_PIXELS,
+        "lenet": images.labels is not None,
+        "inception": torch.device(device).type != "cpu",
+    }
+    return tuple(name for name, fits in fitting.items() if fits)
 
 
 def _samples(images: ImageSet, available: int, samples: int | None, repeats: int) -> int:
