@@ -159,4 +159,6 @@ def _print_result(result: RunResult, storage: str | None) -> None:
     if result.best_run is not None:
         print(f"  study sample {name} {result.best_run} -n 64 -o grid.png{where}")
         print(f"  study explain {name}{where}")
-    print(f'  study query "select trial, state, value, epoch from trials order by value"{where}')
+    complete = "stage = 'search' and state = 'complete'"
+    sql = f"select trial, value, epoch from trials where {complete} order by value"
+    print(f'  study query "{sql}"{where}')

@@ -9,18 +9,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from statistics import fmean
 
 from study.execution.events import Event, Listener, TrialEnded, TrialReported, TrialStarted
-from study.execution.finals import Finals, sampling_seeds
+from study.execution.finals import Race, sampling_seeds
 from study.execution.messages import Assignment, Report, Rest
+from study.execution.rows import file_row, first_row, report_rows, row_after
 from study.results.ledger import Ledger
-from study.results.tables import ArtifactRow, ReportRow, ScoreRow, State, TrialRow
+from study.results.tables import State, TrialRow
 from study.search import Search, Suggestion, trial_seed
 from study.spec import Picks, Study, StudyFile, UserError
-from study.spec.tree import leaves
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Conductor:
         code_digest: str = "",
         listeners: Sequence[Listener] = (),
         unfinished: Sequence[Unfinished] = (),
-        finals: Finals | None = None,
+        finals: Race | None = None,
     ) -> None:
         self._file = study_file
         self._search = search
@@ -121,7 +120,8 @@ class Conductor:
         spec, settings = candidate.spec.final(), self._file.study.finalists
         assert settings is not None  # there are no finals without
         seed = trial_seed(self._file.study.search.seed, number)
-        self._begin(seed, number, spec, candidate.picks, repeats=candidate.number)
+        picks = {n: v for n, v in candidate.picks.items() if not settings.overrides(n)}
+        self._begin(seed, number, spec, picks, repeats=candidate.number)
         self._busy.add(number)
         dump = spec.model_dump(mode="json")
         seeds = sampling_seeds(settings, seed)
@@ -177,8 +177,9 @@ class Conductor:
             return False
         if final and not over:
             return True  # it is scored at its end
-        if value is None or not all(map(math.isfinite, report.values)):
-            self._fail(number, f"the score is {value}")
+        unsound = [v for v in report.values if not math.isfinite(v)]
+        if value is None or unsound:
+            self._fail(number, f"the score is {unsound[0] if unsound else None}")
             return False
         if final:
             assert self._finals is not None
@@ -236,68 +237,16 @@ class Conductor:
         repeats: int | None = None,
     ) -> None:
         """A trial begins; `spec` is None if its picks make no valid study."""
-        row = TrialRow(
-            trial=number,
-            state="running",
-            stage="search" if repeats is None else "final",
-            repeats=repeats,
-            spec=json.dumps(spec.model_dump(mode="json") if spec else {}),
-            spec_hash=spec.digest() if spec else "",
-            picks=json.dumps(picks),
-            seed=seed,
-            started=datetime.now(UTC),
-            config=leaves(spec.trial_config(), picks) if spec else {},
-            code_digest=self._code_digest,
-        )
+        row = first_row(seed, number, spec, picks, repeats, self._code_digest)
         self._rows[number] = row
         self._ledger.append(row)
         self._tell(TrialStarted(number, picks, repeats))
 
     def _write_report(self, report: Report) -> None:
-        score, row = report.score, self._rows[report.number]
-        # The images of a final run's several seeds are equally good: its value is their mean.
-        value = fmean(report.values) if report.values else None
-        for epoch in report.epochs:
-            self._ledger.append(
-                ReportRow(
-                    trial=report.number,
-                    epoch=epoch.epoch,
-                    images_seen=epoch.images_seen,
-                    seconds=epoch.seconds,
-                    loss=epoch.loss,
-                    discriminator_loss=epoch.discriminator_loss,
-                    validation_loss=epoch.validation_loss,
-                    learning_rate=epoch.learning_rate,
-                    value=value if score and score.epoch == epoch.epoch else None,
-                    lane=report.lane,
-                )
-            )
-        for measured in () if score is None else (score, *report.more):
-            self._ledger.append(ScoreRow(trial=report.number, stage=row.stage, **asdict(measured)))
-        if report.samples is not None:
-            self._ledger.append(
-                ArtifactRow(
-                    trial=report.number,
-                    epoch=report.epoch,
-                    kind="samples",
-                    path=report.samples.name,
-                    bytes=report.samples.bytes,
-                )
-            )
-        self._rows[report.number] = replace(
-            row,
-            value=row.value if value is None else value,
-            epoch=report.epoch,
-            images_seen=report.images_seen,
-            train_seconds=report.seconds,
-            score_seconds=report.score_seconds,
-            parameters=report.parameters,
-            data_digest=report.data_digest,
-            skipped_pictures=len(report.skipped),
-            checkpoint=row.checkpoint if report.checkpoint is None else report.checkpoint.name,
-            lane=report.lane,
-            host=report.host,
-        )
+        row = self._rows[report.number]
+        for written in report_rows(report, row.stage):
+            self._ledger.append(written)
+        self._rows[report.number] = row_after(row, report)
         if report.outcome == "running":
             self._ledger.append(self._rows[report.number])
 
@@ -310,15 +259,7 @@ class Conductor:
         score = None if last is None else last.score
         metric = self._file.study.score.metric_name if score is None else score.metric
         if last is not None and last.checkpoint is not None:
-            self._ledger.append(
-                ArtifactRow(
-                    trial=number,
-                    epoch=last.epoch,
-                    kind="checkpoint",
-                    path=last.checkpoint.name,
-                    bytes=last.checkpoint.bytes,
-                )
-            )
+            self._ledger.append(file_row(last, "checkpoint", last.checkpoint))
         self._ledger.append(row)
         self._ledger.flush()
         self.ended += 1

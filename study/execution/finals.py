@@ -1,4 +1,4 @@
-"""The finals: the best of the search trained again with fresh seeds, and scored in full. No Ray."""
+"""The finals: the best of the search trained again with fresh seeds. Knows no Ray."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class FinalRun:
+class RaceRun:
     """A final run of the ledger's: its number, whom it trains again, and its scores.
 
     `scores` are empty if it failed, and None while it is to go on.
@@ -37,7 +37,7 @@ class FinalRun:
     scores: tuple[float, ...] | None
 
 
-class Finals:
+class Race:
     """Who is trained again, and how often.
 
     Args:
@@ -52,13 +52,13 @@ class Finals:
         settings: Finalists,
         planned: int,
         candidates: Callable[[], Sequence[Candidate]],
-        past: Sequence[FinalRun] = (),
+        past: Sequence[RaceRun] = (),
     ) -> None:
         self._settings = settings
         self._next_number = max([planned - 1, *(run.number for run in past)]) + 1
         self._read = candidates
         self._candidates: dict[int, Candidate] | None = None
-        self._runs: dict[int, FinalRun] = {run.number: run for run in past}
+        self._runs: dict[int, RaceRun] = {run.number: run for run in past}
 
     def next(self) -> tuple[int, Candidate] | None:
         """The next final run's number and whom it trains; None if there is none now.
@@ -76,12 +76,12 @@ class Finals:
         if chosen is None:
             return None
         number, self._next_number = self._next_number, self._next_number + 1
-        self._runs[number] = FinalRun(number, chosen, None)
+        self._runs[number] = RaceRun(number, chosen, None)
         return number, self._candidates[chosen]
 
     def end(self, number: int, scores: Sequence[float]) -> None:
         """A final run is over, with these scores; none if it failed."""
-        self._runs[number] = FinalRun(number, self._runs[number].repeats, tuple(scores))
+        self._runs[number] = RaceRun(number, self._runs[number].repeats, tuple(scores))
 
 
 def sampling_seeds(settings: Finalists, seed: int) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from study.execution.conductor import Unfinished
-from study.execution.finals import FinalRun, sampling_seeds
+from study.execution.finals import RaceRun, sampling_seeds
 from study.execution.messages import Assignment
 from study.execution.names import newest_checkpoint
 from study.results.query import connect
@@ -33,7 +33,7 @@ class Past:
     study_file: StudyFile
     trials: tuple[PastTrial, ...]
     unfinished: tuple[Unfinished, ...]
-    finals: tuple[FinalRun, ...] = ()
+    finals: tuple[RaceRun, ...] = ()
 
     def __str__(self) -> str:
         states = Counter(trial.state for trial in self.trials)
@@ -77,16 +77,18 @@ def read_past(storage: Storage, name: str) -> Past:
     return Past(study_file, tuple(past), tuple(unfinished), tuple(final_runs))
 
 
-def _final_run(row: dict[str, Any], scores: list[dict[str, Any]]) -> FinalRun:
+def _final_run(row: dict[str, Any], scores: list[dict[str, Any]]) -> RaceRun:
     if row["state"] == "running":
-        return FinalRun(row["trial"], row["repeats"], None)
+        return RaceRun(row["trial"], row["repeats"], None)
+    if row["state"] != "complete":
+        return RaceRun(row["trial"], row["repeats"], ())
     metric = Study.model_validate_json(row["spec"]).score.metric_name
     values = [
         score["value"]
         for score in scores
         if (score["trial"], score["metric"]) == (row["trial"], metric)
     ]
-    return FinalRun(row["trial"], row["repeats"], tuple(values))
+    return RaceRun(row["trial"], row["repeats"], tuple(values))
 
 
 def _past_trial(

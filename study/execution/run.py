@@ -17,7 +17,7 @@ from ray import tune
 from study.execution.cluster import Cluster, connect
 from study.execution.conductor import Conductor
 from study.execution.events import Event, TrialEnded
-from study.execution.finals import Finals, read_candidates
+from study.execution.finals import Race, read_candidates
 from study.execution.interrupt import on_interrupt
 from study.execution.lane import Lane, LaneSettings
 from study.execution.mailbox import Mailbox
@@ -111,7 +111,8 @@ def _run(
     _quiet_tune()
     with connect(address) as cluster:
         search = Search(study_file, () if past is None else past.trials)
-        placement = place(spec.scale, cluster.available, search.planned)
+        most = search.planned if spec.finalists is None else spec.finalists.runs
+        placement = place(spec.scale, cluster.available, max(search.planned, most))
         check_shared(storage, placement)
         if past is None:
             storage.claim(spec.name, study_file.text)
@@ -147,11 +148,11 @@ def _run(
     )
 
 
-def _finals(spec: Study, storage: Storage, planned: int, past: Past | None) -> Finals | None:
+def _finals(spec: Study, storage: Storage, planned: int, past: Past | None) -> Race | None:
     settings = spec.finalists
     if settings is None:
         return None
-    return Finals(
+    return Race(
         settings,
         planned,
         lambda: read_candidates(storage, spec.name, settings.top),

@@ -196,6 +196,7 @@ class TrialRun:
             if self.team.rank == 0 and picture is None:
                 study, number = self.assignment.study, self.assignment.number
                 picture = keep_picture(self.bench.storage, study, number, self.state.epoch, images)
+            del images  # before the next seed's are made
         self.score_seconds += time.perf_counter() - clock
         return results, picture
 

@@ -69,7 +69,9 @@ def like_with_like(pruner: pruners.BasePruner, score: Score) -> pruners.BasePrun
 
     A distance falls as the number of images grows, and another metric has another scale: where
     rungs differ in either, a trial's earlier scores say nothing about its later ones. Of *other*
-    trials, every pruner looks at scores of the same epoch, which are alike by definition.
+    trials, every pruner looks at scores of the same epoch, which are alike by definition. Bounds
+    (the threshold pruner's) are of the score in full. Under Hyperband, samplers then learn from the
+    trials of all brackets and not of one.
 
     Args:
         pruner: Any of Optuna's.
@@ -87,6 +89,9 @@ class _LikeWithLike(pruners.BasePruner):
     def prune(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> bool:
         if trial.last_step is None:
             return self._pruner.prune(study, trial)
+        if isinstance(self._pruner, pruners.ThresholdPruner):
+            # Its bounds are bounds of the score in full, and of no other.
+            return self._score.is_full(trial.last_step) and self._pruner.prune(study, trial)
         shown = copy.copy(trial)
         last = self._measured(trial.last_step)
         shown.intermediate_values = {

@@ -145,29 +145,38 @@ class Search:
         reports = {epoch: v for epoch, v in past.reports.items() if math.isfinite(v)}
         if past.state == "complete" and reports and not self._score.is_full(max(reports)):
             del reports[max(reports)]  # as when it was reported
-        values = list(past.values) if past.state == "complete" else None
-        if past.state == "pruned" and reports:
-            values = [reports[max(reports)]]  # what Optuna took when it was told
         self._study.add_trial(
-            create_trial(
-                state=_STATES[past.state],
-                values=values,
-                params=picks,
-                distributions=distributions,
-                intermediate_values=reports,
-            )
+            create_trial(state=TrialState.RUNNING, params=picks, distributions=distributions)
         )
-        if past.state == "running":
-            added = self._study.get_trials(deepcopy=False)[-1]
-            self._running[added.number] = optuna.Trial(self._study, added._trial_id)
+        added = self._study.get_trials(deepcopy=False)[-1]
+        trial = optuna.Trial(self._study, added._trial_id)
+        for epoch, value in sorted(reports.items()):
+            trial.report(value, step=epoch)
+            if self._settings.pruner.kind in ("asha", "hyperband"):
+                stopped = past.state == "pruned" and epoch == max(reports)
+                self._pass_rungs(trial, once=stopped)
+        match past.state:
+            case "running":
+                self._running[added.number] = trial
+            case "complete":
+                self._study.tell(trial, list(past.values))
+            case "pruned":
+                self._study.tell(trial, state=TrialState.PRUNED)
+            case _:
+                self._study.tell(trial, state=TrialState.FAIL)
 
+    def _pass_rungs(self, trial: optuna.Trial, *, once: bool) -> None:
+        """Have successive halving note which rungs a trial has reached, whatever it thinks of it.
 
-_STATES = {
-    "complete": TrialState.COMPLETE,
-    "pruned": TrialState.PRUNED,
-    "failed": TrialState.FAIL,
-    "running": TrialState.RUNNING,
-}
+        It keeps that with the trial and not with its reports, so a trial that came back without
+        would begin again at the first rung, with a late score. A call notes a rung, and more only
+        if it would let the trial go on; a trial that did go on has passed all that it has reached.
+        """
+        while True:
+            noted = len(self.trials[trial.number].system_attrs)
+            trial.should_prune()
+            if once or len(self.trials[trial.number].system_attrs) == noted:
+                return
 
 
 def _grid_from(space: Space, starting_points: Sequence[Picks]) -> Iterator[Picks]:

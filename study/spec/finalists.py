@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from study.spec.names import METRICS
-from study.spec.score import Sampler
+from study.spec.samplers import Sampler
 from study.spec.section import Section
 
 if TYPE_CHECKING:
@@ -44,6 +44,11 @@ class Finalists(Section):
     def runs(self) -> int:
         """How many trainings there are in all, at most."""
         return self.top * self.training_seeds
+
+    def overrides(self, dimension: str) -> bool:
+        """Whether a final run takes another value than the one that the search chose there."""
+        path = dimension.split(".")
+        return path[0] == "score" and getattr(self, path[1], None) is not None
 
     def score(self, search: Score) -> dict[str, Any]:
         """The `score:` section of a final run, as plain values to be validated.

@@ -12,7 +12,7 @@ from study.spec.model.families import DDPM, GAN, Morphing, Towards
 from study.spec.model.losses import LearnedVariance
 from study.spec.model.networks import UNet
 from study.spec.names import FAMILY_SAMPLERS, LABEL_MEASURES, METRICS, ONE_STEP_SAMPLERS, nearest
-from study.spec.score import AncestralSampler, MixtureStart, Sampler
+from study.spec.samplers import AncestralSampler, MixtureStart, Sampler
 from study.spec.section import Misfit
 from study.spec.sources import has_labels, image_count
 

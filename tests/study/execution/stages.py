@@ -10,7 +10,7 @@ from study_trees import parse_study, tree
 
 from study.execution.conductor import Conductor, Unfinished
 from study.execution.events import Event
-from study.execution.finals import Finals, read_candidates
+from study.execution.finals import Race, read_candidates
 from study.execution.messages import Assignment, EpochResult, Report, ScoreResult
 from study.results.ledger import Ledger
 from study.results.query import connect
@@ -41,7 +41,7 @@ class Stage:
         self.watch = watch
         self.seen: list[dict[str, list[dict[str, Any]]]] = []
         settings = study_file.study.finalists
-        finals = settings and Finals(
+        finals = settings and Race(
             settings,
             self.search.planned,
             lambda: read_candidates(self.storage, "small", settings.top),
@@ -82,10 +82,14 @@ class Stage:
         return self.conductor.report(report(number, epoch, value, outcome, **more))
 
 
-def report(number: int, epoch: int, value: float | None, outcome: Any, **more: Any) -> Report:
+def report(
+    number: int, epoch: int, value: float | None, outcome: Any, steps: int = 5, **more: Any
+) -> Report:
     score = None
     if value is not None:
-        score = ScoreResult(epoch, "fd_pixels", value, 16, "ddim", 5, 0, "embedder", "real", 0.5)
+        score = ScoreResult(
+            epoch, "fd_pixels", value, 16, "ddim", steps, 0, "embedder", "real", 0.5
+        )
     return Report(
         number,
         outcome,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from study_trees import changed, parse_study
 
 from study.execution.conductor import Unfinished
 from study.execution.events import TrialStarted
-from study.execution.finals import Candidate, FinalRun, Finals, sampling_seeds
+from study.execution.finals import Candidate, Race, RaceRun, sampling_seeds
 from study.execution.messages import Assignment, Report, Rest, ScoreResult
 from study.execution.past import read_past
 from study.search import trial_seed
@@ -186,9 +187,9 @@ def test_what_happened_is_read_back(tmp_path: Path) -> None:
     past = read_past(stage.storage, "small")
     assert len(past.trials) == 3
     assert past.finals == (
-        FinalRun(ended, 1, (1.5, 1.7)),
-        FinalRun(failed, 2, ()),
-        FinalRun(in_hand, 1, None),
+        RaceRun(ended, 1, (1.5, 1.7)),
+        RaceRun(failed, 2, ()),
+        RaceRun(in_hand, 1, None),
     )
     (unfinished,) = past.unfinished
     assert unfinished.assignment == assignment
@@ -198,10 +199,10 @@ def test_what_happened_is_read_back(tmp_path: Path) -> None:
 def test_a_resumed_race_goes_on_as_it_would_have(tmp_path: Path) -> None:
     settings = Finalists(top=2, training_seeds=3)
     candidates = [Candidate(number, None, {}) for number in (1, 2)]  # type: ignore[arg-type]
-    whole = Finals(settings, 3, lambda: candidates)
+    whole = Race(settings, 3, lambda: candidates)
     handed: list[tuple[int, int]] = []
 
-    def follow(finals: Finals, most: int) -> None:
+    def follow(finals: Race, most: int) -> None:
         while len(handed) < most and (chosen := finals.next()) is not None:
             number, candidate = chosen
             handed.append((number, candidate.number))
@@ -209,10 +210,10 @@ def test_a_resumed_race_goes_on_as_it_would_have(tmp_path: Path) -> None:
 
     follow(whole, 99)
     complete, handed = handed, []
-    begun = Finals(settings, 3, lambda: candidates)
+    begun = Race(settings, 3, lambda: candidates)
     follow(begun, 3)
-    past = [FinalRun(number, one, (1 + number % 3,)) for number, one in handed]
-    follow(Finals(settings, 3, lambda: candidates, past), 99)
+    past = [RaceRun(number, one, (1 + number % 3,)) for number, one in handed]
+    follow(Race(settings, 3, lambda: candidates, past), 99)
     assert handed == complete
     assert len(complete) == 6
 
@@ -237,3 +238,46 @@ def test_unfinished_final_runs_go_on_first(tmp_path: Path) -> None:
         unfinished=[Unfinished(one.row, one.assignment) for one in past.unfinished],
     )
     assert again.start() == assignment
+
+
+def test_a_score_that_is_no_number_fails_its_run_for_good(tmp_path: Path) -> None:
+    stage = stage_with(tmp_path)
+    search_all(stage)
+    number = stage.start().number
+    finish(stage, number, (1.5, math.nan))
+    row = stage.table("trials")[number]
+    assert (row["state"], row["reason"]) == ("failed", "the score is nan")
+    (run,) = read_past(stage.storage, "small").finals
+    assert run == RaceRun(number, 1, ())
+
+
+def test_what_finalists_override_is_what_the_row_says(tmp_path: Path) -> None:
+    file = changed(
+        search={"trials": 2},
+        score={"steps": {"int": [2, 9]}, "sampler": {"choice": ["ddim", "ancestral"]}},
+    )
+    stage = Stage(tmp_path, parse_study({**file, "finalists": {"top": 1, "steps": 10}}))
+    search_all(stage, (1.0, 2.0))
+    number = stage.start().number
+    searched, final = stage.table("trials")[0], stage.table("trials")[number]
+    assert searched["config.score.steps"] <= 9
+    assert final["config.score.steps"] == 10
+    assert "score.steps" not in stage.picks(number)
+    assert final["config.score.sampler"] == searched["config.score.sampler"]
+
+
+def test_of_several_objectives_the_front_is_trained_again(tmp_path: Path) -> None:
+    file = changed(search={"trials": 3, "objectives": ["score", "steps"]})
+    file["score"]["steps"] = {"int": [2, 9]}
+    file["search"]["enqueue"] = [{"score.steps": 9}, {"score.steps": 8}, {"score.steps": 2}]
+    finalists = {"top": 3, "training_seeds": 1}
+    stage = Stage(tmp_path, parse_study({**file, "finalists": finalists}))
+    for value, steps in ((3.0, 9), (1.0, 8), (2.0, 2)):  # the first is worse in both
+        number = stage.start().number
+        stage.report(number, 9, value, "done", steps=steps)
+        stage.conductor.release(number)
+    repeated = []
+    while isinstance(assignment := stage.conductor.next_trial(), Assignment):
+        repeated.append(stage.events[-1].repeats)  # type: ignore[union-attr]
+        finish(stage, assignment.number, (1.0, 1.1))
+    assert repeated == [1, 2]

@@ -116,6 +116,15 @@ def test_a_last_score_is_not_compared_with_an_early_rungs() -> None:
     assert again.trials[0].intermediate_values == {1: 4.0}
 
 
+def test_bounds_are_of_the_score_in_full() -> None:
+    search = search_of({"kind": "threshold", "lower": 1.0, "upper": 9.0}, RUNGS)
+    suggestion = search.ask()
+    assert suggestion is not None
+    for epoch, value in enumerate([0.05, 0.05, 99.0, 99.0, 2.0], 1):
+        assert not search.report(suggestion.number, epoch, value)
+    assert search.report(suggestion.number, 6, 0.5)
+
+
 @pytest.mark.parametrize("name", PRUNERS)
 def test_every_pruner_works_on_rungs(name: str) -> None:
     settings = {"kind": name, **({"upper": 3.0} if name == "threshold" else {})}

@@ -4,7 +4,7 @@ import itertools
 import math
 import random
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -276,3 +276,53 @@ def test_lanes_side_by_side_try_different_points() -> None:
 
 def test_optuna_keeps_quiet() -> None:
     assert optuna.logging.get_verbosity() >= optuna.logging.WARNING
+
+
+RUNGS = [{"until": 3, "epochs": 1, "metric": "sliced_wasserstein"}, {"epochs": 1}]
+
+
+@pytest.mark.parametrize("every", [1, RUNGS], ids=["one rung", "rungs"])
+@pytest.mark.parametrize(
+    "pruner",
+    ["asha", {"kind": "asha", "reduction_factor": 2}, {"kind": "hyperband", "reduction_factor": 2}],
+    ids=str,
+)
+def test_a_search_that_goes_on_prunes_as_it_would_have(pruner: Any, every: Any) -> None:
+    """Successive halving keeps its rungs beside the reports: they must come back too."""
+    file = parse_study(changed(search={"pruner": pruner, "trials": 12}, score={"every": every}))
+
+    def score(number: int, epoch: int) -> float:
+        early = every == RUNGS and epoch <= 3
+        quality = (number * 7) % 12
+        return 0.01 * quality if early else 5.0 + quality - epoch / 10
+
+    def play(search: Search, numbers: Sequence[int], start: Mapping[int, int]) -> dict[int, int]:
+        """Train all trials side by side, epoch by epoch; the epoch at which each was pruned."""
+        stopped: dict[int, int] = {}
+        for epoch in range(1, 9):
+            for number in numbers:
+                if number in stopped or epoch <= start.get(number, 0):
+                    continue
+                if search.report(number, epoch, score(number, epoch)):
+                    stopped[number] = epoch
+        return stopped
+
+    whole = Search(file)
+    picks = {}
+    for _ in range(12):
+        suggestion = whole.ask()
+        assert suggestion is not None
+        picks[suggestion.number] = suggestion.picks
+    expected = play(whole, range(12), {})
+    assert 0 < len(expected) < 12
+    # The same, but after four epochs of all of them the search is rebuilt from the ledger.
+    past = []
+    for number in range(12):
+        over = expected.get(number, 99) <= 4
+        last = min(4, expected.get(number, 99))
+        reports = {epoch: score(number, epoch) for epoch in range(1, last + 1)}
+        past.append(PastTrial(picks[number], "pruned" if over else "running", (), reports))
+    again = Search(file, past)
+    running = [number for number in range(12) if past[number].state == "running"]
+    resumed = play(again, running, dict.fromkeys(running, 4))
+    assert resumed == {number: epoch for number, epoch in expected.items() if epoch > 4}

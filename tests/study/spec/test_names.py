@@ -40,7 +40,7 @@ from study.data import DATASETS, SPLITS, Preparation, load_images
 from study.scoring.embedders import EMBEDDERS
 from study.scoring.measures import MEASURES
 from study.search import SAMPLERS as SEARCH_SAMPLERS
-from study.spec import Study, data, names, score, search
+from study.spec import Study, data, names, samplers, search
 from study.spec.model import DDPM, GAN, CustomFamily, Model, Morphing, losses, networks
 from study.spec.model.networks import DCGANDiscriminator, DCGANGenerator
 from study.spec.model.schedules import Schedule
@@ -151,7 +151,7 @@ TABLES: list[tuple[str, Any, Mapping[str, Callable[..., Any]], tuple[str, ...]]]
     ("penalty", losses.Penalty, PENALTIES, ()),
     ("generator", DCGANGenerator, GENERATORS, ()),
     ("discriminator", DCGANDiscriminator, DISCRIMINATORS, ()),
-    ("start", score.Start, STARTS, ()),
+    ("start", samplers.Start, STARTS, ()),
     ("split", data.Split, SPLITS, ()),
 ]
 
@@ -167,7 +167,7 @@ def test_kinds_and_their_options(
 
 
 def test_image_samplers() -> None:
-    sections = kinds(score.Sampler)
+    sections = kinds(samplers.Sampler)
     assert {*SAMPLERS} == {*names.FAMILY_SAMPLERS["ddpm"]}
     assert {*MORPH_SAMPLERS} == {*names.FAMILY_SAMPLERS["morphing"]}
     assert set(sections) == {"auto", *itertools.chain(*names.FAMILY_SAMPLERS.values())}
