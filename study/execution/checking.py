@@ -62,7 +62,8 @@ def _print_cost(cost: Estimate, trials: int, console: Console) -> None:
         "full trial",
         "training",
         "scoring",
-        title="cost, measured here",
+        title="cost, measured here"
+        + (", for the longest training and the most steps" if cost.at_most else ""),
         title_justify="left",
     )
     for branch in cost.branches:
@@ -81,7 +82,8 @@ def _print_cost(cost: Estimate, trials: int, console: Console) -> None:
         f"{cost.evaluations:,} network evaluations in sampling"
     )
     pruned = "" if cost.pruned is None else f"; about {_duration(cost.pruned)} with the pruner"
-    console.print(f"time: {_duration(cost.unpruned)} if no trial is pruned{pruned}")
+    most = "at most " if cost.at_most else ""
+    console.print(f"time: {most}{_duration(cost.unpruned)} if no trial is pruned{pruned}")
 
 
 def _count(number: int, noun: str) -> str:

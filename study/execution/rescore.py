@@ -29,6 +29,9 @@ from study.spec.tree import SpaceError
 WAY = ("metric", "samples", "sampler", "steps", "weights")
 """What a way of scoring again consists in; columns of `scores`."""
 
+CHANGEABLE = ("sampler", "steps", "samples", "metric", "embedder", "also")
+"""Keys of a trial's `score:` section that can be otherwise, each by an option of its name."""
+
 
 @dataclass(frozen=True)
 class Rescoring:
@@ -70,8 +73,7 @@ def rescore(
         study: Its name.
         top: How many of the search's best, if no trials are named.
         trials: Numbers of trials.
-        changes: Keys of the trials' `score:` section that are to be otherwise: sampler, steps,
-            samples, metric, embedder, also. Values as in a study file.
+        changes: Those of `CHANGEABLE` that are to be otherwise. Values as in a study file.
         averaged: Whether to score the averaged weights, or else those that training ended with.
         seeds: How often each trial is scored, each time with images of other seeds; the first is
             the search's.
@@ -210,6 +212,8 @@ def _changed(found: Found, changes: Mapping[str, Any]) -> Study:
                 shown = ",".join(value) if isinstance(value, list) else _flow(value)
                 inside = f"{'.'.join(map(str, below))}: " if below else ""
                 raise UserError(f"--{key} {shown}: {inside}{complaint.rule} (trial {trial})")
+            case ("score", str(key), *_) if key in CHANGEABLE:  # with which it would be right
+                raise UserError(f"--{key}: {complaint.rule} (trial {trial})")
         raise UserError(f"trial {trial}: {complaint}")
     return Study.model_validate(tree)
 

@@ -15,6 +15,7 @@ from study.results.identity import (
     full_score,
     identity,
     is_final,
+    overridden,
     picked,
     present,
 )
@@ -73,6 +74,7 @@ class Finals:
         measured: What all final scores measure: one of their rows; None without scores.
         unfinished: Number of final runs that have not ended, or have no score yet.
         failed: Number of final runs that failed or were stopped.
+        overridden: Keys of `score:` that the final runs have otherwise than the search.
     """
 
     finalists: tuple[Finalist, ...]
@@ -80,6 +82,7 @@ class Finals:
     agreement: Agreement | None
     unfinished: int
     failed: int
+    overridden: frozenset[str] = frozenset()
     measured: Row | None = field(default=None, repr=False, compare=False)
 
 
@@ -129,6 +132,7 @@ def finals_of(trials: Sequence[Row], scores: Sequence[Row]) -> Finals | None:
         agreement=agreement([(each.search_value, each.standing.mean) for each in finalists]),
         unfinished=len(final) - len(counted) - stopped,
         failed=stopped,
+        overridden=overridden(trials),
         measured=by_run[counted[0]["trial"]][0] if counted else None,
     )
 

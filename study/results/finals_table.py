@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -11,6 +11,7 @@ from study.results.finals import Finalist, Finals
 from study.results.identity import told
 from study.results.intervals import VarianceSplit
 from study.results.render import cell
+from study.results.tables import ConfigValue
 from study.results.trial_table import decimals_for, trial_table, with_spread
 
 
@@ -37,8 +38,19 @@ def finals_table(finals: Finals, width: int | None = None) -> RenderableType:
         ],
     }
     title = f"finalists, trained again with fresh seeds: {told(finals.measured or {})}"
-    configs = [row.picks or row.config for row in each]
+    configs = [_still_true(row.picks or row.config, finals.overridden) for row in each]
     return trial_table(columns, configs, width, title, list(_final_notes(finals)))
+
+
+def _still_true(
+    chosen: Mapping[str, ConfigValue], overridden: Collection[str]
+) -> Mapping[str, ConfigValue]:
+    """What the search chose, less what final runs have otherwise."""
+    return {
+        name: value
+        for name, value in chosen.items()
+        if not (name.startswith("score.") and name.split(".")[1] in overridden)
+    }
 
 
 def _mean_and_interval(row: Finalist) -> tuple[str, str]:

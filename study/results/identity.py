@@ -57,6 +57,24 @@ def chooses_sampler(trial: Row) -> bool:
     return searched or bool(trial.get(f"{CONFIG_PREFIX}score.sampler.kind") == "auto")
 
 
+def overridden(trials: Sequence[Row]) -> frozenset[str]:
+    """Keys of `score:` that final runs have otherwise than the trials that they train again.
+
+    `finalists:` in a study file sets them, whatever the search chose there.
+
+    Args:
+        trials: All trials of a study.
+    """
+    found: set[str] = set()
+    for run in trials:
+        repeats = present(run.get("repeats")) if is_final(run) else None
+        trial = None if repeats is None else picked(trials, int(repeats))
+        ours, theirs = settings(run).get("score"), settings(trial or {}).get("score")
+        if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+            found |= {key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key)}
+    return frozenset(found)
+
+
 def full_score(trial: Row) -> tuple[str, int] | None:
     """Metric and number of images of the score at a trial's end; None if its row does not say."""
     score = settings(trial).get("score")
@@ -78,9 +96,14 @@ def objectives(trials: Iterable[Row]) -> tuple[str, ...]:
 
 
 def told(score: Row) -> str:
-    """What a score measures, in words; digests are left out."""
-    steps = present(score["steps"])
-    how = score["sampler"] if steps is None else f"{score['sampler']} in {int(steps)} steps"
+    """What a score measures, in words; digests are left out.
+
+    Args:
+        score: A row of `scores`, or what is common to several: `sampler` and `steps` are None where
+            they are each trial's own.
+    """
+    steps, sampler = present(score["steps"]), score["sampler"] or "each trial's own sampler"
+    how = sampler if steps is None else f"{sampler} in {int(steps)} steps"
     last = ", the trained weights" if score.get("weights") == "trained" else ""
     return f"{score['metric']} of {int(score['samples']):,} images by {how}{last}"
 

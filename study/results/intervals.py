@@ -149,21 +149,6 @@ def standings(candidates: Mapping[int, Runs]) -> list[Standing]:
     return found
 
 
-def contested(candidates: Mapping[int, Runs]) -> tuple[int, ...]:
-    """Candidates that may still be the best, by rising mean; none if the best one is told apart.
-
-    Candidates of one run each cannot be told apart: all of them are named.
-
-    Args:
-        candidates: The runs of each candidate.
-
-    Raises:
-        ValueError: There are no scores, or one of them is not finite.
-    """
-    found = tuple(row.candidate for row in standings(candidates) if row.contends)
-    return found if len(found) > 1 else ()
-
-
 class _Fit:
     """The variances of a set of candidates, and what follows from them."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean, stdev
 from typing import Any
@@ -11,7 +13,17 @@ from typing import Any
 from rich.console import RenderableType
 
 from study.results.agreement import Agreement, agreement
-from study.results.identity import Row, finite, full_score, identity, is_final, picked, told
+from study.results.identity import (
+    SEARCHED,
+    Row,
+    chooses_sampler,
+    finite,
+    full_score,
+    identity,
+    is_final,
+    overridden,
+    told,
+)
 from study.results.ranking import trials_and_scores
 from study.results.render import cell
 from study.results.storage import Storage
@@ -24,12 +36,14 @@ class RescoredTrial:
 
     Attributes:
         trial: Its number.
-        before: Its value in the ledger; None if it has none.
+        before: What it scored before; None if it has no score that measures what `before_measured`
+            of its group says.
         value: The new score, or the mean over sampling seeds.
         spread: Standard error of `value`: from its seeds if there are several, else what the score
             says of itself; None if unknown.
         seeds: Number of sampling seeds.
         final: Whether it is a final run.
+        measured: What the new score measures: columns of `scores` by name.
     """
 
     trial: int
@@ -38,6 +52,7 @@ class RescoredTrial:
     spread: float | None
     seeds: int
     final: bool
+    measured: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -45,12 +60,16 @@ class Rescored:
     """Trials that were scored again in one way.
 
     Attributes:
-        measured: What the new scores measure: columns of `scores` by name.
+        measured: What the new scores measure, columns of `scores` by name; sampler or steps are
+            None where trials that choose theirs differ in them.
+        before_measured: The same of the scores before: the search's, or the final ones where no
+            trial has one of the search; None if no trial has either.
         trials: By rising new score.
         agreement: How well the new order agrees with the old one.
     """
 
     measured: Mapping[str, Any]
+    before_measured: Mapping[str, Any] | None
     trials: tuple[RescoredTrial, ...]
     agreement: Agreement | None
 
@@ -58,7 +77,8 @@ class Rescored:
 def rescored(storage: Storage, study: str, metric: str | None = None) -> list[Rescored]:
     """What `study rescore` found, a group for each way of scoring, in the order they were written.
 
-    Of several epochs of a trial the last one counts.
+    Of several epochs of a trial the last one counts. Trials that choose their own sampler or steps
+    are a group if each was scored again by its own.
 
     Args:
         storage: Where the study is.
@@ -75,27 +95,107 @@ def rescored_of(
     trials: Sequence[Row], scores: Sequence[Row], metric: str | None = None
 ) -> list[Rescored]:
     """The same from newest rows of `trials` and `scores` of one study."""
-    groups: dict[tuple[Any, ...], dict[int, list[Row]]] = {}
+    known = {trial["trial"]: _Known(trial, trials, scores) for trial in trials}
+    groups: dict[tuple[Any, ...], list[Row]] = {}
     again = [score for score in scores if score["stage"] == "rescore"]
     for score in sorted(again, key=lambda score: score["written"]):
-        trial = picked(trials, score["trial"])
-        if trial is None or finite(score["value"]) is None:
+        of = known.get(score["trial"])
+        if of is None or finite(score["value"]) is None:
             continue
-        full = full_score(trial)
-        wanted = metric or (full[0] if full is not None else score["metric"])
-        if score["metric"] != wanted:
-            continue
-        key = tuple(identity(score).values())
-        groups.setdefault(key, {}).setdefault(score["trial"], []).append(score)
-    found = []
-    for group in groups.values():
-        each = [_trial(picked(trials, number) or {}, rows) for number, rows in group.items()]
-        each.sort(key=lambda row: (row.value, row.trial))
-        measured = identity(next(iter(group.values()))[0])
-        found.append(
-            Rescored(measured, tuple(each), agreement((row.before, row.value) for row in each))
+        if score["metric"] == (metric or (of.full[0] if of.full else score["metric"])):
+            for key in of.ways(score):
+                groups.setdefault(key, []).append(score)
+    return [_group(rows, known) for rows in _largest(groups)]
+
+
+_OWN = "a trial's own"
+
+
+class _Known:
+    """What there is to know of a trial besides its new scores."""
+
+    def __init__(self, trial: Row, trials: Sequence[Row], scores: Sequence[Row]) -> None:
+        self.trial = trial
+        self.full = full_score(trial)
+        self.value = finite(trial["value"])
+        stage = "final" if is_final(trial) else "search"
+        rows = [s for s in scores if (s["trial"], s["stage"]) == (trial["trial"], stage)]
+        # A final run's value is the mean over sampling seeds, which is no row's.
+        valued = [
+            score
+            for score in rows
+            if (is_final(trial) or score["value"] == self.value)
+            and (self.full is None or (score["metric"], int(score["samples"])) == self.full)
+        ]
+        # None where the value is that of a cheap rung, and so measures something else.
+        self.measured = identity(valued[-1]) if valued and self.value is not None else None
+        self._own: dict[str, set[Any]] = {}
+        if chooses_sampler(trial):
+            fixed = overridden(trials) if is_final(trial) else ()
+            self._own = {
+                part: {identity(score)[part] for score in rows}
+                for part in SEARCHED
+                if part not in fixed
+            }
+
+    def ways(self, score: Row) -> Iterable[tuple[Any, ...]]:
+        """The groups that a score may be in: by its sampler and steps, or by each trial's own."""
+        yield from itertools.product(
+            *(
+                (value, _OWN) if value in self._own.get(part, ()) else (value,)
+                for part, value in identity(score).items()
+            )
         )
-    return found
+
+    def comparable(self) -> tuple[Any, ...]:
+        """What the score before must have in common with that of others."""
+        measured = self.measured or {}
+        return tuple(value for part, value in measured.items() if part not in self._own)
+
+
+def _largest(groups: Mapping[tuple[Any, ...], list[Row]]) -> list[list[Row]]:
+    """The groups without those that are part of another one."""
+    found: list[tuple[set[int], list[Row]]] = []
+    for rows in sorted(groups.values(), key=len, reverse=True):
+        members = set(map(id, rows))
+        if not any(members <= others for others, _ in found):
+            found.append((members, rows))
+    return sorted(
+        (rows for _, rows in found), key=lambda rows: (rows[0]["written"], rows[-1]["written"])
+    )
+
+
+def _group(rows: Sequence[Row], known: Mapping[int, _Known]) -> Rescored:
+    by_trial: dict[int, list[Row]] = {}
+    for row in rows:
+        by_trial.setdefault(row["trial"], []).append(row)
+    before = _commonest([known[number] for number in by_trial])
+    numbers = {of.trial["trial"] for of in before}
+    each = [_trial(known[number], by_trial[number], number in numbers) for number in by_trial]
+    each.sort(key=lambda row: (row.value, row.trial))
+    return Rescored(
+        measured=_common([row.measured for row in each]),
+        before_measured=_common([of.measured for of in before if of.measured]) or None,
+        trials=tuple(each),
+        agreement=agreement((row.before, row.value) for row in each),
+    )
+
+
+def _commonest(trials: Sequence[_Known]) -> list[_Known]:
+    """Those whose scores before measure the same: of the search, if any has one of the search."""
+    scored = [of for of in trials if of.measured is not None]
+    scored = [of for of in scored if not is_final(of.trial)] or scored
+    count = Counter(of.comparable() for of in scored)
+    return [of for of in scored if of.comparable() == count.most_common(1)[0][0]]
+
+
+def _common(measured: Collection[Mapping[str, Any]]) -> dict[str, Any]:
+    """What all of these have in common, None where they differ; empty if there are none."""
+    first = next(iter(measured), {})
+    return {
+        part: value if all(each[part] == value for each in measured) else None
+        for part, value in first.items()
+    }
 
 
 def rescore_table(rescored: Rescored, width: int | None = None) -> RenderableType:
@@ -120,28 +220,43 @@ def rescore_table(rescored: Rescored, width: int | None = None) -> RenderableTyp
         "trial": [str(row.trial) for row in rescored.trials],
         "rescored": [with_spread(row.value, row.spread) for row in rescored.trials],
         "seeds": [str(row.seeds) for row in rescored.trials],
-        "before": ["" if row.before is None else cell(row.before) for row in rescored.trials],
-        "rank before": [cell(places.get(row.trial)) for row in rescored.trials],
     }
-    notes = ["± is the noise of sampling (95 %)"] if any(r.spread for r in rescored.trials) else []
+    if places:
+        columns["before"] = [
+            "" if row.before is None else cell(row.before) for row in rescored.trials
+        ]
+        columns["rank before"] = [cell(places.get(row.trial)) for row in rescored.trials]
+    chosen = [{part: row.measured[part] for part in SEARCHED} for row in rescored.trials]
+    return trial_table(columns, chosen, width, told(rescored.measured), list(_notes(rescored)))
+
+
+def _notes(rescored: Rescored) -> Iterable[str]:
+    if any(row.spread for row in rescored.trials):
+        yield "± is the noise of sampling (95 %)"
+    without = [str(row.trial) for row in rescored.trials if row.before is None]
+    if rescored.before_measured is not None:
+        final = all(row.final for row in rescored.trials if row.before is not None)
+        missing = f"; none of trial {', '.join(without)}" if without else ""
+        if len(without) > 1:
+            missing = missing.replace("trial", "trials")
+        stage = "the final score" if final else "the search's score"
+        yield f"before: {stage}, {told(rescored.before_measured)}{missing}"
     if rescored.agreement is not None:
-        notes.append(f"both scores agree on the order by {rescored.agreement}")
-    return trial_table(
-        columns, [{} for _ in rescored.trials], width, told(rescored.measured), notes
-    )
+        yield f"both scores agree on the order by {rescored.agreement}"
 
 
-def _trial(trial: Row, scores: Sequence[Row]) -> RescoredTrial:
+def _trial(known: _Known, scores: Sequence[Row], compared: bool) -> RescoredTrial:
     last = max(int(score["epoch"]) for score in scores)
-    values = [float(score["value"]) for score in scores if int(score["epoch"]) == last]
-    own = [finite(score.get("spread")) for score in scores if int(score["epoch"]) == last]
+    newest = [score for score in scores if int(score["epoch"]) == last]
+    values = [float(score["value"]) for score in newest]
     return RescoredTrial(
-        trial=trial["trial"],
-        before=finite(trial["value"]),
+        trial=known.trial["trial"],
+        before=known.value if compared else None,
         value=fmean(values),
-        spread=_standard_error(values, own),
+        spread=_standard_error(values, [finite(score.get("spread")) for score in newest]),
         seeds=len(values),
-        final=is_final(trial),
+        final=is_final(known.trial),
+        measured=identity(newest[-1]),
     )
 
 

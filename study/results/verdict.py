@@ -93,7 +93,7 @@ def to_json(found: Verdict, top: int | None = None) -> str:
     told: dict[str, Any] = {"study": found.study, "finals": None, "front": None}
     if found.finals is not None:
         told["finals"] = {
-            **_plain(found.finals, "measured"),
+            **_plain(found.finals, "measured", "overridden"),
             "measured": identity_of(found.finals),
         }
     if found.front is not None:

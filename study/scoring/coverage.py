@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from study.scoring.neighbours import nearest, squared_distances
+from study.spec.errors import UserError
 
 # Distances that differ by rounding alone are the same distance.
 _TOLERANCE = 1e-9
@@ -58,6 +59,8 @@ def precision_recall(real: Tensor, generated: Tensor, k: int = 3) -> PrecisionRe
     Raises:
         UserError: If there are too few images, a feature is not finite, or d differs.
     """
+    for side, features in (("real", real), ("generated", generated)):
+        _check_count("precision and recall take", k, side, features)
     precise = _balls_that_hold(generated, real, _radii(real, k)) > 0
     recalled = _balls_that_hold(real, generated, _radii(generated, k)) > 0
     return PrecisionRecall(float(precise.double().mean()), float(recalled.double().mean()))
@@ -74,12 +77,18 @@ def density_coverage(real: Tensor, generated: Tensor, k: int = 5) -> DensityCove
     Raises:
         UserError: If there are too few images, a feature is not finite, or d differs.
     """
+    _check_count("density and coverage take", k, "real", real)
     radii = _radii(real, k)
     balls = _balls_that_hold(generated, real, radii).double() / k  # [M]
     error = float(balls.std(correction=0)) / len(balls) ** 0.5
     closest = nearest(real, generated).distances[:, 0]  # [N]
     covered = closest <= radii * (1 + _TOLERANCE)
     return DensityCoverage(float(balls.mean()), float(covered.double().mean()), error)
+
+
+def _check_count(what: str, k: int, side: str, features: Tensor) -> None:
+    if len(features) <= k:
+        raise UserError(f"{what} {k + 1} or more {side} images, but there are {len(features)}")
 
 
 def _radii(features: Tensor, k: int) -> Tensor:

@@ -8,71 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
-from torch import Tensor
-
-from study.scoring.coverage import (
-    DensityCoverage,
-    PrecisionRecall,
-    density_coverage,
-    precision_recall,
-)
+from study.scoring.comparison import Comparison, Shared, Value
 from study.scoring.extrapolation import extrapolate
-from study.scoring.frechet import Moments, Reference, distance_and_error
-from study.scoring.kernel import SUBSET_SIZE, SUBSETS, kid, mmd
-from study.scoring.modes import (
-    classify,
-    count_modes,
-    divergence,
-    divergence_error,
-    modes_found,
-)
+from study.scoring.frechet import distance_and_error
+from study.scoring.kernel import kid, mmd
+from study.scoring.modes import divergence, divergence_error, modes_found
 from study.scoring.novelty import authenticity, memorisation_ratio
 from study.scoring.sliced import sliced_wasserstein
 from study.spec.errors import UserError
 
-
-@dataclass(frozen=True)
-class Value:
-    """What a measure found.
-
-    Attributes:
-        value: The number.
-        spread: Its standard error, over the choice of the generated images unless the measure says
-            otherwise; none where no simple form is known.
-    """
-
-    value: float
-    spread: float | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """Generated images beside real ones, as features of one embedder.
-
-    Attributes:
-        generated: Features of generated images, [N, d].
-        reference: The moments of real images; if none, they are taken of `real`.
-        real: Features of real images, [M, d], for the measures with `needs_features`.
-        labels: Labels of the images in `real`, int64 [M], >= 0, for those with `needs_labels`.
-        train: Features of the images that the generator learned from, [K, d], for memorisation and
-            authenticity; `real` if none.
-        seed: Decides every random choice.
-        kid_subsets: How many random subsets KID takes.
-        kid_subset_size: How many images each has; none for the whole sets, once.
-    """
-
-    generated: Tensor
-    reference: Reference | None = None
-    real: Tensor | None = None
-    labels: Tensor | None = None
-    train: Tensor | None = None
-    seed: int = 0
-    kid_subsets: int = SUBSETS
-    kid_subset_size: int | None = SUBSET_SIZE
+__all__ = ["MEASURES", "Comparison", "Measure", "Value", "measure", "note"]
 
 
 @dataclass(frozen=True)
@@ -90,7 +38,7 @@ class Measure:
     name: str
     about: str
     better: Literal["lower", "higher", "neither"]
-    _take: Callable[[_Shared], Value]
+    _take: Callable[[Shared], Value]
     needs_features: bool = True
     needs_labels: bool = False
 
@@ -104,62 +52,16 @@ class Measure:
         return measure(comparison, [self.name])[self.name]
 
 
-_VOTES = 5  # of real images, for a generated one's label
-
-
-class _Shared:
-    """A comparison, with what several measures need of it."""
-
-    def __init__(self, given: Comparison) -> None:
-        self.given = given
-
-    @property
-    def real(self) -> Tensor:
-        assert self.given.real is not None  # `measure` has seen to it
-        return self.given.real
-
-    @cached_property
-    def reference(self) -> Reference:
-        return self.given.reference or Reference.of(Moments.of(self.real))
-
-    @property
-    def train(self) -> Tensor:
-        return self.real if self.given.train is None else self.given.train
-
-    @property
-    def count(self) -> int:
-        return len(self.given.generated)
-
-    @cached_property
-    def precision_recall(self) -> PrecisionRecall:
-        return precision_recall(self.real, self.given.generated)
-
-    @cached_property
-    def density_coverage(self) -> DensityCoverage:
-        return density_coverage(self.real, self.given.generated)
-
-    @cached_property
-    def modes(self) -> tuple[Tensor, Tensor]:
-        """How many generated and how many real images are of each label, int64 [labels] each."""
-        labels = self.given.labels
-        assert labels is not None  # `measure` has seen to it
-        labels = labels.to(self.real.device)
-        kinds = int(labels.max()) + 1
-        votes = min(_VOTES, len(labels))
-        found = classify(self.given.generated.to(self.real.device), self.real, labels, votes)
-        return count_modes(found, kinds), count_modes(labels, kinds)
-
-
-def _fd(shared: _Shared) -> Value:
+def _fd(shared: Shared) -> Value:
     return Value(*distance_and_error(shared.reference, shared.given.generated))
 
 
-def _fd_infinity(shared: _Shared) -> Value:
+def _fd_infinity(shared: Shared) -> Value:
     found = extrapolate(shared.reference, shared.given.generated, seed=shared.given.seed)
     return Value(found.distance, found.error)
 
 
-def _kid(shared: _Shared) -> Value:
+def _kid(shared: Shared) -> Value:
     given = shared.given
     if given.kid_subset_size is None:
         found = mmd(given.generated, shared.real)
@@ -179,20 +81,29 @@ def _share(share: float, count: int) -> Value:
     return Value(share, (share * (1 - share) / count) ** 0.5)
 
 
-def _memorisation(shared: _Shared) -> Value:
+def _memorisation(shared: Shared) -> Value:
+    _check_training(shared, "memorisation")
     return _share(memorisation_ratio(shared.given.generated, shared.train), shared.count)
 
 
-def _authenticity(shared: _Shared) -> Value:
+def _authenticity(shared: Shared) -> Value:
+    _check_training(shared, "authenticity")
     return _share(authenticity(shared.given.generated, shared.train), shared.count)
 
 
-def _sliced_wasserstein(shared: _Shared) -> Value:
+def _check_training(shared: Shared, name: str) -> None:
+    if len(shared.train) < 2:
+        raise UserError(
+            f"{name} takes 2 or more training images, but there are {len(shared.train)}"
+        )
+
+
+def _sliced_wasserstein(shared: Shared) -> Value:
     found = sliced_wasserstein(shared.given.generated, shared.real, seed=shared.given.seed)
     return Value(found.value, found.error)
 
 
-def _mode_divergence(shared: _Shared) -> Value:
+def _mode_divergence(shared: Shared) -> Value:
     generated, real = shared.modes
     return Value(divergence(generated, real), divergence_error(generated, real))
 
@@ -247,7 +158,7 @@ _ALL = (
     ),
     Measure(
         "sliced_wasserstein",
-        "sliced Wasserstein-2 distance, squared; its spread is over the directions",
+        "sliced Wasserstein-2 distance, squared",
         "lower",
         _sliced_wasserstein,
     ),
@@ -281,7 +192,7 @@ def measure(comparison: Comparison, names: Iterable[str]) -> dict[str, Value]:
     wanted = list(names)
     for name in wanted:
         _check(comparison, name)
-    shared = _Shared(comparison)
+    shared = Shared(comparison)
     return {name: MEASURES[name]._take(shared) for name in wanted}
 
 

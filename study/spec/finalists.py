@@ -36,6 +36,11 @@ class Finalists(Section):
     metric: str | None = Field(
         None, description=f"One of {', '.join(METRICS)}; null takes score.metric."
     )
+    embedder: str | None = Field(
+        None,
+        description="As score.embedder, of `metric: fd`; null takes that one, if the metric is the "
+        "search's.",
+    )
     also: Annotated[tuple[str, ...] | None, Field(strict=False)] = Field(
         None, description="Measured beside it; null takes score.also."
     )
@@ -58,9 +63,9 @@ class Finalists(Section):
         """
         changes = self.model_dump(
             mode="json",
-            include={"samples", "sampler", "steps", "metric", "also"},
+            include={"samples", "sampler", "steps", "metric", "embedder", "also"},
             exclude_none=True,
         )
         if self.metric not in (None, search.metric):
-            changes["embedder"] = None
+            changes["embedder"] = self.embedder
         return {**search.model_dump(mode="json"), **changes}

@@ -8,15 +8,24 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from study.spec.data import LeaveOneOutSplit
-from study.spec.model.families import DDPM, GAN, Morphing, Towards
+from study.spec.finalists import Finalists
+from study.spec.model.families import DDPM, GAN, Morphing
 from study.spec.model.losses import LearnedVariance
 from study.spec.model.networks import UNet
-from study.spec.names import FAMILY_SAMPLERS, LABEL_MEASURES, METRICS, ONE_STEP_SAMPLERS, nearest
-from study.spec.samplers import AncestralSampler, MixtureStart, Sampler
+from study.spec.names import (
+    FAMILY_SAMPLERS,
+    LABEL_MEASURES,
+    LEAST_IMAGES,
+    METRICS,
+    ONE_STEP_SAMPLERS,
+    nearest,
+)
+from study.spec.samplers import AncestralSampler, MixtureStart
 from study.spec.section import Misfit
 from study.spec.sources import has_labels, image_count
 
 if TYPE_CHECKING:
+    from study.spec.score import Score
     from study.spec.study import Study
 
 
@@ -31,6 +40,7 @@ def check_fit(study: Study) -> None:
     """
     _check_side(study)
     _check_sampler(study)
+    _check_samples(study.score)
     _check_training(study)
     _check_weights(study)
     _check_finalists(study)
@@ -71,6 +81,8 @@ def misfits_with_images(study: Study) -> Iterator[Misfit]:
             f"holds out {data.held_out_images} of {data.images} images, but a score needs at "
             "least 2: hold out more, or set score.against to everything",
         )
+    else:
+        yield from _misfits_with_few_images(study)
     yield from _misfits_without_labels(study)
     train = study.train
     seen = train.epochs * data.training_images
@@ -81,16 +93,46 @@ def misfits_with_images(study: Study) -> Iterator[Misfit]:
             "for the learning rate to decay",
         )
     if isinstance(study.model, Morphing):
-        yield from _misfits_with_morph_images(study.model.towards, study.score.sampler)
+        yield from _misfits_with_morph_images(study, study.model)
+
+
+def _scores(study: Study) -> dict[str, Score]:
+    """The score of the search and that of the finals, by the section that asks for them."""
+    final = {} if study.finalists is None else {"finalists": study.final().score}
+    return {"score": study.score, **final}
+
+
+def _misfits_with_few_images(study: Study) -> Iterator[Misfit]:
+    """Measures that take more real images than there are; any takes two."""
+    data, everything = study.data, study.score.against == "everything"
+    real = data.images if everything else data.held_out_images
+    training = data.images if everything else data.training_images
+    for section, score in _scores(study).items():
+        for measure in score.measures:
+            key = "also" if measure in score.also else "metric"
+            least = LEAST_IMAGES[measure]
+            if real < least.real:
+                yield Misfit(
+                    (section, key),
+                    f"{measure} takes {least.real} or more real images to compare with, but there "
+                    f"{_are(real)}{'' if everything else ' held out'}",
+                )
+            if training < least.training:
+                yield Misfit(
+                    (section, key),
+                    f"{measure} takes {least.training} or more training images, but there "
+                    f"{_are(training)}",
+                )
+
+
+def _are(count: int) -> str:
+    return "is 1" if count == 1 else f"are {count}"
 
 
 def _misfits_without_labels(study: Study) -> Iterator[Misfit]:
     if has_labels(study.data.dataset):
         return
-    scores = {"score": study.score}
-    if study.finalists is not None:
-        scores["finalists"] = study.final().score
-    for section, score in scores.items():
+    for section, score in _scores(study).items():
         embedders = {METRICS[rung.metric or score.metric][1] for rung in score.rungs}
         if "lenet" in {score.embedder_name, *embedders}:
             yield Misfit((section, "metric"), f"lenet learns from labels, and {_NO_LABELS}")
@@ -99,7 +141,8 @@ def _misfits_without_labels(study: Study) -> Iterator[Misfit]:
                 yield Misfit((section, "also"), f"{measure} counts labels, and {_NO_LABELS}")
 
 
-def _misfits_with_morph_images(towards: Towards, sampler: Sampler) -> Iterator[Misfit]:
+def _misfits_with_morph_images(study: Study, model: Morphing) -> Iterator[Misfit]:
+    towards = model.towards
     try:
         known = image_count(towards.dataset)
     except ValueError as error:
@@ -109,12 +152,15 @@ def _misfits_with_morph_images(towards: Towards, sampler: Sampler) -> Iterator[M
         yield Misfit(
             ("model", "towards", "count"), f"{towards.count} must be <= {known}, all that there are"
         )
-    start = getattr(sampler, "start", None)
-    if isinstance(start, MixtureStart) and start.components > (towards.count or known):
-        yield Misfit(
-            ("score", "sampler", "start", "components"),
-            f"{start.components} must be <= the {towards.count or known} images morphed towards",
-        )
+    finals = None if study.finalists is None else study.finalists.sampler
+    for section, sampler in {"score": study.score.sampler, "finalists": finals}.items():
+        start = getattr(sampler, "start", None)
+        if isinstance(start, MixtureStart) and start.components > (towards.count or known):
+            yield Misfit(
+                (section, "sampler", "start", "components"),
+                f"{start.components} must be <= the {towards.count or known} images morphed "
+                "towards",
+            )
 
 
 def _check_side(study: Study) -> None:
@@ -165,6 +211,23 @@ def _check_sampler(study: Study) -> None:
         )
 
 
+def _check_samples(score: Score) -> None:
+    """Each measure must be given as many generated images as it takes, on every rung."""
+    samples: dict[tuple[str | int, ...], Score] = {("samples",): score}
+    for index, rung in enumerate(score.rungs):
+        if rung.samples is not None:
+            samples["every", index, "samples"] = score.on(rung)
+    for path, taken in samples.items():
+        for measure in taken.measures:
+            least = LEAST_IMAGES[measure].generated
+            if taken.samples < least:
+                raise Misfit(
+                    ("score", *path),
+                    f"{taken.samples} generated images are too few for {measure}, which takes "
+                    f"{least} or more",
+                )
+
+
 def _check_weights(study: Study) -> None:
     if study.weights is None:
         return
@@ -191,8 +254,8 @@ def _check_finalists(study: Study) -> None:
         problem = error.errors(include_url=False)[0]
         cause = problem.get("ctx", {}).get("error")
         where = (*problem["loc"], *getattr(cause, "path", ()))
-        given = finalists.model_dump(exclude_none=True)
-        key = next((step for step in where if step in given), None)
+        # Where the search's own setting is what does not fit, the finals can have another.
+        key = next((step for step in where if step in Finalists.model_fields), None)
         rule = str(cause or problem["msg"])
         raise Misfit(("finalists",) if key is None else ("finalists", key), rule) from None
 

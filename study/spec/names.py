@@ -62,6 +62,33 @@ MEASURES = (
 LABEL_MEASURES = ("modes", "mode_divergence")
 """Those that need the labels of the real images."""
 
+
+@dataclass(frozen=True)
+class LeastImages:
+    """How many images a measure takes at least.
+
+    Attributes:
+        generated: Generated ones.
+        real: Of those that are compared with.
+        training: Of those that the generator learned from.
+    """
+
+    generated: int = 2
+    real: int = 2
+    training: int = 1
+
+
+LEAST_IMAGES = dict.fromkeys(MEASURES, LeastImages()) | {
+    "fd_infinity": LeastImages(generated=6),
+    "precision": LeastImages(generated=4, real=4),
+    "recall": LeastImages(generated=4, real=4),
+    "density": LeastImages(real=6),
+    "coverage": LeastImages(real=6),
+    "memorisation": LeastImages(training=2),
+    "authenticity": LeastImages(training=2),
+}
+"""What each measure takes. No score is of fewer than 2 images, or compares with fewer."""
+
 METRICS = {
     "fid": ("fd", "inception"),
     "fd_vae": ("fd", "vae"),

@@ -165,7 +165,10 @@ class Score(Section):
         """What is measured after an epoch; after a trial's last one, all there is to measure."""
         if last:
             return self
-        rung = self.rung(epoch)
+        return self.on(self.rung(epoch))
+
+    def on(self, rung: Rung) -> Score:
+        """What is measured on a rung."""
         changes: dict[str, object] = {"samples": rung.samples or self.samples}
         if rung.metric is not None and rung.metric != self.metric:
             changes |= {"metric": rung.metric, "embedder": None, "also": ()}
@@ -176,10 +179,10 @@ class Score(Section):
         now = self.at(epoch, last=False)
         return (now.metric, now.samples) == (self.metric, self.samples)
 
-    def images(self, epochs: int) -> int:
-        """How many images a trial generates for its scores in so many epochs."""
+    def taken(self, epochs: int) -> tuple[Score, ...]:
+        """What is measured in a trial of so many epochs, in order."""
         scored = [e for e in range(1, epochs + 1) if e == epochs or self.scores_at(e)]
-        return sum(self.at(e, last=e == epochs).samples for e in scored)
+        return tuple(self.at(e, last=e == epochs) for e in scored)
 
     @property
     def embedder_name(self) -> str:

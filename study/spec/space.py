@@ -111,6 +111,15 @@ class Space:
                 for value in _ends(dimension.hole):
                     yield self.fill(_with_override(base.picks, dimension.name, value))
 
+    def way(self, picks: Picks) -> frozenset[tuple[str, Label]]:
+        """Which way some picks go through the choices between sub-trees."""
+        choices = {
+            each.name
+            for each in self.dimensions()
+            if isinstance(each.hole, Choice) and any(map(each.hole.is_branch, each.hole.labels))
+        }
+        return frozenset((name, label) for name, label in picks.items() if name in choices)
+
     def locate(self, path: TreePath, picks: Mapping[str, Label]) -> TreePath:
         """Where in the file the value at a filled tree's path is written."""
         node, name = self.tree, ""

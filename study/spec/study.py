@@ -83,9 +83,14 @@ class Study(Section):
         return resolve_sampling(self.model, self.score)
 
     @property
+    def scores(self) -> tuple[Score, ...]:
+        """What is measured in a trial that runs to its end, in order."""
+        return (self.score,) if self.weights else self.score.taken(self.train.epochs)
+
+    @property
     def generated_images(self) -> int:
         """How many images a trial generates for its scores."""
-        return self.score.samples if self.weights else self.score.images(self.train.epochs)
+        return sum(score.samples for score in self.scores)
 
     @property
     def final_sampling(self) -> Sampling:

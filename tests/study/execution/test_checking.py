@@ -30,6 +30,13 @@ def test_a_check_says_what_there_is_and_what_it_costs(monkeypatch: pytest.Monkey
     assert "fits this machine: 2 lanes of 1 worker with 1 CPU" in page
     assert "4 trials: at most" in page
     assert "with the pruner" in page
+    assert "at most" not in page.split("time: ")[1]  # all trials are as long
+
+
+def test_what_trials_differ_in_is_reckoned_at_its_most() -> None:
+    page = checked(parse_study(changed(score={"steps": {"int": [2, 5]}})))
+    assert "cost, measured here, for the longest training and the most steps" in page
+    assert "time: at most " in page
 
 
 def test_one_is_not_told_as_several() -> None:

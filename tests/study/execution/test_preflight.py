@@ -146,3 +146,9 @@ def test_a_network_of_ones_own_is_checked_trained_and_sampled(module: Path) -> N
 def test_what_the_device_does_not_have_is_told_by_the_check() -> None:
     with pytest.raises(UserError, match="`precision` is 'tf32', which a cpu does not have"):
         check_study(study_file(train={"precision": "tf32"}))
+
+
+def test_the_embedder_of_the_finals_is_looked_at(module: Path) -> None:
+    finals = {"metric": "fd", "embedder": "nowhere_at_all:Net"}
+    with pytest.raises(UserError, match="No module named 'nowhere_at_all'"):
+        preflight(study_file(finalists=finals), Storage.from_uri(str(module)))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from typing import Any
@@ -167,3 +168,27 @@ def test_a_candidate_of_few_seeds_may_still_be_the_best(storage: Storage) -> Non
     ranks = [(row.standing.rank, row.standing.contends) for row in found.finalists]
     assert ranks == [(1, True), (2, False), (2, True)]
     assert "too few seeds to tell trial 2 apart" in to_text(finals_table(found, 80), 80)
+
+
+def test_what_finalists_override_is_no_column(storage: Storage) -> None:
+    """All final runs are by 10 steps, whatever the search chose; the rate is still theirs."""
+    storage.claim("s", "")
+    for trial, steps in enumerate((6, 5)):
+        picks = {"score.steps": steps, "score.sampler.ddim.eta": trial / 2, "train.lr": 0.1 * trial}
+        settings = {"metric": "fd_lenet", "samples": 256, "sampler": {"eta": trial / 2}}
+        for number, made in ((trial, steps), (trial + 2, 10)):
+            row = complete(number, 1.0 + trial)
+            row = replace(row, spec=json.dumps({"score": {**settings, "steps": made}}))
+            row = replace(row, picks=json.dumps(picks))
+            if number == trial:
+                write(storage, "s", replace(score(number, 1.0 + trial), steps=made), row)
+                continue
+            again = replace(score(number, 1.0 + trial), stage="final", steps=made)
+            write(storage, "s", again, replace(row, stage="final", repeats=trial))
+    found = finals(storage, "s")
+    assert found is not None
+    assert found.overridden == {"steps"}
+    assert found.finalists[0].picks["score.steps"] == 6  # that of the search is still known
+    lines = to_text(finals_table(found, 120), 120).splitlines()
+    assert "in 10 steps" in lines[0]
+    assert lines[2].split()[-2:] == ["eta", "lr"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from study.results.intervals import Runs, contested, standings, variance_split
+from study.results.intervals import Runs, standings, variance_split
 
 MEANS = (2.0, 2.2, 2.5, 3.0, 3.0)
 UNEVEN = ((2, 2, 2), (2, 1, 3, 2), (2, 2), (1, 4, 2), (2, 2, 2, 2))  # scores of each run
@@ -144,7 +144,15 @@ def test_equals_are_seldom_told_apart_and_others_often(
     # At most 5 % for any pair, here of the first of a group with a later one; standard error 0.7 %.
     assert false / repeats < 0.06
     better = (1.2, 2.0, 2.0, 2.0, 2.0)
-    found = sum(not contested(simulate(rng, better, counts, 0.1, 0.05)) for _ in range(200))
+    found = sum(
+        [
+            row.candidate
+            for row in standings(simulate(rng, better, counts, 0.1, 0.05))
+            if row.contends
+        ]
+        == [0]
+        for _ in range(200)
+    )
     assert found / 200 > 0.9
 
 
@@ -167,20 +175,15 @@ def test_groups_and_ranks() -> None:
 
 def test_one_run_each_tells_nobody_apart() -> None:
     candidates: dict[int, Runs] = {0: [[1.0, 1.1]], 1: [[9.0, 9.1]]}
-    assert all((row.low, row.high, row.rank) == (None, None, 1) for row in standings(candidates))
-    assert contested(candidates) == (0, 1)
+    rows = standings(candidates)
+    assert all((row.low, row.high, row.rank) == (None, None, 1) for row in rows)
+    assert all(row.contends for row in rows)
 
 
 def test_a_candidate_of_one_run_borrows_the_variance_of_the_others() -> None:
     rows = {row.candidate: row for row in standings({0: [[1.0], [1.1], [0.9]], 1: [[3.0]]})}
     widths = [math.log((row.high or 0) / (row.low or 1)) for row in (rows[0], rows[1])]
     assert widths[1] == pytest.approx(widths[0] * math.sqrt(3))
-
-
-def test_a_clear_winner_is_not_contested() -> None:
-    assert contested({4: [[1.0], [1.01]], 6: [[2.0], [2.01]]}) == ()
-    assert contested({4: [[1.0], [1.01]]}) == ()
-    assert contested({4: [[1.0], [1.01]], 6: [[1.0], [1.02]], 8: [[3.0], [3.1]]}) == (4, 6)
 
 
 def test_scores_that_never_vary() -> None:
@@ -193,7 +196,7 @@ def test_scores_that_never_vary() -> None:
     "candidates", [{}, {0: []}, {0: [[]]}, {0: [[1.0], []]}, {0: [[math.nan]]}, {0: [[math.inf]]}]
 )
 def test_no_scores_and_no_numbers_are_refused(candidates: dict[int, Runs]) -> None:
-    for function in (standings, variance_split, contested):
+    for function in (standings, variance_split):
         with pytest.raises(ValueError, match="must"):
             function(candidates)
 

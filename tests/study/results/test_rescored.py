@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from ledger_rows import complete, final, score, spec, write
+from ledger_rows import complete, final, final_score, pruned, score, spec, write
+from scipy.stats import norm, t
 
 from study.results.ranking import best
 from study.results.render import to_text
 from study.results.rescored import rescore_table, rescored
 from study.results.storage import Storage
-from study.results.tables import ScoreRow
+from study.results.tables import ScoreRow, TrialRow
 
 
 def again(trial: int, value: float, **changes: Any) -> ScoreRow:
@@ -68,7 +70,9 @@ def test_several_seeds_are_averaged_and_the_last_epoch_counts(studied: Storage) 
     write(studied, "s", *(again(0, value, seed=seed) for seed, value in enumerate([1.0, 2.0, 6.0])))
     ((row,),) = (group.trials for group in rescored(studied, "s"))
     assert (row.value, row.seeds) == (3.0, 3)
-    assert row.spread == pytest.approx(math.sqrt((4 + 1 + 9) / 2 / 3))
+    # Of so few, the noise is known badly: as wide an interval as Student's t has.
+    widening = t.ppf(0.975, 2) / norm.ppf(0.975)
+    assert row.spread == pytest.approx(widening * math.sqrt((4 + 1 + 9) / 2 / 3))
 
 
 def test_the_table(studied: Storage) -> None:
@@ -82,6 +86,119 @@ def test_the_table(studied: Storage) -> None:
     assert ["1", "1", "1.00", "±", "0.20", "1", "2", "2"] in rows
     assert ["2", "0", "2.00", "±", "0.20", "1", "1", "1"] in rows
     assert "Kendall's tau 0.33" in text
+
+
+def test_scores_before_that_measure_something_else_are_left_out(studied: Storage) -> None:
+    """A cheap rung's, and the mean of final scores, are no part of the old order."""
+    cheap = replace(score(5, 0.001, epoch=1), metric="sliced_wasserstein", samples=64)
+    rung = replace(pruned(5, 0.001), spec=spec())
+    fewer = replace(score(6, 9.0, epoch=1), samples=64)
+    early = replace(pruned(6, 9.0), spec=spec())
+    run = replace(final(7, 0, 0.2), spec=spec(samples=10_000))
+    write(studied, "s", cheap, rung, fewer, early, final_score(7, 0.2), run)
+    for trial, value in {0: 1.0, 1: 2.0, 2: 3.0, 3: 4.0, 5: 5.0, 6: 0.5, 7: 6.0}.items():
+        write(studied, "s", again(trial, value))
+    (group,) = rescored(studied, "s")
+    before = {row.trial: row.before for row in group.trials}
+    assert before == {0: 1.0, 1: 2.0, 2: 3.0, 3: 4.0, 5: None, 6: None, 7: None}
+    assert group.agreement is not None
+    assert group.agreement.kendall == pytest.approx(1)
+    assert group.agreement.count == 4
+    text = to_text(rescore_table(group, 200), 200)
+    told = (
+        "before: the search's score, fd_lenet of 256 images by ddim in 20 steps; "
+        "none of trials 6, 5, 7"
+    )
+    assert told in text.splitlines()
+    rows = {line.split()[1]: line.split() for line in text.splitlines()[4:11]}
+    assert rows["0"] == ["2", "0", "1", "1", "1", "1"]
+    assert rows["7"] == ["7", "7", "6", "1"]
+
+
+def test_one_score_before_of_another_embedder_is_left_out(studied: Storage) -> None:
+    write(studied, "s", replace(score(5, 9.0), embedder="lenet:2"))
+    write(studied, "s", replace(complete(5, 9.0), spec=spec()))
+    write(studied, "s", *(again(trial, 1.0 + trial) for trial in (5, 0, 1)))
+    (group,) = rescored(studied, "s")
+    assert [(row.trial, row.before) for row in group.trials] == [(0, 1.0), (1, 2.0), (5, None)]
+    assert "none of trial 5" in to_text(rescore_table(group, 120), 120)
+
+
+def test_final_runs_among_themselves_have_their_final_scores_before(studied: Storage) -> None:
+    for number, value in ((5, 2.0), (6, 1.0), (7, 3.0)):
+        run = replace(final(number, 0, value), spec=spec(samples=10_000))
+        write(studied, "s", final_score(number, value - 0.1, 1), final_score(number, value + 0.1))
+        write(studied, "s", run, again(number, value))
+    (group,) = rescored(studied, "s")
+    assert [(row.trial, row.before) for row in group.trials] == [(6, 1.0), (5, 2.0), (7, 3.0)]
+    assert group.agreement is not None
+    text = to_text(rescore_table(group, 120), 120)
+    assert "before: the final score, fd_lenet of 10,000 images" in text
+
+
+def test_without_any_score_before_there_is_no_such_column(studied: Storage) -> None:
+    write(studied, "s", again(4, 0.1))
+    (group,) = rescored(studied, "s")
+    assert group.before_measured is None
+    assert "before" not in to_text(rescore_table(group, 120), 120)
+
+
+def chooser(trial: int, steps: int, sampler: str = "ddim") -> tuple[ScoreRow, TrialRow]:
+    """A trial of a search over samplers and steps."""
+    section = {"metric": "fd_lenet", "samples": 256, "steps": steps, "sampler": {"kind": sampler}}
+    row = replace(
+        complete(trial, 1.0 + trial),
+        spec=json.dumps({"score": section, "search": {"objectives": ["score"]}}),
+        picks=json.dumps({"score.steps": steps, "score.sampler": sampler}),
+    )
+    return replace(score(trial, 1.0 + trial), steps=steps, sampler=sampler), row
+
+
+@pytest.fixture
+def choosing(storage: Storage) -> Storage:
+    storage.claim("s", "")
+    write(storage, "s", *chooser(0, 6), *chooser(1, 5), *chooser(2, 7, "ancestral"))
+    return storage
+
+
+def own(trial: int, value: float, **changes: Any) -> ScoreRow:
+    how = [("ddim", 6), ("ddim", 5), ("ancestral", 7)][trial]
+    return again(trial, value, **{"samples": 40, "sampler": how[0], "steps": how[1], **changes})
+
+
+def test_trials_that_choose_how_they_sample_are_one_group(choosing: Storage) -> None:
+    write(choosing, "s", *(own(trial, 2.0 + trial) for trial in range(3)))
+    (group,) = rescored(choosing, "s")
+    assert [(row.trial, row.before) for row in group.trials] == [(0, 1.0), (1, 2.0), (2, 3.0)]
+    assert [row.measured["steps"] for row in group.trials] == [6, 5, 7]
+    assert group.agreement is not None
+    assert (group.measured["sampler"], group.measured["steps"]) == (None, None)
+    text = to_text(rescore_table(group, 120), 120)
+    assert text.startswith("fd_lenet of 40 images by each trial's own sampler\n")
+    assert text.splitlines()[2].split()[-2:] == ["sampler", "steps"]
+    assert ["3", "2", "4", "1", "3", "3", "ancestral", "7"] in [
+        line.split() for line in text.splitlines()
+    ]
+
+
+def test_what_the_rescore_fixed_is_not_mixed_with_what_trials_chose(choosing: Storage) -> None:
+    write(choosing, "s", *(own(trial, 2.0 + trial) for trial in range(3)))
+    # The same steps for all, which are those that trial 0 chose.
+    write(choosing, "s", own(1, 0.5, steps=6), own(2, 0.6, steps=6))
+    groups = rescored(choosing, "s")
+    assert [[row.trial for row in group.trials] for group in groups] == [[0, 1, 2], [1, 2, 0]]
+    assert (groups[1].measured["sampler"], groups[1].measured["steps"]) == (None, 6)
+    assert {row.trial: row.seeds for row in groups[1].trials} == {0: 1, 1: 1, 2: 1}
+    assert [row.value for row in groups[0].trials] == [2.0, 3.0, 4.0]
+
+
+def test_final_runs_do_not_choose_what_finalists_fix(choosing: Storage) -> None:
+    """A trial of 6 steps and a final run that was scored by 10 are not ranked together."""
+    picks = json.dumps({"score.steps": 6, "score.sampler": "ddim"})
+    run = replace(chooser(0, 10)[1], trial=3, stage="final", repeats=0, picks=picks)
+    write(choosing, "s", replace(final_score(3, 1.0), steps=10), run)
+    write(choosing, "s", own(0, 2.0), again(3, 1.0, samples=40, steps=10))
+    assert [[row.trial for row in group.trials] for group in rescored(choosing, "s")] == [[0], [3]]
 
 
 def test_a_study_that_was_not_rescored(ranked: Storage) -> None:

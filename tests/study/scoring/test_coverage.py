@@ -85,6 +85,15 @@ def test_an_outlier_fools_precision_but_hardly_density() -> None:
     assert density_coverage(real, generated).density < 0.3
 
 
-def test_balls_need_neighbours() -> None:
-    with pytest.raises(UserError, match="must be 1 to 2"):
-        precision_recall(cloud(3, 0), cloud(50, 1), k=3)
+def test_too_few_images_are_told_by_measure_and_side() -> None:
+    few, many = cloud(3, 0), cloud(50, 1)
+    pair = "^precision and recall take 4 or more"
+    with pytest.raises(UserError, match=f"{pair} real images, but there are 3$"):
+        precision_recall(few, many)
+    with pytest.raises(UserError, match=f"{pair} generated images, but there are 3$"):
+        precision_recall(many, few)
+    with pytest.raises(
+        UserError, match=r"^density and coverage take 6 or more real images, but there are 3$"
+    ):
+        density_coverage(few, many)
+    assert 0 <= density_coverage(many, few).coverage <= 1

@@ -9,13 +9,13 @@ from torch import Tensor
 
 from study.data import load_images
 from study.scoring import Moments, Reference, coverage, frechet_distance
-from study.scoring import measures as module
+from study.scoring import comparison as module
 from study.scoring.coverage import density_coverage, precision_recall
 from study.scoring.extrapolation import extrapolate
 from study.scoring.frechet import frechet_error
 from study.scoring.kernel import kid, mmd
 from study.scoring.measures import MEASURES, Comparison, Value, measure, note
-from study.scoring.modes import divergence
+from study.scoring.modes import divergence, divergence_error
 from study.scoring.novelty import authenticity, memorisation_ratio
 from study.scoring.sliced import sliced_wasserstein
 from study.spec import names
@@ -145,7 +145,7 @@ def test_the_error_of_a_divergence_is_its_deviation_over_draws() -> None:
         for _ in range(300)
     ]
     deviation = torch.tensor([divergence(counts, real) for counts in draws]).std()
-    errors = [module.divergence_error(counts, real) for counts in draws]
+    errors = [divergence_error(counts, real) for counts in draws]
     assert sum(errors) / 300 == pytest.approx(float(deviation), rel=0.15)
 
 
@@ -172,6 +172,11 @@ def test_mistakes(comparison: Comparison) -> None:
         measure(replace(comparison, labels=torch.zeros(3, dtype=torch.int64)), ["modes"])
     with pytest.raises(UserError, match="no measure 'fid', but only fd, fd_infinity, kid"):
         measure(comparison, ["fid"])
+    with pytest.raises(UserError, match=r"^precision and recall take 4 or more generated images"):
+        measure(replace(comparison, generated=comparison.generated[:3]), ["fd", "recall"])
+    for name in ("memorisation", "authenticity"):
+        with pytest.raises(UserError, match=rf"^{name} takes 2 or more training images, but"):
+            measure(replace(comparison, train=torch.zeros(1, 64)), [name])
     with pytest.raises(
         UserError, match="subsets have 500 images, but there are only 400 generated"
     ):

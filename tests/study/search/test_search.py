@@ -4,7 +4,7 @@ import itertools
 import math
 import random
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import optuna
@@ -296,33 +296,35 @@ def test_a_search_that_goes_on_prunes_as_it_would_have(pruner: Any, every: Any) 
         quality = (number * 7) % 12
         return 0.01 * quality if early else 5.0 + quality - epoch / 10
 
-    def play(search: Search, numbers: Sequence[int], start: Mapping[int, int]) -> dict[int, int]:
-        """Train all trials side by side, epoch by epoch; the epoch at which each was pruned."""
+    def ask(search: Search, count: int) -> list[Suggestion]:
+        return [one for _ in range(count) if (one := search.ask()) is not None]
+
+    def play(search: Search, numbers: Iterable[int], epochs: range) -> dict[int, int]:
+        """Train trials side by side, epoch by epoch; the epoch at which each was pruned."""
         stopped: dict[int, int] = {}
-        for epoch in range(1, 9):
+        for epoch in epochs:
             for number in numbers:
-                if number in stopped or epoch <= start.get(number, 0):
-                    continue
-                if search.report(number, epoch, score(number, epoch)):
+                if number not in stopped and search.report(number, epoch, score(number, epoch)):
+                    search.prune(number)
                     stopped[number] = epoch
         return stopped
 
+    def late(search: Search, running: Sequence[int]) -> dict[int, int]:
+        """Six new trials are trained, and then those that were in hand go on."""
+        new = [one.number for one in ask(search, 6)]
+        return play(search, new, range(1, 9)) | play(search, running, range(5, 9))
+
     whole = Search(file)
-    picks = {}
-    for _ in range(12):
-        suggestion = whole.ask()
-        assert suggestion is not None
-        picks[suggestion.number] = suggestion.picks
-    expected = play(whole, range(12), {})
-    assert 0 < len(expected) < 12
-    # The same, but after four epochs of all of them the search is rebuilt from the ledger.
+    early = ask(whole, 6)
+    stopped = play(whole, range(6), range(1, 5))
+    running = [number for number in range(6) if number not in stopped]
+    assert 0 < len(stopped) < 6
     past = []
-    for number in range(12):
-        over = expected.get(number, 99) <= 4
-        last = min(4, expected.get(number, 99))
-        reports = {epoch: score(number, epoch) for epoch in range(1, last + 1)}
-        past.append(PastTrial(picks[number], "pruned" if over else "running", (), reports))
-    again = Search(file, past)
-    running = [number for number in range(12) if past[number].state == "running"]
-    resumed = play(again, running, dict.fromkeys(running, 4))
-    assert resumed == {number: epoch for number, epoch in expected.items() if epoch > 4}
+    for one in early:
+        last = stopped.get(one.number, 4)
+        reports = {epoch: score(one.number, epoch) for epoch in range(1, last + 1)}
+        state = "pruned" if one.number in stopped else "running"
+        past.append(PastTrial(one.picks, state, (), reports))
+    expected = late(whole, running)
+    assert expected
+    assert late(Search(file, past), running) == expected

@@ -11,6 +11,7 @@ from typing import Any
 
 import annotated_types
 import pytest
+import torch
 from pydantic import BaseModel
 
 import models
@@ -38,9 +39,9 @@ from models.precision import Precision
 from models.training_options import Decay
 from study.data import DATASETS, SPLITS, Preparation, load_images
 from study.scoring.embedders import EMBEDDERS
-from study.scoring.measures import MEASURES
+from study.scoring.measures import MEASURES, Comparison
 from study.search import SAMPLERS as SEARCH_SAMPLERS
-from study.spec import Study, data, names, samplers, search
+from study.spec import Study, UserError, data, names, samplers, search
 from study.spec.model import DDPM, GAN, CustomFamily, Model, Morphing, losses, networks
 from study.spec.model.networks import DCGANDiscriminator, DCGANGenerator
 from study.spec.model.schedules import Schedule
@@ -74,6 +75,42 @@ def test_metrics_and_embedders() -> None:
             assert metric == measure  # and the study file names the embedder
         else:
             assert names.metric_name(measure, embedder) == metric
+
+
+def takes(measure: str, generated: int, real: int, training: int) -> bool:
+    """Whether a measure can be taken of so many images."""
+    generator = torch.Generator().manual_seed(0)
+    features = (torch.randn(n, 4, generator=generator) for n in (generated, real, training))
+    comparison = Comparison(
+        next(features),
+        real=next(features),
+        train=next(features),
+        labels=torch.arange(real) % 3,
+        kid_subset_size=None,  # as trials take it
+    )
+    try:
+        MEASURES[measure](comparison)
+    except UserError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("measure", names.MEASURES)
+def test_measures_take_as_few_images_as_they_are_said_to(measure: str) -> None:
+    said = names.LEAST_IMAGES[measure]
+    many = 20
+    for side, (least, floor) in enumerate(
+        [(said.generated, 2), (said.real, 2), (said.training, 1)]
+    ):
+        for count in range(floor, many):  # a score is of 2 images or more, whatever it measures
+            counts = [many] * 3
+            counts[side] = count
+            assert takes(measure, *counts) == (count >= least), counts
+    assert takes(measure, said.generated, said.real, said.training)  # the least of all three
+
+
+def test_every_measure_is_said_to_take_some_images() -> None:
+    assert tuple(names.LEAST_IMAGES) == names.MEASURES
 
 
 @pytest.mark.parametrize(

@@ -276,3 +276,11 @@ def test_a_tree_without_holes_has_one_way() -> None:
     space = Space({"a": {"b": [1, {"c": 2}]}})
     assert [*space.branches()] == [Filled({"a": {"b": [1, {"c": 2}]}}, {})]
     assert [*space.grid()] == [*space.branches()]
+
+
+def test_a_way_is_that_of_the_sub_trees_and_of_nothing_else() -> None:
+    space = Space(tree())
+    names = {dict(space.way(filled.picks))["model.schedule"] for filled in space.corners()}
+    assert names == {"linear", "cosine", "constant"}
+    assert len({space.way(filled.picks) for filled in space.corners()}) == 3
+    assert len({space.way(filled.picks) for filled in space.branches()}) == 3

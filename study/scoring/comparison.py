@@ -1,0 +1,110 @@
+"""A comparison of generated images with real ones, and what several measures need of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import Tensor
+
+from study.scoring.coverage import (
+    DensityCoverage,
+    PrecisionRecall,
+    density_coverage,
+    precision_recall,
+)
+from study.scoring.frechet import Moments, Reference
+from study.scoring.kernel import SUBSET_SIZE, SUBSETS
+from study.scoring.modes import classify, count_modes
+
+
+@dataclass(frozen=True)
+class Value:
+    """What a measure found.
+
+    Attributes:
+        value: The number.
+        spread: Its standard error, over the choice of the generated images unless the measure says
+            otherwise; none where no simple form is known.
+    """
+
+    value: float
+    spread: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Generated images beside real ones, as features of one embedder.
+
+    Attributes:
+        generated: Features of generated images, [N, d].
+        reference: The moments of real images; if none, they are taken of `real`.
+        real: Features of real images, [M, d], for the measures with `needs_features`.
+        labels: Labels of the images in `real`, int64 [M], >= 0, for those with `needs_labels`.
+        train: Features of the images that the generator learned from, [K, d], for memorisation and
+            authenticity; `real` if none.
+        seed: Decides every random choice.
+        kid_subsets: How many random subsets KID takes.
+        kid_subset_size: How many images each has; none for the whole sets, once.
+    """
+
+    generated: Tensor
+    reference: Reference | None = None
+    real: Tensor | None = None
+    labels: Tensor | None = None
+    train: Tensor | None = None
+    seed: int = 0
+    kid_subsets: int = SUBSETS
+    kid_subset_size: int | None = SUBSET_SIZE
+
+
+_VOTES = 5  # of real images, for a generated one's label
+
+
+class Shared:
+    """A comparison, with what several measures need of it; each is computed once."""
+
+    def __init__(self, given: Comparison) -> None:
+        self.given = given
+
+    @property
+    def real(self) -> Tensor:
+        """Features of the real images, [M, d]."""
+        assert self.given.real is not None  # `measure` has seen to it
+        return self.given.real
+
+    @cached_property
+    def reference(self) -> Reference:
+        """The moments of the real images."""
+        return self.given.reference or Reference.of(Moments.of(self.real))
+
+    @property
+    def train(self) -> Tensor:
+        """Features of the training images, [K, d]; of the real ones if none were given."""
+        return self.real if self.given.train is None else self.given.train
+
+    @property
+    def count(self) -> int:
+        """How many images were generated."""
+        return len(self.given.generated)
+
+    @cached_property
+    def precision_recall(self) -> PrecisionRecall:
+        """Of the paper's 3 neighbours."""
+        return precision_recall(self.real, self.given.generated)
+
+    @cached_property
+    def density_coverage(self) -> DensityCoverage:
+        """Of the paper's 5 neighbours."""
+        return density_coverage(self.real, self.given.generated)
+
+    @cached_property
+    def modes(self) -> tuple[Tensor, Tensor]:
+        """How many generated and how many real images are of each label, int64 [labels] each."""
+        labels = self.given.labels
+        assert labels is not None  # `measure` has seen to it
+        labels = labels.to(self.real.device)
+        kinds = int(labels.max()) + 1
+        votes = min(_VOTES, len(labels))
+        found = classify(self.given.generated.to(self.real.device), self.real, labels, votes)
+        return count_modes(found, kinds), count_modes(labels, kinds)
