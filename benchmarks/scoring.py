@@ -5,7 +5,9 @@ Three things, for each of them that is installed (`pip install -e '.[benchmarks]
 - images/s through Inception, from uint8 images of 256 x 256 in memory to features, each library
   with its own resize, network and default batch;
 - the Fréchet distance of features [N, 2048] to a reference of which each library keeps what it can
-  (ours the root of the covariance), from the features to the number;
+  (ours the root of the covariance), from the features to the number; and once more ours with its
+  standard error, as trials and `study score` take it, beside the distance alone of the others, who
+  have no such thing;
 - the peak memory of a process that takes the FID of two folders of pictures.
 
 Each measurement is a process of its own, and the processes take turns; a turn's figure is the
@@ -29,7 +31,8 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from scorers import DIM, PEERS, SCORERS, silence, write_weights
+from peers import DIM
+from scorers import PEERS, SCORERS, Ours, Scorer, silence, write_weights
 from table import Row, higher_is_better, lower_is_better, parser, show
 from torch import Tensor
 
@@ -38,6 +41,7 @@ ENOUGH = 10.0
 """Seconds of a turn after which nothing is repeated: some peers take a matrix square root."""
 
 JOBS = ("images", "distance", "memory")
+WITH_ERROR = "ours, with the standard error"
 
 
 def main() -> None:
@@ -55,7 +59,7 @@ def main() -> None:
     arguments.add_argument("--peers", nargs="+", choices=PEERS, default=PEERS)
     arguments.add_argument("--run", choices=[*SCORERS], help="be this process")
     arguments.add_argument("--folder", type=Path, help="of weights and pictures")
-    arguments.add_argument("--job", choices=JOBS)
+    arguments.add_argument("--job", choices=[*DO])
     arguments.add_argument("--count", type=int, default=0)
     given = arguments.parse_args()
     if given.run:
@@ -101,13 +105,16 @@ def compare(given: Namespace, peers: list[str], folder: Path) -> list[Row]:
         for _ in range(1 if job == "memory" else given.rounds):
             for name in names:
                 turns[name].append(in_process(name, job, count, folder))
+            if job == "distance":
+                turns.setdefault(WITH_ERROR, []).append(in_process("ours", "error", count, folder))
         medians = {name: statistics.median(values) for name, values in turns.items() if all(values)}
-        if "ours" in medians:
-            rows += [
-                row(job, count, medians["ours"], medians[peer], peer, given)
-                for peer in peers
-                if peer in medians
-            ]
+        for name, what in (("ours", job), (WITH_ERROR, "error")):
+            if name in medians:
+                rows += [
+                    row(what, count, medians[name], medians[peer], peer, given)
+                    for peer in peers
+                    if peer in medians
+                ]
     return rows
 
 
@@ -117,6 +124,9 @@ def row(job: str, count: int, ours: float, theirs: float, peer: str, given: Name
         return higher_is_better(f"Inception, {given.device}", ours, theirs, peer, "images/s")
     if job == "distance":
         return lower_is_better(f"distance, N = {count}, d = {DIM}", ours, theirs, peer, "s")
+    if job == "error":
+        name = f"distance with its standard error, N = {count}, d = {DIM}"
+        return lower_is_better(name, ours, theirs, f"{peer}, distance alone", "s")
     name = f"peak memory, 2 x {given.pictures} pictures"
     return lower_is_better(name, ours, theirs, peer, "MiB")
 
@@ -154,16 +164,28 @@ def distance(given: Namespace) -> float:
     """Seconds from features to the distance, the reference being kept: the median."""
     with silence():
         scorer = SCORERS[given.run](given.folder, given.device)
-        scorer.keep(features(5000, seed=1))
-        generated = features(given.count, seed=2)
-        seconds = []
-        for _ in range(given.repeats):
-            clock = time.perf_counter()
-            scorer.distance(generated)
-            seconds.append(time.perf_counter() - clock)
-            if sum(seconds) > ENOUGH:
-                break
-        return statistics.median(seconds)
+        return seconds(scorer, scorer.distance, given)
+
+
+def error(given: Namespace) -> float:
+    """Seconds from features to our distance with its standard error: the median."""
+    with silence():
+        scorer = Ours(given.folder, given.device)
+        return seconds(scorer, scorer.distance_and_error, given)
+
+
+def seconds(scorer: Scorer, take: Callable[[Tensor], object], given: Namespace) -> float:
+    """Seconds to take a distance to what the contestant has kept: the median."""
+    scorer.keep(features(5000, seed=1))
+    generated = features(given.count, seed=2)
+    taken: list[float] = []
+    for _ in range(given.repeats):
+        clock = time.perf_counter()
+        take(generated)
+        taken.append(time.perf_counter() - clock)
+        if sum(taken) > ENOUGH:
+            break
+    return statistics.median(taken)
 
 
 def features(count: int, seed: int) -> Tensor:
@@ -187,6 +209,7 @@ def memory(given: Namespace) -> float:
 DO: dict[str, Callable[[Namespace], float]] = {
     "images": images,
     "distance": distance,
+    "error": error,
     "memory": memory,
 }
 

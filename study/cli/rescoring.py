@@ -87,7 +87,8 @@ def rescore(
         print("interrupted; the same command goes on from what is done", file=sys.stderr)
         raise typer.Exit(130) from None
     for found in rescored(place, name, done.metric):
-        if tuple(found.measured[part] for part in WAY) in done.ways:
+        # A group may be of trials that each chose a sampler of their own.
+        if any(tuple(row.measured[part] for part in WAY) in done.ways for row in found.trials):
             print_table(rescore_table(found))
     there = f", {done.kept} were there already (--again makes them anew)" if done.kept else ""
     print(f"{done.measured} scores made{there}")

@@ -57,7 +57,12 @@ def score(
         typer.Option(help="Take so many of the generated images, at random.", show_default="all"),
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, help="Of that choice, of subsets, and of an embedder's training.")
+        int,
+        typer.Option(
+            min=0,
+            max=2**63 - 1,
+            help="Of that choice, of subsets, and of an embedder's training.",
+        ),
     ] = 0,
     size: Annotated[
         int | None,
@@ -94,8 +99,8 @@ def score(
     ] = "table",
 ) -> None:
     """Measure how generated images differ from real ones."""
-    if nearest is not None and not nearest.absolute().parent.is_dir():
-        raise UserError(f"--nearest {nearest}: the folder {nearest.absolute().parent} is not there")
+    if nearest is not None:
+        check_picture("--nearest", nearest)
     from rich.console import Console
 
     from study.data.streams import open_images
@@ -133,6 +138,22 @@ def score(
         print(f"note: {note}")
     if nearest is not None:
         print(f"nearest real images: {nearest}")
+
+
+def check_picture(option: str, path: Path) -> None:
+    """Check, before the work begins, that a picture can be put there.
+
+    Raises:
+        UserError: If it is a folder, or in none.
+    """
+    folder = path.absolute().parent
+    try:
+        if not folder.is_dir():
+            raise UserError(f"{option} {path}: the folder {folder} does not exist")
+        if path.is_dir():
+            raise UserError(f"{option} {path}: a folder, but must be a file to write")
+    except OSError as error:  # a name too long
+        raise UserError(f"{option} {path}: cannot be written ({error.strerror})") from None
 
 
 _ROOM = 110

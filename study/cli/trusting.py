@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from study.cli.app import app, print_table
+from study.cli.scoring import check_picture
 from study.spec.errors import UserError
 from study.spec.names import DATASETS, EMBEDDERS
 
@@ -49,7 +50,7 @@ def trust(
         ),
     ] = None,
     repeats: Annotated[int, typer.Option(help="Sets scored at each level, 2 or more.")] = 5,
-    seed: Annotated[int, typer.Option(min=0, help="Decides everything random.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Decides everything random.")] = 0,
     size: Annotated[
         int | None,
         typer.Option(help="Bring all images to this side in pixels.", show_default="as they are"),
@@ -85,8 +86,8 @@ def trust(
 
     Does the score rise at each step, and from which level is it told from that of clean images?
     """
-    if output is not None and not output.absolute().parent.is_dir():
-        raise UserError(f"-o {output}: the folder {output.absolute().parent} does not exist")
+    if output is not None:
+        check_picture("-o", output)
     if weights is not None and not any(name.startswith("inception") for name in embedder or ()):
         raise UserError(f"--weights {weights}: no --embedder asks for inception's weights")
     import torch

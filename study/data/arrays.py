@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.data.image_set import ImageSet
+from study.data.levels import wrong_levels
 from study.spec.errors import UserError
 
 _SHAPES = "[N, H, W], [N, C, H, W], [N, H, W, C], [N, H*H] or [N, C, H*H], C being 1 or 3"
@@ -35,7 +36,11 @@ def read_arrays(path: Path) -> ImageSet:
             arrays = {"images": loaded}
         else:
             with loaded:
-                arrays = {name: loaded[name] for name in loaded.files}
+                members = {name: loaded[name] for name in loaded.files}
+            # A member that is no array comes as bytes.
+            arrays = {
+                name: array for name, array in members.items() if isinstance(array, np.ndarray)
+            }
     except FileNotFoundError:
         raise UserError(f"The file {path} does not exist, but must, to read images") from None
     # NumPy lets what zipfile, zlib and its own parsers raise of a broken file pass through.
@@ -49,9 +54,10 @@ def read_arrays(path: Path) -> ImageSet:
 
 
 def broken(path: Path, error: Exception) -> UserError:
-    """That a file is none of NumPy's, in words."""
+    """That a file is none of NumPy's, in one line."""
+    reason = str(error).partition("\n")[0] or type(error).__name__
     return UserError(
-        f"The file {path} can not be read ({error}), "
+        f"The file {path} can not be read ({reason}), "
         "but must hold arrays of numbers as numpy.save and numpy.savez write them"
     )
 
@@ -67,18 +73,27 @@ def of_images(path: Path, arrays: Collection[str]) -> str:
     if len(arrays) == 1:
         return next(iter(arrays))
     raise UserError(
-        f"The file {path} holds {', '.join(arrays) or 'nothing'}, "
+        f"The file {path} holds {', '.join(arrays) or 'no array'}, "
         "but must hold `images`, or one array alone"
     )
 
 
-def upright(path: Path, images: NDArray[Any]) -> NDArray[np.uint8]:
+def upright(
+    path: Path, images: NDArray[Any], whole: tuple[int, ...] | None = None
+) -> NDArray[np.uint8]:
     """The images as [N, C, H, W], a view where that can be.
+
+    Args:
+        path: Where they are, for errors.
+        images: All of them, or some.
+        whole: The shape of all, for errors; by default that of `images`.
 
     Raises:
         UserError: If they are not of one of the types and shapes that `read_arrays` takes.
     """
-    if images.dtype == np.uint8 and images.size:
+    if images.dtype != np.uint8 and images.size:
+        raise wrong_levels(f"in {path}", images.dtype, images.shape, [images])
+    if images.size:
         match images.shape:
             case (_, 1 | 3, _, _):
                 return images
@@ -93,7 +108,8 @@ def upright(path: Path, images: NDArray[Any]) -> NDArray[np.uint8]:
                 side = math.isqrt(pixels)
                 return images.reshape(count, 1, side, side)
     raise UserError(
-        f"The images in {path} are {images.dtype} {list(images.shape)}, but must be uint8 {_SHAPES}"
+        f"The images in {path} are {images.dtype} {list(whole or images.shape)}, "
+        f"but must be uint8 {_SHAPES}"
     )
 
 
@@ -102,11 +118,16 @@ def _is_square(pixels: int) -> bool:
 
 
 def integers(path: Path, labels: NDArray[Any]) -> NDArray[np.int64]:
-    """The labels as int64.
+    """The labels as int64, >= 0.
 
     Raises:
-        UserError: If they are no integers.
+        UserError: If they are no integers, or beyond that range.
     """
     if not np.issubdtype(labels.dtype, np.integer):
         raise UserError(f"The labels in {path} are {labels.dtype}, but must be integers")
+    if labels.size and not 0 <= int(labels.min()) <= int(labels.max()) < 2**63:
+        raise UserError(
+            f"The labels in {path} are from {labels.min()} to {labels.max()}, "
+            "but must be in 0..2**63-1"
+        )
     return labels.astype(np.int64)

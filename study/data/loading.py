@@ -64,7 +64,7 @@ def load_images(dataset: str, preparation: Preparation = _AS_THEY_ARE) -> ImageS
     if preparation.size is None:
         raise UserError(f"The value of `size` is none, but must be given for the path {dataset}")
     preparation = replace(preparation, channels=preparation.channels or 3)
-    path = Path(os.path.abspath(Path(dataset).expanduser()))
+    path = locate(dataset)
     if path.suffix in (".npy", ".npz") and not path.is_dir():
         return prepare(choose(read_arrays(path), preparation), preparation)
     if path.is_file():
@@ -73,3 +73,21 @@ def load_images(dataset: str, preparation: Preparation = _AS_THEY_ARE) -> ImageS
             "pictures are given by their folder"
         )
     return read_folder(path, preparation)
+
+
+def locate(given: str) -> Path:
+    """The absolute path that a user means; `~` is a home folder. Nothing need be there.
+
+    Raises:
+        UserError: If it is empty, or of a kind that the system does not even look for.
+    """
+    try:
+        if not given:
+            raise UserError("A path of images is '', but must not be empty")
+        path = Path(os.path.abspath(Path(given).expanduser()))
+        path.exists()
+    except OSError as error:  # a name too long, a folder that may not be looked into
+        raise UserError(f"The path {given!r} can not be read: {error.strerror or error}") from error
+    except RuntimeError as error:  # the home of nobody
+        raise UserError(f"The path {given!r} can not be read: {error}") from error
+    return path

@@ -55,7 +55,7 @@ class StoredArray:
         most = max(1, _BYTES_AT_ONCE // max(1, size))
         at = 0
         try:
-            with _opened(self.path, self.member) as file:
+            with _opened(self.path, self.member) as (file, _):
                 _header(file)
                 for start in range(0, self.shape[0], most):
                     stop = min(start + most, self.shape[0])
@@ -69,12 +69,9 @@ class StoredArray:
                     rows = np.frombuffer(file.read((stop - start) * size), self.dtype)
                     rows = rows.reshape(stop - start, *self.shape[1:])
                     yield rows if chosen is None else rows[chosen - start]
-        except _BROKEN as error:
+        # Of a broken file zipfile, its decompressors and NumPy's parser raise nearly anything.
+        except Exception as error:
             raise broken(self.path, error) from error
-
-
-# Whatever zipfile, zlib and NumPy's parser raise of a broken file.
-_BROKEN = (OSError, ValueError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile)
 
 
 def stored_images(path: Path) -> tuple[StoredArray, NDArray[np.int64] | None]:
@@ -87,15 +84,20 @@ def stored_images(path: Path) -> tuple[StoredArray, NDArray[np.int64] | None]:
         if path.suffix == ".npy":
             return _stored(path, None), None
         with zipfile.ZipFile(path) as archive:
-            names = [name.removesuffix(".npy") for name in archive.namelist()]
+            members = archive.namelist()
+        names = [name.removesuffix(".npy") for name in members if name.endswith(".npy")]
         stored = _stored(path, f"{of_images(path, names)}.npy")
         if "labels" not in names:
             return stored, None
+        with _opened(path, "labels.npy") as (file, size):
+            _checked_header(file, size)
         with np.load(path, allow_pickle=False) as arrays:
             labels = integers(path, arrays["labels"])
     except FileNotFoundError:
         raise UserError(f"The file {path} does not exist, but must, to read images") from None
-    except _BROKEN as error:
+    except UserError:
+        raise
+    except Exception as error:
         raise broken(path, error) from error
     if labels.shape != stored.shape[:1]:
         raise UserError(
@@ -106,8 +108,8 @@ def stored_images(path: Path) -> tuple[StoredArray, NDArray[np.int64] | None]:
 
 
 def _stored(path: Path, member: str | None) -> StoredArray:
-    with _opened(path, member) as file:
-        shape, fortran, dtype = _header(file)
+    with _opened(path, member) as (file, size):
+        shape, fortran, dtype = _checked_header(file, size)
     if dtype.hasobject:
         raise UserError(
             f"The images in {path} are an array of Python objects, as NumPy makes of images of "
@@ -119,13 +121,35 @@ def _stored(path: Path, member: str | None) -> StoredArray:
 
 
 @contextmanager
-def _opened(path: Path, member: str | None) -> Iterator[IO[bytes]]:
+def _opened(path: Path, member: str | None) -> Iterator[tuple[IO[bytes], int]]:
+    """The file or a member of it, and its length in bytes."""
     if member is None:
         with path.open("rb") as file:
-            yield file
+            yield file, path.stat().st_size
     else:
-        with zipfile.ZipFile(path) as archive, archive.open(member) as file:
-            yield file
+        with zipfile.ZipFile(path) as archive, archive.open(member) as unpacked:
+            yield unpacked, archive.getinfo(member).file_size
+
+
+def _checked_header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """As `_header`, and that the numbers can be there: nothing is to be allocated for a lie.
+
+    Args:
+        file: At its beginning.
+        size: Its length in bytes.
+
+    Raises:
+        ValueError: If they can not.
+    """
+    shape, fortran, dtype = _header(file)
+    if any(length < 0 for length in shape):
+        raise ValueError(f"its header says that the shape is {list(shape)}")
+    needed = file.tell() + math.prod(shape) * dtype.itemsize
+    if needed > size and not dtype.hasobject:
+        raise ValueError(
+            f"its header says {dtype} {list(shape)}, of {needed} bytes, but there are {size}"
+        )
+    return shape, fortran, dtype
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from study.data.arrays import read_arrays, upright
 from study.data.image_set import ImageSet
 from study.data.levels import wrong_levels
-from study.data.loading import DATASETS, load_images
+from study.data.loading import DATASETS, load_images, locate
 from study.data.pictures import UnreadableError, decode
 from study.data.preparation import Preparation
 from study.data.preprocessing import Levels, Step, apply_steps, prepare, steps
@@ -192,7 +192,7 @@ def open_images(given: str, *, size: int | None = None, channels: int | None = N
                 f"{nearest(part, PARTS)}"
             )
         return stream_of(getattr(split(whole), part))
-    path = Path(os.path.abspath(Path(given).expanduser()))
+    path = locate(given)
     if path.is_dir():
         return _folder_stream(path, preparation)
     if not path.exists():
@@ -214,7 +214,7 @@ def _file_stream(path: Path, preparation: Preparation) -> ImageStream:
     if stored.fortran:  # no row of it is in one piece
         return stream_of(prepare(read_arrays(path), preparation))
     row = next(stored.rows(np.array([0])))
-    first = upright(path, row)
+    first = upright(path, row, stored.shape)
     # Channels that come last are left there: to bring them forward takes longer than all the rest.
     as_stored = first.shape if first.flags.c_contiguous else row.shape
     wanted = steps(preparation, (first.shape[1], first.shape[2], first.shape[3]))
@@ -258,25 +258,27 @@ def _folder_stream(folder: Path, preparation: Preparation) -> ImageStream:
         )
     wanted = steps(preparation)
 
+    def unreadable(path: Path, why: object) -> UserError:
+        return UserError(f"The picture {path} can not be read ({why}); mend it or take it away")
+
     def decoded(path: Path) -> Named:
         try:
             picture = decode(path, preparation.background)  # [C, H, W]
         except UnreadableError as error:
-            raise UserError(
-                f"The picture {path} can not be read ({error}); mend it or take it away"
-            ) from error
+            raise unreadable(path, error) from error
         return path.relative_to(folder).as_posix(), apply_steps(picture[None], wanted)[0]
 
-    def digest() -> str:
-        return hashlib.sha256(
-            b"".join(_ahead(lambda path: hashlib.sha256(path.read_bytes()).digest(), paths))
-        ).hexdigest()
+    def digested(path: Path) -> bytes:
+        try:
+            return hashlib.sha256(path.read_bytes()).digest()
+        except OSError as error:
+            raise unreadable(path, error.strerror or error) from error
 
     return ImageStream(
         name=folder.name,
         indices=np.arange(len(paths)),
         read=lambda indices: _ahead(decoded, [paths[index] for index in indices]),
-        make_digest=digest,
+        make_digest=lambda: hashlib.sha256(b"".join(_ahead(digested, paths))).hexdigest(),
         preprocessing=_in_words([f"pictures upright, over {preparation.background}"], wanted),
     )
 

@@ -94,6 +94,7 @@ class Workbench:
                 also=score.also,
                 train=images.whole if everything else images.parts.train,
                 held_out=images.whole if everything else images.parts.held_out,
+                learned=images.parts.train,
                 cache_folder=cache_folder(self.storage),
                 device=self.device,
                 seed=score.seed,

@@ -95,7 +95,8 @@ def rescored_of(
     trials: Sequence[Row], scores: Sequence[Row], metric: str | None = None
 ) -> list[Rescored]:
     """The same from newest rows of `trials` and `scores` of one study."""
-    known = {trial["trial"]: _Known(trial, trials, scores) for trial in trials}
+    fixed = overridden(trials)
+    known = {trial["trial"]: _Known(trial, scores, fixed) for trial in trials}
     groups: dict[tuple[Any, ...], list[Row]] = {}
     again = [score for score in scores if score["stage"] == "rescore"]
     for score in sorted(again, key=lambda score: score["written"]):
@@ -114,7 +115,7 @@ _OWN = "a trial's own"
 class _Known:
     """What there is to know of a trial besides its new scores."""
 
-    def __init__(self, trial: Row, trials: Sequence[Row], scores: Sequence[Row]) -> None:
+    def __init__(self, trial: Row, scores: Sequence[Row], fixed: Collection[str]) -> None:
         self.trial = trial
         self.full = full_score(trial)
         self.value = finite(trial["value"])
@@ -131,11 +132,10 @@ class _Known:
         self.measured = identity(valued[-1]) if valued and self.value is not None else None
         self._own: dict[str, set[Any]] = {}
         if chooses_sampler(trial):
-            fixed = overridden(trials) if is_final(trial) else ()
             self._own = {
                 part: {identity(score)[part] for score in rows}
                 for part in SEARCHED
-                if part not in fixed
+                if not (is_final(trial) and part in fixed)
             }
 
     def ways(self, score: Row) -> Iterable[tuple[Any, ...]]:

@@ -6,27 +6,24 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from study.data import ImageSet, user_cache_folder
-from study.data.levels import wrong_levels
-from study.data.streams import ImageStream, stream_of
+from study.data import user_cache_folder
+from study.data.streams import ImageStream
 from study.scoring.embedders import make_embedder
+from study.scoring.given import Images, first, streamed
 from study.scoring.kernel import SUBSET_SIZE
 from study.scoring.measures import MEASURES, Comparison, measure, note
 from study.scoring.neighbours import Neighbours, nearest
 from study.scoring.scorer import OF_MOMENTS, OF_TRAINING, Measured, check_measures
-from study.scoring.statistics_cache import embedded, real_statistics
+from study.scoring.statistics_cache import check_memory, embedded, real_statistics
 from study.spec.errors import UserError
 from study.spec.names import EMBEDDERS, metric_name
 from study.spec.names import nearest as most_like
-
-Images: TypeAlias = Tensor | NDArray[np.uint8] | ImageSet | ImageStream
 
 _DEFAULT = ("fd", "kid", "precision", "recall", "density", "coverage")
 _OF_LABELS = ("modes", "mode_divergence")
@@ -102,9 +99,10 @@ def score_images(
         metrics: Names in `MEASURES`, or of metrics with this embedder, such as `fid`. By default fd
             and kid; precision, recall, density and coverage unless there are too many images for
             them; and, if the reference has labels, modes and mode_divergence.
-        labels: Of the reference, int64 [M] >= 0, if it is a tensor or an array.
-        seed: Of the embedder's training and everything random in a measure, at least 0.
-        kid_subset_size: How many images KID's random subsets have, at most the number on either
+        labels: Of the reference, whole numbers [M] >= 0, if it is a tensor or an array.
+        seed: Of the embedder's training and of what is random in measures, at least 0. KID's
+            subsets have a fixed seed of their own, torch-fidelity's.
+        kid_subset_size: How many images KID's 100 random subsets have, at most the number on either
             side; by default 1000, and the whole sets once where there are fewer.
         neighbours: How many of the nearest real images to find for each generated one.
         weights: A file of weights for `inception` and its like.
@@ -116,8 +114,8 @@ def score_images(
         UserError: If the images or an option are not of these, or too few.
     """
     clock = time.perf_counter()
-    theirs = _stream("generated", generated)
-    real = _stream("reference", reference, labels)
+    theirs = streamed("generated", generated)
+    real = streamed("reference", reference, labels)
     chosen = chosen_measures(embedder, metrics, theirs, real)
     subset_size = _subset_size("kid" in chosen, kid_subset_size, len(theirs), len(real))
     for side, images in (("generated", theirs), ("reference", real)):
@@ -139,12 +137,13 @@ def score_images(
     folder = cache_folder or user_cache_folder()
     made = make_embedder(
         embedder,
-        real.in_memory() if embedder in _LEARNING else _first(real),
+        real.in_memory() if embedder in _LEARNING else first(real),
         cache_folder=folder,
         device=device or ("cuda" if torch.cuda.is_available() else "cpu"),
         seed=seed,
         weights=weights,
     )
+    check_memory(len(theirs), made.dim, moments=False, features=True)
     known = real_statistics(
         real,
         made,
@@ -220,32 +219,6 @@ def chosen_measures(
             )
     check_measures(chosen, labels=real.labels is not None)
     return tuple(dict.fromkeys(chosen))
-
-
-def _stream(
-    side: str, images: Images, labels: Tensor | NDArray[np.int64] | None = None
-) -> ImageStream:
-    if isinstance(images, ImageStream):
-        return images
-    if isinstance(images, ImageSet):
-        return stream_of(images)
-    levels: NDArray[Any] = (
-        images.detach().cpu().numpy() if isinstance(images, Tensor) else np.asarray(images)
-    )
-    if levels.dtype != np.uint8:
-        raise wrong_levels(f"given as {side}", levels.dtype, levels.shape, [levels])
-    if levels.ndim != 4 or levels.shape[1] not in (1, 3):
-        raise UserError(
-            f"The images given as {side} are uint8 {list(levels.shape)}, "
-            "but must be [N, C, H, W], C being 1 or 3"
-        )
-    named = None if labels is None else np.asarray(labels).astype(np.int64)
-    return stream_of(ImageSet(side, levels, named))
-
-
-def _first(images: ImageStream) -> ImageSet:
-    """One image, to embedders that are made for its shape and learn nothing."""
-    return ImageSet(images.name, next(images.blocks(1)))
 
 
 def _subset_size(wanted: bool, given: int | None, generated: int, real: int) -> int | None:

@@ -46,8 +46,9 @@ def authenticity(samples: Tensor, train: Tensor) -> float:
     """Share of the samples that are no closer to a training image than other real images are.
 
     Alaa et al. 2022, "How Faithful is your Synthetic Data?", section 4.3: a sample is authentic if
-    its nearest training image has another training image at least as near as the sample. Compare
-    it with the authenticity of held-out images: less than theirs means copying.
+    its nearest training image has another training image at least as near as the sample. An exact
+    copy is not, even of an image that the training set holds twice. Compare it with the
+    authenticity of held-out images: less than theirs means copying.
 
     Args:
         samples: Features of generated images, [N, d].
@@ -60,5 +61,6 @@ def authenticity(samples: Tensor, train: Tensor) -> float:
     chosen, whose = np.unique(found.indices[:, 0].cpu().numpy(), return_inverse=True)
     # Only the training images that are somebody's neighbour need neighbours of their own: 2, the
     # nearest being the image itself, or a copy at distance 0.
-    rivals = nearest(train[chosen], train, 2).distances[whose, 1]  # [N]
-    return float((rivals <= found.distances[:, 0]).double().mean())
+    rivals = nearest(train[chosen], train, 2).distances[:, 1].cpu()[whose]  # [N]
+    distances = found.distances[:, 0].cpu()  # [N]
+    return float(((rivals <= distances) & (distances > 0)).double().mean())

@@ -143,6 +143,7 @@ def prepare_scorer(
     also: Sequence[str] = (),
     train: ImageSet,
     held_out: ImageSet,
+    learned: ImageSet | None = None,
     cache_folder: Path,
     device: torch.device | str,
     seed: int,
@@ -157,11 +158,14 @@ def prepare_scorer(
         metric: A name in `METRICS`.
         embedder: Of the metric `fd`: a name in `EMBEDDERS` or an import path.
         also: Measures to take beside the metric's own.
-        train: What the embedder learns from, if it learns, and generators may have copied.
+        train: What the embedder learns from, if it learns.
         held_out: The real images to compare with, of the same shape, at least 2.
+        learned: What the generators learn from and may have copied, for memorisation and
+            authenticity; `train` if none.
         cache_folder: Where embedder and reference are kept; created if missing.
         device: Where the embedder lives.
-        seed: The seed of the embedder's training, and of random projections and subsets.
+        seed: The seed of the embedder's training, and of random projections and of the shares
+            that the images are dealt out in.
 
     Raises:
         UserError: If there is no such metric or measure, the image sets do not fit it or each
@@ -185,7 +189,9 @@ def prepare_scorer(
     )
     known: Real | None = None
     if not set(OF_TRAINING).isdisjoint(measures):
-        known = real_statistics(stream_of(train), made, cache_folder, moments=False, features=True)
+        known = real_statistics(
+            stream_of(learned or train), made, cache_folder, moments=False, features=True
+        )
     references = {one: _reference(one, real, known, seed) for one in measures}
     labels = held_out.labels
     return Scorer(
@@ -243,6 +249,7 @@ def _reference(measure_: str, real: Real, train: Real | None, seed: int) -> str:
         assert train is not None
         return train.digest
     how = {
+        "fd_infinity": f"fd_infinity/1 seed={seed}",
         "kid": "kid/1 whole sets",
         "sliced_wasserstein": f"sliced_wasserstein/1 seed={seed}",
     }.get(measure_)

@@ -29,6 +29,7 @@ Watch: TypeAlias = Callable[[int], None]
 _AT_ONCE = 128
 _ROWS = 1024  # of features in double precision at once; fixed, so that moments do not depend on it
 _LARGEST_MOMENTS = 2**32  # bytes of a covariance
+_LARGEST_FEATURES = 2**33  # bytes of the features of all images
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +68,9 @@ def real_statistics(
 
     Raises:
         UserError: If there are too few images, one can not be read or is not what the embedder
-            takes, or the cache folder can not be used.
+            takes, what is asked for takes too much memory, or the cache folder can not be used.
     """
+    check_memory(len(images), embedder.dim, moments=moments, features=features)
     digest = reference_digest(images, embedder)
     kept: Tensor | None = None
     if features:
@@ -118,6 +120,32 @@ def embedded(
         yield _embed(embedder, torch.cat(waiting), watch)
 
 
+def check_memory(count: int, dim: int, *, moments: bool, features: bool) -> None:
+    """Refuse what would not fit into memory, before anything is embedded.
+
+    Args:
+        count: The number of images.
+        dim: The dimension d of their features.
+        moments: Whether their covariance is needed: 8 d^2 bytes.
+        features: Whether the features of all are needed at once: 4 d bytes an image.
+
+    Raises:
+        UserError: If it takes more than 4 GiB or 8 GiB.
+    """
+    if moments and dim**2 * 8 > _LARGEST_MOMENTS:
+        raise UserError(
+            f"The features have {dim} dimensions, and their covariance would take "
+            f"{dim**2 * 8 / 2**30:.3g} GiB, but must take <= {_LARGEST_MOMENTS / 2**30:.3g}: "
+            "take smaller images or another embedder"
+        )
+    if features and count * dim * 4 > _LARGEST_FEATURES:
+        raise UserError(
+            f"The features of {count} images in {dim} dimensions would take "
+            f"{count * dim * 4 / 2**30:.3g} GiB, but must take <= "
+            f"{_LARGEST_FEATURES / 2**30:.3g}: take fewer or smaller images, or another embedder"
+        )
+
+
 def reference_digest(images: ImageStream, embedder: Embedder) -> str:
     """SHA-256 (hex) over image set, split, size, preprocessing and embedder."""
     parts = (
@@ -145,12 +173,6 @@ def _moments(parts: Iterable[Tensor]) -> Moments:
     total = MomentAccumulator()
     rest: Tensor | None = None
     for part in parts:
-        if part.shape[1] ** 2 * 8 > _LARGEST_MOMENTS:
-            raise UserError(
-                f"The features have {part.shape[1]} dimensions, and their covariance would take "
-                f"{part.shape[1] ** 2 * 8 / 2**30:.0f} GiB, but must take <= "
-                f"{_LARGEST_MOMENTS / 2**30:.0f}: take smaller images or another embedder"
-            )
         rest = part if rest is None else torch.cat([rest, part])
         while len(rest) >= _ROWS:
             total.add(rest[:_ROWS])

@@ -24,14 +24,15 @@ from study.scoring.frechet import Moments, Reference
 from study.scoring.invaders import choose_invaders, shape_of
 from study.scoring.measures import Comparison, measure, note
 from study.scoring.responses import LevelScores, Response, smallest_difference
+from study.scoring.statistics_cache import check_memory
+from study.scoring.trust_sets import draw_sets, sample_size
 from study.spec.errors import UserError
 from study.spec.names import metric_name
 
 METRICS = ("fd", "kid")
 """The measures that can be put to the test."""
 REPEATS = 5
-MOST_SAMPLES = 1000
-"""Unless told otherwise: how many sets are scored at each level, and how large they are at most."""
+"""How many sets are scored at each level, unless told otherwise."""
 
 # A covariance of d x d doubles: of more dimensions than these, only for those who ask for it.
 _MOST_PIXELS = 4096
@@ -133,7 +134,7 @@ def trust(
         raise UserError(f"The value of `metric` is {metric!r}, but must be {' or '.join(METRICS)}")
     halves = split(images, Fraction(0.5), seed=seed)
     reference, rest = halves.train, halves.held_out
-    count = _samples(images, len(rest), samples, repeats)
+    count = sample_size(images, len(rest), samples, repeats)
     shape = shape_of(images)
     invaders = choose_invaders(images, by, shape)
     kinds = corruptions(
@@ -156,7 +157,7 @@ def trust(
         else each
         for each in asked
     ]
-    sets, overlapping = _draw(rest.images, count, repeats, seed)
+    sets, overlapping = draw_sets(rest.images, count, repeats, seed)
     widening = (1 - count / len(rest)) ** -0.5 if overlapping else 1.0
     metrics, notes = [], _notes(images, rest.images, widening if overlapping else None)
     if not embedders and "pixels" not in asked:
@@ -201,43 +202,13 @@ def default_embedders(images: ImageSet, device: torch.device | str = "cpu") -> t
     return tuple(name for name, fits in fitting.items() if fits)
 
 
-def _samples(images: ImageSet, available: int, samples: int | None, repeats: int) -> int:
-    """N, checked."""
-    if repeats < 2:
-        raise UserError(f"The value of `repeats` is {repeats}, but must be >= 2 to show a spread")
-    most = available // 2  # so that overlapping sets differ in half their images
-    if most < 2:
-        raise UserError(
-            f"`{images.name}` has {len(images)} images, but it takes 7 or more: half are the "
-            "reference, and sets of 2 or more are drawn from the rest"
-        )
-    if samples is None:
-        return min(max(available // repeats, 2), MOST_SAMPLES, most)
-    if not 2 <= samples <= most:
-        raise UserError(
-            f"The value of `samples` is {samples}, but must be in 2..{most}: of the {len(images)} "
-            f"images of `{images.name}` half are the reference, and a set is half the rest at most"
-        )
-    return samples
-
-
-def _draw(
-    pool: NDArray[np.uint8], count: int, repeats: int, seed: int
-) -> tuple[list[NDArray[np.uint8]], bool]:
-    """Sets of so many images: disjoint if there are enough, else each drawn by itself."""
-    rng = np.random.default_rng([seed, 1])
-    if count * repeats <= len(pool):
-        order = rng.permutation(len(pool))
-        return [pool[order[i * count : (i + 1) * count]] for i in range(repeats)], False
-    return [pool[rng.permutation(len(pool))[:count]] for _ in range(repeats)], True
-
-
 def _scorer(
     embedder: Embedder, reference: Tensor, metric: str, seed: int
 ) -> Callable[[NDArray[np.uint8]], float]:
     """The score of a set of images."""
+    check_memory(len(reference), embedder.dim, moments=metric == "fd", features=True)
     real = embedder(reference).cpu()
-    moments = Reference.of(Moments.of(real))
+    moments = Reference.of(Moments.of(real)) if metric == "fd" else None
     features = real if metric == "kid" else None
 
     def score(images: NDArray[np.uint8]) -> float:

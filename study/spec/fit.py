@@ -106,7 +106,7 @@ def _misfits_with_few_images(study: Study) -> Iterator[Misfit]:
     """Measures that take more real images than there are; any takes two."""
     data, everything = study.data, study.score.against == "everything"
     real = data.images if everything else data.held_out_images
-    training = data.images if everything else data.training_images
+    training = data.training_images
     for section, score in _scores(study).items():
         for measure in score.measures:
             key = "also" if measure in score.also else "metric"

@@ -146,5 +146,7 @@ def weights_digest(architecture: str, weights: Mapping[str, Tensor]) -> str:
     sha = hashlib.sha256(architecture.encode())
     for name, weight in sorted(weights.items()):
         sha.update(f"{name} {weight.dtype} {tuple(weight.shape)};".encode())
-        sha.update(weight.detach().cpu().contiguous().numpy().data)
+        # As bytes, because NumPy knows no bfloat16; of one number, a view of its bytes needs an axis.
+        flat = weight.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
+        sha.update(flat.view(torch.uint8).numpy().data)
     return sha.hexdigest()

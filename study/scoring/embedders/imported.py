@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
-from collections.abc import Callable
+import re
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -36,30 +40,39 @@ class ImportedEmbedder:
     _BLOCK = 32
 
     def __init__(
-        self, path: str, network: Callable[[Tensor], Any], like: ImageSet, device: torch.device
+        self,
+        path: str,
+        found: object,
+        network: Callable[[Tensor], Any],
+        like: ImageSet,
+        device: torch.device,
     ) -> None:
-        """Embed images like those of a set by what was found under an import path.
+        """Embed images like those of a set.
+
+        Args:
+            path: The import path.
+            found: What is found there.
+            network: What embeds: the same, or what it has made.
+            like: One image or more.
+            device: Where the images go, and the network if it is an `nn.Module`.
 
         Raises:
             UserError: If it fails on an image of the set, or gives no features.
         """
         self.name = path
+        self.dim = 0  # until it has embedded
         self._shape = image_shape(like)
         self._device = device
         if isinstance(network, nn.Module):
             network = network.eval().requires_grad_(False).to(device)
         self._network = network
-        self.digest = _digest(path, network)
         try:
-            first = self(torch.tensor(like.images[:1]))
-        except UserError:
-            raise
-        except Exception as error:  # whatever a user's code may raise
+            self.digest = _digest(path, found, network)
+        except Exception as error:  # weights of a kind that has no bytes, or no values yet
             raise UserError(
-                f"The embedder {path!r} failed on an image, uint8 {[1, *self._shape]}: "
-                f"{type(error).__name__}: {error}"
+                f"The embedder {path!r} has weights that can not be read: {_in_a_line(error)}"
             ) from error
-        self.dim = first.shape[1]
+        self.dim = self(torch.tensor(like.images[:1])).shape[1]
 
     def prepare(self, images: Tensor) -> Tensor:
         """See `Embedder`."""
@@ -78,16 +91,23 @@ class ImportedEmbedder:
         return self.embed(self.prepare(images))
 
     def _checked(self, block: Tensor) -> Tensor:
-        features = self._network(block)
+        try:
+            features = self._network(block)
+        except Exception as error:  # whatever a user's code may raise
+            raise UserError(
+                f"The embedder {self.name!r} failed on {len(block)} images, "
+                f"uint8 {list(block.shape)}: {_in_a_line(error)}"
+            ) from error
         if isinstance(features, Tensor) and features.is_floating_point():
             if features.ndim == 2 and len(features) == len(block) and features.shape[1] > 0:
-                return features.float()
+                if self.dim in (0, features.shape[1]):
+                    return features.float()
             told = f"{features.dtype} {list(features.shape)}"
         else:
             told = str(features.dtype) if isinstance(features, Tensor) else type(features).__name__
         raise UserError(
             f"The embedder {self.name!r} gave {told} for {len(block)} images, "
-            f"but must give floating-point features, [{len(block)}, d]"
+            f"but must give floating-point features, [{len(block)}, {self.dim or 'd'}]"
         )
 
 
@@ -102,22 +122,26 @@ def make_imported(path: str, given: Ingredients) -> Embedder:
     try:
         found = load_object(path, "embedder")
     except ValueError as error:
-        raise UserError(str(error)) from error
+        raise UserError(str(error).partition("\n")[0]) from error
+    except (Exception, SystemExit) as error:  # whatever a user's module may raise
+        raise UserError(
+            f"The embedder {path!r} can not be imported: {_in_a_line(error)}"
+        ) from error
     network = found
     if not isinstance(found, nn.Module) and _takes_nothing(found):
         try:
             with reproducible(given.seed):
                 network = found()
-        except Exception as error:  # whatever a user's code may raise
+        except (Exception, SystemExit) as error:  # whatever a user's code may raise
             raise UserError(
-                f"The embedder {path!r} can not be made: {type(error).__name__}: {error}"
+                f"The embedder {path!r} can not be made: {_in_a_line(error)}"
             ) from error
     if not callable(network):
         raise UserError(
             f"The embedder {path!r} is made as {type(network).__name__}, "
             "but must be something to call with images"
         )
-    return ImportedEmbedder(path, network, like, given.device)
+    return ImportedEmbedder(path, found, network, like, given.device)
 
 
 def _takes_nothing(found: Callable[..., Any]) -> bool:
@@ -128,15 +152,68 @@ def _takes_nothing(found: Callable[..., Any]) -> bool:
     return True
 
 
-def _digest(path: str, network: Callable[[Tensor], Any]) -> str:
-    """Over the import path, the file that it is written in, and its weights if it has any.
+def _in_a_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
 
-    What other files it calls is not covered, nor what a function keeps in variables of its own.
+
+def _digest(path: str, found: object, network: object) -> str:
+    """SHA-256 (hex) over what decides the features, as far as it can be told.
+
+    It covers the import path; the file of its module; what is found there and what that has made,
+    each with the file of its class or code; of an `nn.Module` also its layers, the files of their
+    classes, and all that its state dict holds; of a `functools.partial` also function and
+    arguments. What other files they call is not covered, nor what a function or an object that is
+    no `nn.Module` keeps in variables of its own.
     """
-    described = network if inspect.isroutine(network) else type(network)
+    module = sys.modules[path.partition(":")[0]]
+    told = [*_told(module), *_told(found), *_told(network)]
+    return hashlib.sha256("\n".join([f"imported/2 {path}", *told]).encode()).hexdigest()
+
+
+def _told(thing: object) -> Iterator[str]:
+    """What a thing is, in words and digests that are the same in every process."""
+    if isinstance(thing, Tensor):
+        yield weights_digest("tensor", {"": thing})
+    elif isinstance(thing, np.ndarray):
+        numbers = hashlib.sha256(np.ascontiguousarray(thing).tobytes()).hexdigest()
+        yield f"{thing.dtype} {thing.shape} {numbers}"
+    elif isinstance(thing, nn.Module):
+        yield _words(thing)
+        yield from sorted({_source(type(layer)) for layer in thing.modules()})
+        state = thing.state_dict()
+        yield weights_digest("", {k: v for k, v in state.items() if isinstance(v, Tensor)})
+        # A layer's extra state may be anything.
+        yield from _told({k: v for k, v in state.items() if not isinstance(v, Tensor)})
+    elif isinstance(thing, functools.partial):
+        yield "partial"
+        yield from _told((thing.func, thing.args, thing.keywords))
+    elif inspect.ismethod(thing):
+        yield from _told((thing.__func__, thing.__self__))
+    elif isinstance(thing, list | tuple):
+        yield f"{type(thing).__name__} {len(thing)}"
+        for one in thing:
+            yield from _told(one)
+    elif isinstance(thing, dict):
+        yield from _told([*thing.items()])
+    elif isinstance(thing, set | frozenset):
+        yield f"{type(thing).__name__} {sorted(map(_words, thing))}"
+    elif inspect.isroutine(thing) or inspect.isclass(thing):
+        yield f"{getattr(thing, '__module__', '')} {thing.__qualname__} {_source(thing)}"
+    elif inspect.ismodule(thing):
+        yield f"{thing.__name__} {_source(thing)}"
+    else:
+        yield f"{_words(thing)} {_source(type(thing))}"
+
+
+def _words(thing: object) -> str:
+    """Its `repr` without addresses, which differ from process to process."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(thing))
+
+
+def _source(thing: Any) -> str:
+    """SHA-256 (hex) of the file that something is written in."""
     try:
-        source = Path(inspect.getfile(described)).read_bytes()
+        source = Path(inspect.getfile(thing)).read_bytes()
     except (OSError, TypeError):  # built in, or typed at a prompt
         source = b""
-    words = f"imported/1 {path} {hashlib.sha256(source).hexdigest()}"
-    return weights_digest(words, network.state_dict() if isinstance(network, nn.Module) else {})
+    return hashlib.sha256(source).hexdigest()

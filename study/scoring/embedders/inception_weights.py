@@ -59,9 +59,15 @@ def load_weights(given: Path | None = None) -> dict[str, Tensor]:
         return _from_archive(path) if _is_archive(path) else _from_state_dict(path)
     except UserError:
         raise
-    except Exception as error:  # a damaged pickle may raise anything
-        reason = str(error).partition("\n")[0] or type(error).__name__
+    except OSError as error:
+        reason = str(error).partition("\n")[0]
         raise UserError(f"The weights file {path} can not be read: {reason}") from error
+    # A damaged pickle may raise anything, and what torch says of one is long and suggests to run it.
+    except Exception as error:
+        raise UserError(
+            f"The weights file {path} can not be read: it is no file of weights that "
+            "torch.save wrote"
+        ) from error
 
 
 def _in_hub_cache() -> Path | None:

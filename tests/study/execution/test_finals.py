@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna.trial import TrialState
 from stages import Stage, report
 from study_trees import changed, parse_study
 
@@ -281,3 +282,16 @@ def test_of_several_objectives_the_front_is_trained_again(tmp_path: Path) -> Non
         repeated.append(stage.events[-1].repeats)  # type: ignore[union-attr]
         finish(stage, assignment.number, (1.0, 1.1))
     assert repeated == [1, 2]
+
+
+def test_a_final_run_whose_lane_is_lost_failed_and_the_race_goes_on(tmp_path: Path) -> None:
+    stage = stage_with(tmp_path)
+    search_all(stage)
+    number = stage.start().number
+    stage.conductor.lose(number, "lane lost: killed")
+    stage.conductor.release(number)
+    row = stage.table("trials")[number]
+    assert (row["state"], row["reason"], row["stage"]) == ("failed", "lane lost: killed", "final")
+    following = [stage.start().number, stage.start().number]
+    assert following == [number + 1, number + 2]
+    assert all(trial.state == TrialState.COMPLETE for trial in stage.search.trials)

@@ -1,0 +1,47 @@
+"""What the README shows must be so: its study files are valid, its commands exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from study.cli import app
+from study.spec import read_study_text
+from study.spec.score import Score
+from study.spec.study import Study
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+BLOCKS = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)]
+WHOLE = BLOCKS[0]
+
+
+def test_there_are_study_files_in_it() -> None:
+    assert {"model", "train", "search"} <= WHOLE.keys()
+    assert any("finalists" in block for block in BLOCKS)
+    assert any("weights" in block for block in BLOCKS)
+
+
+@pytest.mark.parametrize(
+    "block", [block for block in BLOCKS if "weights" not in block], ids=",".join
+)
+def test_its_study_files_are_valid(block: dict[str, object]) -> None:
+    # A block of one section stands for a study that has it.
+    tree = {**WHOLE, **block, "train": {**WHOLE["train"], "epochs": 60}}
+    if "score" in block:
+        tree["score"] = {**WHOLE["score"], **block["score"]}  # type: ignore[dict-item]
+    read_study_text(yaml.safe_dump(tree), "README.md")
+
+
+def test_its_sweep_asks_only_what_a_sweep_may(tmp_path: Path) -> None:
+    (sweep,) = [block for block in BLOCKS if "weights" in block]
+    assert set(sweep) <= Study.model_fields.keys()
+    assert set(sweep["score"]) <= Score.model_fields.keys()
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`study (\w+)", README))))
+def test_its_commands_exist(name: str) -> None:
+    assert name in get_command(app).commands  # type: ignore[attr-defined]
