@@ -30,8 +30,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from PIL import Image
 from peers import DIM
+from PIL import Image
 from scorers import PEERS, SCORERS, Ours, Scorer, silence, write_weights
 from table import Row, higher_is_better, lower_is_better, parser, show
 from torch import Tensor

@@ -1,7 +1,4 @@
-"""Images a few at a time, from wherever they are: a folder of pictures, a file, a data set.
-
-A folder's pictures may have different sizes, and a file's images need not fit into memory.
-"""
+"""Images a few at a time: a folder's, of any sizes; a file's, too many for memory; a data set's."""
 
 from __future__ import annotations
 

@@ -129,10 +129,10 @@ def _objective(value: float | None) -> str:
 
 def _spread_notes(ranked: Sequence[Ranked]) -> Iterable[str]:
     if any(row.spread is not None for row in ranked):
-        yield (
-            "± is the noise of sampling alone (95 %); `finalists:` in the study file measures that "
-            "of training"
-        )
+        # A sweep over samplers trains nothing.
+        sweep = all("weights.trial" in row.config for row in ranked)
+        measured = "" if sweep else "; `finalists:` in the study file measures that of training"
+        yield f"± is the noise of sampling alone (95 %){measured}"
     if any(row.tied for row in ranked):
         yield "1= is not told apart from the best by that noise"
 

@@ -43,7 +43,8 @@ class Comparison:
         labels: Labels of the images in `real`, int64 [M], >= 0, for those with `needs_labels`.
         train: Features of the images that the generator learned from, [K, d], for memorisation and
             authenticity; `real` if none.
-        seed: Decides every random choice.
+        seed: Decides every random choice, but for KID's subsets: they are always those that
+            torch-fidelity draws, so that the numbers agree.
         kid_subsets: How many random subsets KID takes.
         kid_subset_size: How many images each has; none for the whole sets, once.
     """

@@ -71,7 +71,6 @@ def _kid(shared: Shared) -> Value:
             shared.real,
             subsets=given.kid_subsets,
             subset_size=given.kid_subset_size,
-            seed=given.seed,
         )
     return Value(found.value, found.error)
 

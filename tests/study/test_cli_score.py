@@ -179,14 +179,21 @@ MISTAKES: dict[str, tuple[str, list[str], str]] = {
     "weights": (
         "real.npy",
         ["--embedder", "inception", "--weights", "real.npy"],
-        "real.npy can not",
+        "real.npy can not be read: it is no file of weights that torch.save wrote",
     ),
     "samples": ("real.npy", ["--samples", "13"], "`samples` is 13, but must be 2 to 12"),
     "one sample": ("real.npy", ["--samples", "1"], "`samples` is 1, but must be 2 to 12"),
     "size": ("real.npy", ["--size", "4"], "`size` is 4, but must be in 8..128"),
     "channels": ("real.npy", ["--channels", "2"], "`channels` is 2, but must be 1 or 3"),
-    "no place": ("real.npy", ["--nearest", "gone/a.png"], "gone is not there"),
-    "too few": ("real.npy", ["--metrics", "coverage", "--against", "two.npy"], "neighbours"),
+    "no place": ("real.npy", ["--nearest", "gone/a.png"], "gone does not exist"),
+    "a folder's place": ("gone", ["--nearest", "empty"], "--nearest empty: a folder, but must be"),
+    "a long place": ("gone", ["--nearest", "a" * 300], "cannot be written (File name too long)"),
+    "nothing": ("real.npy", ["--against", ""], "A path of images is '', but must not be empty"),
+    "a picture gone": ("link", [], "link/9.png can not be read"),
+    "a reference gone": ("real.npy", ["--against", "link"], "link/9.png can not be read"),
+    "a header": ("lying.npy", [], "its header says uint8 [9000, 3, 12, 10], of 3240128 bytes, but"),
+    "nobody's home": ("~nosuchuser/x", [], "'~nosuchuser/x' can not be read"),
+    "too few": ("real.npy", ["--metrics", "coverage", "--against", "two.npy"], "but there are 2"),
     "NaN features": ("real.npy", ["--embedder", "stand_in:Nothing"], "are not finite"),
 }
 
@@ -204,6 +211,11 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     broken = Path(pictures(folder / "broken", RGB)) / "004.png"
     broken.write_bytes(broken.read_bytes()[:100])
     pictures(folder / "one", RGB[:1])
+    pictures(folder / "link", RGB)
+    (folder / "link" / "9.png").symlink_to("nowhere")
+    with (folder / "lying.npy").open("wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (9000, 3, 12, 10)}
+        np.lib.format.write_array_header_1_0(file, header)
     pictures(folder / "sizes", RGB[:1])
     Image.fromarray(RGB[0].transpose(1, 2, 0)[:5]).save(folder / "sizes" / "001.png")
     np.save(folder / "one.npy", RGB[:1])
@@ -219,6 +231,15 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     assert output.err.startswith("study: ")
     assert output.err.count("\n") == 1
     assert message in output.err
+
+
+def test_a_seed_has_63_bits(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    np.save(folder / "real.npy", RGB)
+    arguments = ["real.npy", "--against", "real.npy", "--embedder", "pixels", "--metrics"]
+    arguments += ["fd_infinity,sliced_wasserstein", "--samples", "9", "--seed"]
+    told(monkeypatch, capsys, *arguments, str(2**63 - 1))
+    assert call(monkeypatch, *arguments, str(2**63)) == 2
+    assert "--seed" in capsys.readouterr().err
 
 
 def test_weights_with_the_wrong_digest_are_refused(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     rng = np.random.default_rng(0)
     np.save("few.npy", rng.integers(0, 256, (6, 8, 8), dtype=np.uint8))
     np.save("plain.npy", rng.integers(0, 256, (90, 8, 8), dtype=np.uint8))
+    np.save("nan.npy", np.full((90, 8, 8), np.nan))
+    np.save("floats.npy", np.arange(90 * 64).reshape(90, 8, 8) / (90 * 64 - 1))
+    with zipfile.ZipFile("text.npz", "w") as archive:
+        archive.writestr("readme.txt", "hello")
     return tmp_path
 
 
@@ -74,6 +79,11 @@ def test_sets_at_a_path(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: O
         (["digits", "--repeats", "1"], "must be >= 2"),
         (["digits", "--size", "4"], "`size` is 4"),
         (["digits", "-o", "no/trust.png"], "-o no/trust.png: the folder"),
+        (["digits", "-o", "."], "-o .: a folder, but must be a file to write"),
+        (["./nan.npy", "--size", "8"], "with NaN or infinity among them, but must be uint8"),
+        (["./floats.npy", "--size", "8"], "from 0 to 1, but must be uint8 in 0..255: save them"),
+        (["./text.npz", "--size", "8"], "text.npz holds no array, but must hold `images`"),
+        (["~nosuchuser/x", "--size", "8"], "'~nosuchuser/x' can not be read"),
         (["digits", "--weights", "x.pt"], "no --embedder asks for inception's weights"),
         (["./few.npy", "--size", "8"], "has 6 images, but it takes 7 or more"),
         (["./plain.npy"], "`size` is none"),
@@ -95,3 +105,9 @@ def test_a_mistake_is_one_line(
     assert output.err.count("\n") == 1
     assert message in output.err
     assert sorted(folder.iterdir()) == before
+
+
+def test_a_seed_has_63_bits(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    del folder
+    assert call(monkeypatch, "digits", *QUICK, "--seed", str(2**63)) == 2
+    assert "--seed" in capsys.readouterr().err

@@ -146,7 +146,7 @@ def weights_digest(architecture: str, weights: Mapping[str, Tensor]) -> str:
     sha = hashlib.sha256(architecture.encode())
     for name, weight in sorted(weights.items()):
         sha.update(f"{name} {weight.dtype} {tuple(weight.shape)};".encode())
-        # As bytes, because NumPy knows no bfloat16; of one number, a view of its bytes needs an axis.
+        # Bytes, because NumPy knows no bfloat16; and with an axis, which such a view needs.
         flat = weight.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
         sha.update(flat.view(torch.uint8).numpy().data)
     return sha.hexdigest()

@@ -63,15 +63,15 @@ class ImportedEmbedder:
         self.dim = 0  # until it has embedded
         self._shape = image_shape(like)
         self._device = device
-        if isinstance(network, nn.Module):
-            network = network.eval().requires_grad_(False).to(device)
-        self._network = network
         try:
+            if isinstance(network, nn.Module):
+                network = network.eval().requires_grad_(False).to(device)
             self.digest = _digest(path, found, network)
         except Exception as error:  # weights of a kind that has no bytes, or no values yet
             raise UserError(
-                f"The embedder {path!r} has weights that can not be read: {_in_a_line(error)}"
+                f"The embedder {path!r} has weights that can not be used: {_in_a_line(error)}"
             ) from error
+        self._network = network
         self.dim = self(torch.tensor(like.images[:1])).shape[1]
 
     def prepare(self, images: Tensor) -> Tensor:
@@ -99,9 +99,9 @@ class ImportedEmbedder:
                 f"uint8 {list(block.shape)}: {_in_a_line(error)}"
             ) from error
         if isinstance(features, Tensor) and features.is_floating_point():
-            if features.ndim == 2 and len(features) == len(block) and features.shape[1] > 0:
-                if self.dim in (0, features.shape[1]):
-                    return features.float()
+            fits = features.ndim == 2 and len(features) == len(block) and features.shape[1] > 0
+            if fits and self.dim in (0, features.shape[1]):
+                return features.float()
             told = f"{features.dtype} {list(features.shape)}"
         else:
             told = str(features.dtype) if isinstance(features, Tensor) else type(features).__name__
@@ -166,8 +166,9 @@ def _digest(path: str, found: object, network: object) -> str:
     no `nn.Module` keeps in variables of its own.
     """
     module = sys.modules[path.partition(":")[0]]
-    told = [*_told(module), *_told(found), *_told(network)]
-    return hashlib.sha256("\n".join([f"imported/2 {path}", *told]).encode()).hexdigest()
+    things = [module, found] if network is found else [module, found, network]
+    told = [f"imported/2 {path}", *(words for thing in things for words in _told(thing))]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 
 def _told(thing: object) -> Iterator[str]:

@@ -62,7 +62,7 @@ def load_weights(given: Path | None = None) -> dict[str, Tensor]:
     except OSError as error:
         reason = str(error).partition("\n")[0]
         raise UserError(f"The weights file {path} can not be read: {reason}") from error
-    # A damaged pickle may raise anything, and what torch says of one is long and suggests to run it.
+    # A damaged pickle may raise anything, and what torch says of one suggests to run it.
     except Exception as error:
         raise UserError(
             f"The weights file {path} can not be read: it is no file of weights that "

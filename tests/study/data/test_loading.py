@@ -110,3 +110,7 @@ def test_a_single_picture_and_a_missing_folder_are_told(tmp_path: Path) -> None:
         load_images(str(tmp_path / "one.png"), small)
     with pytest.raises(UserError, match=r"The folder .*nowhere does not exist"):
         load_images(str(tmp_path / "nowhere"), small)
+    with pytest.raises(UserError, match=r"'~nosuchuser/x' can not be read: .*home"):
+        load_images("~nosuchuser/x", small)
+    with pytest.raises(UserError, match=r"aaa' can not be read: File name too long"):
+        load_images("./" + "a" * 300, small)

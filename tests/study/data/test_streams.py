@@ -203,7 +203,7 @@ BAD_ARRAYS = {
     "text": (np.array(["a", "b"]), r"are <U1 \[2\], but must be uint8"),
     "sizes": (MIXED, "Python objects, as NumPy makes of images of different sizes"),
     "none": (RGB[:0], r"uint8 \[0, 3, 12, 10\]: there are none"),
-    "shape": (RGB[:, :2], r"uint8 \[1, 2, 12, 10\], but must be uint8 \[N, H, W\]"),
+    "shape": (RGB[:, :2], r"uint8 \[11, 2, 12, 10\], but must be uint8 \[N, H, W\]"),
 }
 
 
@@ -255,6 +255,9 @@ def test_other_mistakes_are_told_in_one_line(
         ("empty", "empty has no pictures, but must have some that end in .png"),
         ("two.npz", "holds a, b, but must hold `images`, or one array alone"),
         ("few.npz", r"labels in .* are \[5\], but must be \[11\], one for each image"),
+        ("", "A path of images is '', but must not be empty"),
+        ("~nosuchuser/x", r"path '~nosuchuser/x' can not be read: .*home"),
+        ("a" * 300, "aaa' can not be read: File name too long"),
         ("a.png", "a.png must end in .npy or .npz; pictures are given by their folder"),
     ):
         with pytest.raises(UserError, match=message):
@@ -265,6 +268,21 @@ def test_other_mistakes_are_told_in_one_line(
         whole(open_images("broken"))
     with pytest.raises(UserError, match=r"`size` is 3, but must be in 8..128"):
         open_images("digits", size=3)
+
+
+@pytest.mark.parametrize("name", ["000.png", "010.png", "z.png"])
+def test_a_picture_that_is_gone_is_named_by_digest_and_decoding(tmp_path: Path, name: str) -> None:
+    folder = saved(tmp_path / "f", RGB)
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to("nowhere")
+    stream = open_images(str(folder))
+    message = (
+        rf"The picture .*f/{name} can not be read \(.*No such file.*\); mend it or take it away"
+    )
+    with pytest.raises(UserError, match=message):
+        stream.digest  # noqa: B018
+    with pytest.raises(UserError, match=message):
+        whole(stream)
 
 
 def test_members_that_are_no_arrays_do_not_count(tmp_path: Path) -> None:

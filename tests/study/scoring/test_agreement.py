@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 import torch
+from PIL import Image
 from sklearn.datasets import load_sample_image
 from torch import Tensor, nn
 from torch.utils.data import Dataset
@@ -14,7 +15,9 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from study.data import load_images
-from study.scoring.coverage import precision_recall
+from study.data.streams import open_images
+from study.scoring import Scores, score_images
+from study.scoring.comparison import Comparison, Value
 from study.scoring.embedders.inception import InceptionEmbedder
 from study.scoring.embedders.inception_weights import load_weights
 from study.scoring.frechet import (
@@ -25,9 +28,10 @@ from study.scoring.frechet import (
     frechet_distance,
 )
 from study.scoring.kernel import kid, mmd
+from study.scoring.measures import measure
 
-PATCHES, CROPS = 12, 12
-SUBSETS, SUBSET_SIZE = 10, 18
+PATCHES, CROPS = 5, 5
+SUBSET_SIZE = 8
 
 
 def crops(photograph: str, seed: int) -> Tensor:
@@ -62,14 +66,36 @@ def weights_file(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
-def embedded(name: str, parts: list[Tensor]) -> Tensor:
-    embedder = InceptionEmbedder(name, load_weights(), torch.device("cpu"))
-    return torch.cat([embedder(part) for part in parts])
-
-
 @pytest.fixture(scope="module")
-def features(pictures: tuple[list[Tensor], list[Tensor]]) -> list[Tensor]:
-    return [embedded("inception", parts) for parts in pictures]
+def ours(
+    pictures: tuple[list[Tensor], list[Tensor]], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Scores, list[Tensor]]:
+    """What `score_images` says of the pictures in two folders, and the features that it took."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for side, parts in zip(("generated", "real"), pictures, strict=True):
+        (folder / side).mkdir()
+        for index, picture in enumerate(Pictures(parts).pictures):
+            levels = picture.permute(1, 2, 0).numpy()
+            Image.fromarray(levels).save(folder / side / f"{index:02}.png")
+    taken: list[Tensor] = []
+
+    def watched(comparison: Comparison, names: Sequence[str]) -> dict[str, Value]:
+        assert comparison.real is not None
+        taken.extend([comparison.generated, comparison.real])
+        return measure(comparison, names)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("study.scoring.comparing.measure", watched)
+        scores = score_images(
+            open_images(str(folder / "generated")),
+            open_images(str(folder / "real")),
+            metrics=["fid", "kid", "precision", "recall"],
+            kid_subset_size=SUBSET_SIZE,
+            seed=7,  # any
+            cache_folder=folder / "cache",
+            device="cpu",
+        )
+    return scores, taken
 
 
 class Pictures(Dataset[Tensor]):
@@ -96,8 +122,7 @@ def torch_fidelitys(
         fid=True,
         kid=True,
         prc=True,
-        kid_subsets=SUBSETS,
-        kid_subset_size=SUBSET_SIZE,
+        kid_subset_size=SUBSET_SIZE,  # its default is more than there are
         feature_extractor="inception-v3-compat",
         feature_layer_fid="2048",
         feature_layer_kid="2048",
@@ -110,18 +135,19 @@ def torch_fidelitys(
     return found
 
 
-def test_torch_fidelity(features: list[Tensor], torch_fidelitys: Mapping[str, float]) -> None:
-    generated, real = features
-    distance = distance_to(Reference.of(Moments.of(real)), generated)
-    assert distance == pytest.approx(torch_fidelitys["frechet_inception_distance"], abs=1e-3)
-    kernel = kid(generated, real, subsets=SUBSETS, subset_size=SUBSET_SIZE)
+def test_torch_fidelity(
+    ours: tuple[Scores, list[Tensor]], torch_fidelitys: Mapping[str, float]
+) -> None:
+    scores, (generated, real) = ours
+    distance = torch_fidelitys["frechet_inception_distance"]
+    assert scores["fid"] == pytest.approx(distance, abs=1e-3)
     mean = torch_fidelitys["kernel_inception_distance_mean"]
-    assert kernel.value == pytest.approx(mean, abs=1e-6)
+    assert scores["kid"] == pytest.approx(mean, abs=1e-6)
     deviation = torch_fidelitys["kernel_inception_distance_std"]
+    kernel = kid(generated, real, subset_size=SUBSET_SIZE)
     assert kernel.deviation == pytest.approx(deviation, abs=1e-6)
-    share = precision_recall(real, generated)
-    assert share.precision == pytest.approx(torch_fidelitys["precision"], abs=1e-3)
-    assert share.recall == pytest.approx(torch_fidelitys["recall"], abs=1e-3)
+    for share in ("precision", "recall"):
+        assert scores[share] == pytest.approx(torch_fidelitys[share], abs=1e-3)
 
 
 class Given(nn.Identity):
@@ -132,29 +158,31 @@ class Given(nn.Identity):
 
 def test_torchmetrics(pictures: tuple[list[Tensor], list[Tensor]], weights_file: str) -> None:
     # Its default antialiases, which shows in pictures larger than the network's input.
-    fewer = tuple([part[:6] for part in parts] for parts in pictures)
+    fewer = tuple([part[:2] for part in parts] for parts in pictures)
+    embedder = InceptionEmbedder("inception_antialias", load_weights(), torch.device("cpu"))
     network = FrechetInceptionDistance(feature_extractor_weights_path=weights_file).inception
     distance = FrechetInceptionDistance(Given()).set_dtype(torch.float64)
-    kernel = KernelInceptionDistance(Given(), subsets=1, subset_size=12)
-    ours = []
+    kernel = KernelInceptionDistance(Given(), subsets=1, subset_size=4)
+    took = []
     for parts, is_real in zip(fewer, (False, True), strict=True):
         found = torch.cat([network(part) for part in parts])
         distance.update(found.double(), real=is_real)  # the network once, for both measures
         kernel.update(found.double(), real=is_real)
-        ours.append(embedded("inception_antialias", parts))
-        assert torch.allclose(found, ours[-1], atol=1e-4)
-    generated, real = ours
+        prepared = torch.cat([embedder.prepare(part) for part in parts])
+        took.append(embedder.embed(prepared))
+        assert torch.allclose(found, took[-1], atol=1e-4)
+    generated, real = took
     theirs = float(distance.compute())
     assert distance_to(Reference.of(Moments.of(real)), generated) == pytest.approx(theirs, abs=1e-3)
     assert mmd(generated, real).value == pytest.approx(float(kernel.compute()[0]), abs=1e-6)
 
 
-def test_order_and_batches_make_no_difference(features: list[Tensor]) -> None:
-    generated, real = (each[:, :400] for each in features)
+def test_order_and_batches_make_no_difference(ours: tuple[Scores, list[Tensor]]) -> None:
+    generated, real = (each[:, :400] for each in ours[1])
     reference = Reference.of(Moments.of(real))
     expected = distance_to(reference, generated)
     generator = torch.Generator().manual_seed(0)
-    for size in (1, 7, 24):
+    for size in (1, 3, 10):
         order = torch.randperm(len(generated), generator=generator)
         accumulator = MomentAccumulator()
         for batch in generated[order].split(size):

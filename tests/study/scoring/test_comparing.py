@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 import study
-from study.data import Split, load_images, split
+from study.data import ImageSet, Split, load_images, split
 from study.data.streams import stream_of
 from study.scoring import Moments, Scores, frechet_distance, prepare_scorer, score_images
 from study.scoring.coverage import density_coverage, precision_recall
@@ -121,7 +121,7 @@ def test_kid_takes_subsets_of_1000_or_the_whole_or_what_it_is_told(cache: Path) 
 
     def by_hand(a: np.ndarray, b: np.ndarray, size: int) -> float:
         x, y = (pixels(torch.tensor(images)) for images in (a, b))
-        return kid(x, y, subset_size=size, seed=3).value
+        return kid(x, y, subset_size=size).value  # with torch-fidelity's seed, whatever ours is
 
     large = found(many, many[::-1].copy())
     assert large["kid"] == by_hand(many, many[::-1].copy(), 1000)
@@ -203,10 +203,68 @@ MISTAKES: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
     "sizes": (RGB[..., :4], RGB, {}, r"are \[3, 8, 4\] and the reference \[3, 8, 8\], but with"),
     "labels": (RGB, RGB, {"metrics": ["modes"]}, "`modes` needs labels of the real images"),
     "fewer labels": (RGB, RGB, {"labels": np.arange(4)}, r"labels of `reference` are int64 \[4\]"),
+    "labels beside a set": (
+        RGB,
+        ImageSet("set", RGB, np.arange(9)),
+        {"labels": np.arange(9)},
+        "`labels` was given, but the reference images are a set or stream",
+    ),
+    "labels beside a stream": (
+        RGB,
+        stream_of(ImageSet("set", RGB)),
+        {"labels": torch.arange(9)},
+        "`labels` was given, but the reference images are a set or stream",
+    ),
+    "float labels": (RGB, RGB, {"labels": np.arange(9) / 2}, "labels of .* float64, but must be"),
+    "labels below 0": (RGB, RGB, {"labels": np.arange(9) - 1}, "are -1 to 7, but must be 0 to"),
+    "huge labels": (RGB, RGB, {"labels": np.full(9, 2**63, np.uint64)}, "but must be 0 to"),
     "neighbours": (RGB, RGB, {"neighbours": 10}, "`neighbours` is 10, but must be <= 9"),
     "of another": (RGB, RGB, {"metrics": ["kid_vae"]}, "of the embedder 'vae', but .*kid_pixels"),
     "weights": (RGB, RGB, {"weights": Path("x.pt")}, "takes no weights file"),
 }
+
+
+def test_labels_of_any_whole_type_on_any_device_are_taken(digits: Split, cache: Path) -> None:
+    class Elsewhere(Tensor):
+        """A tensor as it is on a GPU: NumPy cannot look into it."""
+
+        def __array__(self, *_: Any) -> Any:  # type: ignore[override]
+            raise TypeError("can't convert cuda:0 device type tensor to numpy")
+
+        def detach(self) -> Tensor:
+            return self.as_subclass(Tensor)
+
+    assert digits.held_out.labels is not None
+    whole = torch.tensor(digits.held_out.labels)
+    found = {
+        score_images(
+            digits.train.images[:50],
+            digits.held_out.images,
+            labels=labels,
+            embedder="pixels",
+            metrics=["mode_divergence"],
+            cache_folder=cache,
+        )["mode_divergence"]
+        for labels in (whole, whole.to(torch.uint8), whole.numpy(), whole.as_subclass(Elsewhere))
+    }
+    assert len(found) == 1
+
+
+def test_too_many_generated_features_are_refused_before_anything_is_embedded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("study.scoring.statistics_cache._LARGEST_FEATURES", 9 * 4 * 192 - 1)
+    seen: list[tuple[str, int, int]] = []
+    with pytest.raises(UserError, match=r"features of 9 images in 192 dimensions would take"):
+        score_images(
+            RGB,
+            RGB[:2],
+            embedder="pixels",
+            metrics=["fd"],
+            cache_folder=tmp_path,
+            watch=lambda *told: seen.append(told),
+        )
+    assert seen == []
 
 
 @pytest.mark.parametrize(

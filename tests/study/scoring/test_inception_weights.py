@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 import shutil
 import sys
 from pathlib import Path
@@ -191,6 +192,21 @@ def test_no_file_is_too_odd_for_one_line(tmp_path: Path, start: bytes, rest: byt
     with pytest.raises(UserError, match=r"odd\.pth") as told:
         load_weights(tmp_path / "odd.pth")
     assert "\n" not in str(told.value)
+    assert "weights_only" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"not weights\n", pickle.dumps({"a": 1}), pickle.dumps(Path("a"))]
+)
+def test_a_file_of_something_else_is_told_without_advice_to_run_it(
+    tmp_path: Path, payload: bytes
+) -> None:
+    (tmp_path / "other.pth").write_bytes(payload)
+    with pytest.raises(UserError, match=r"other\.pth") as told:
+        load_weights(tmp_path / "other.pth")
+    assert "weights_only" not in str(told.value)
+    if not payload.startswith(pickle.dumps({"a": 1})[:4]):
+        assert str(told.value).endswith("it is no file of weights that torch.save wrote")
 
 
 def test_a_cut_file_can_not_be_read(saved: Path, tmp_path: Path) -> None:

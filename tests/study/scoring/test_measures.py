@@ -62,7 +62,7 @@ def test_each_is_what_its_function_gives(comparison: Comparison) -> None:
     assert real is not None
     assert train is not None
     line = extrapolate(reference, generated, seed=7)
-    kernel = kid(generated, real, subset_size=100, seed=7)
+    kernel = kid(generated, real, subset_size=100)
     spread, cover = precision_recall(real, generated), density_coverage(real, generated)
     sliced = sliced_wasserstein(generated, real, seed=7)
     assert found["fd"].value == pytest.approx(

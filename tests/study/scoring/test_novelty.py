@@ -46,6 +46,12 @@ def test_authenticity_point_by_point() -> None:
     assert 0 < expected < 1
 
 
+def test_a_copy_is_not_authentic_even_of_an_image_that_the_set_holds_twice() -> None:
+    train = torch.tensor([[0.0], [0.0], [9.0]])
+    assert authenticity(torch.tensor([[0.0], [9.0]]), train) == 0
+    assert authenticity(torch.tensor([[0.5]]), train) == 1
+
+
 def test_real_digits_are_as_new_as_each_other() -> None:
     images = load_images("digits").tensor().flatten(1).float()
     assert memorisation_ratio(images[:300], images[300:]) < 0.02

@@ -15,7 +15,12 @@ from torch import Tensor
 from study.data import ImageSet, load_images, split
 from study.data.streams import ImageStream, open_images, stream_of
 from study.scoring import Moments, make_embedder
-from study.scoring.statistics_cache import embedded, real_statistics, reference_digest
+from study.scoring.statistics_cache import (
+    check_memory,
+    embedded,
+    real_statistics,
+    reference_digest,
+)
 from study.spec.errors import UserError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (300, 3, 9, 7), dtype=np.uint8)
@@ -186,3 +191,27 @@ def test_mistakes_are_told_in_one_line(tmp_path: Path, monkeypatch: pytest.Monke
         real_statistics(stream(), AnySize(), tmp_path)
     # But nothing needs it unless moments are asked for.
     real_statistics(stream(), AnySize(), tmp_path, moments=False, features=True)
+
+
+@pytest.mark.parametrize("kind", ["moments", "features"])
+def test_what_takes_too_much_memory_is_refused_before_anything_is_embedded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(f"study.scoring.statistics_cache._LARGEST_{kind.upper()}", 4 * 4 * 8 - 1)
+    seen: list[int] = []
+    with pytest.raises(UserError, match=r"4 dimensions.* would take .* GiB, but must take <="):
+        real_statistics(stream(), AnySize(), tmp_path, features=True, watch=seen.append)
+    assert seen == []
+    assert [*tmp_path.iterdir()] == []
+    others = {"moments": kind != "moments", "features": kind != "features"}
+    real_statistics(stream(), AnySize(), tmp_path, **others, watch=seen.append)
+    assert sum(seen) == 300
+
+
+def test_how_much_is_too_much() -> None:
+    check_memory(10**6, 2048, moments=True, features=True)
+    check_memory(10**9, 2048, moments=True, features=False)
+    with pytest.raises(UserError, match=r"30000 dimensions, .* take 6.71 GiB, but must take <= 4"):
+        check_memory(2, 30000, moments=True, features=False)
+    with pytest.raises(UserError, match=r"features of 2000000 .* 15.3 GiB, but must take <= 8"):
+        check_memory(2 * 10**6, 2048, moments=False, features=True)

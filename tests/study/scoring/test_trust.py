@@ -292,6 +292,23 @@ def test_what_cannot_be(digits: ImageSet, arguments: dict[str, object], message:
         trust(digits, **arguments)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("metric", ["fd", "kid"])
+def test_a_covariance_is_taken_only_by_those_that_need_it(
+    digits: ImageSet, monkeypatch: pytest.MonkeyPatch, metric: str
+) -> None:
+    monkeypatch.setattr("study.scoring.statistics_cache._LARGEST_MOMENTS", 64 * 64 * 8 - 1)
+
+    def found() -> Trust:
+        return trust(digits, embedders=["pixels"], metric=metric, levels=SHORT, samples=20)
+
+    if metric == "fd":
+        with pytest.raises(UserError, match="64 dimensions, and their covariance would take"):
+            found()
+    else:
+        monkeypatch.setattr("study.scoring.trust.Moments", None)  # not to be used
+        assert found().metrics[0].metric == "kid_pixels"
+
+
 def test_sets_that_cannot_be(digits: ImageSet) -> None:
     with pytest.raises(UserError, match="`digits` is to invade itself"):
         trust(digits, by=digits)

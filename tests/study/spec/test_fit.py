@@ -96,6 +96,13 @@ FEW_REAL: list[tuple[dict[str, Any], str]] = [
         },
         "score.also: memorisation takes 2 or more training images, but there is 1",
     ),
+    (
+        {
+            "data": {"count": 3, "split": {"kind": "k_fold", "folds": 2}},
+            "score": {"also": ["authenticity"], "against": "everything"},
+        },
+        "score.also: authenticity takes 2 or more training images, but there is 1",
+    ),
 ]
 
 
