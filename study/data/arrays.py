@@ -55,7 +55,9 @@ def read_arrays(path: Path) -> ImageSet:
 
 def broken(path: Path, error: Exception) -> UserError:
     """That a file is none of NumPy's, in one line."""
-    reason = str(error).partition("\n")[0] or type(error).__name__
+    # A tokenizer's error is a tuple of words and place.
+    words = error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
+    reason = words.partition("\n")[0] or type(error).__name__
     return UserError(
         f"The file {path} can not be read ({reason}), "
         "but must hold arrays of numbers as numpy.save and numpy.savez write them"

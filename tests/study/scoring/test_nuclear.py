@@ -62,6 +62,17 @@ def test_modulus(shape: tuple[int, int]) -> None:
     assert torch.allclose(diagonal, (left * values @ left.T).diagonal())
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+@pytest.mark.parametrize("spectrum", SPECTRA)
+def test_modulus_of_large_matrices(spectrum: str, scale: float) -> None:
+    made = matrix(SPECTRA[spectrum], 400, 300)
+    squares, diagonal = modulus(made * scale)
+    left, values, _ = torch.linalg.svd(made, full_matrices=False)
+    expected = (left * values @ left.T).diagonal()
+    assert torch.allclose(squares.clamp(min=0).sqrt().flip(0) / scale, values, atol=1e-7)
+    assert torch.allclose(diagonal / scale, expected, rtol=1e-5, atol=1e-6 * float(values[0]))
+
+
 def test_modulus_of_a_matrix_of_low_rank() -> None:
     made = matrix(torch.tensor([3.0, 2.0, 1.0]), 60, 20)
     left, values, _ = torch.linalg.svd(made, full_matrices=False)
