@@ -61,7 +61,7 @@ def score(
         typer.Option(
             min=0,
             max=2**63 - 1,
-            help="Of that choice, of subsets, and of an embedder's training.",
+            help="Of that choice, and of an embedder's training (KID's subsets are fixed).",
         ),
     ] = 0,
     size: Annotated[

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
 from study.scoring.coverage import (
@@ -101,11 +102,13 @@ class Shared:
 
     @cached_property
     def modes(self) -> tuple[Tensor, Tensor]:
-        """How many generated and how many real images are of each label, int64 [labels] each."""
+        """How many generated and how many real images are of each label that real ones have.
+
+        Two of int64 [kinds], however large the labels themselves are.
+        """
         labels = self.given.labels
         assert labels is not None  # `measure` has seen to it
-        labels = labels.to(self.real.device)
-        kinds = int(labels.max()) + 1
+        kinds, of_kind = torch.unique(labels.to(self.real.device), return_inverse=True)
         votes = min(_VOTES, len(labels))
-        found = classify(self.given.generated.to(self.real.device), self.real, labels, votes)
-        return count_modes(found, kinds), count_modes(labels, kinds)
+        found = classify(self.given.generated.to(self.real.device), self.real, of_kind, votes)
+        return count_modes(found, len(kinds)), count_modes(of_kind, len(kinds))

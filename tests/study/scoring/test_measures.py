@@ -189,3 +189,11 @@ def test_a_note_where_the_covariance_is_singular() -> None:
     assert sentence is not None
     assert sentence.startswith("N = 1000 images are no more than the embedder's 2048 dimensions")
     assert "\n" not in sentence
+
+
+def test_labels_may_be_as_large_as_they_like(comparison: Comparison) -> None:
+    names_ = ["modes", "mode_divergence"]
+    assert comparison.labels is not None
+    large = replace(comparison, labels=comparison.labels * 2**55 + 7)
+    assert measure(large, names_) == measure(comparison, names_)
+    assert measure(large, names_)["modes"].value == 10
