@@ -59,7 +59,7 @@ BAD_FILES = {
     TEXT.replace("[32, 64]", "[]"): "bad.yaml:14: train.batch_size: an empty choice",
     TEXT.replace("[0.1, 0.999]", "[0.1, 2]"): "bad.yaml:9: model.schedule.max_beta: 2.0 must be",
     TEXT.replace("digits", "cifar"): "bad.yaml:2: data.dataset: unknown data set 'cifar'",
-    TEXT.replace("fd_pixels", "fd_lenet"): "bad.yaml:16: score.metric: unknown metric 'fd_lenet'",
+    TEXT.replace("fd_pixels", "fd_lenets"): "bad.yaml:16: score.metric: unknown metric 'fd_lenets'",
     TEXT.replace("fd_pixels", "fd_vae, embedder: clip"): "unknown embedder 'clip'",
     TEXT.replace("random", "tpee"): "bad.yaml:17: search.sampler: 'tpee' is not one of tpe",
     TEXT.replace("trials: 4", "trials: 4, pruner: asha, objectives: [score, parameters]"): (
