@@ -11,6 +11,7 @@ from study.results.agreement import Agreement, agreement
 from study.results.identity import (
     Row,
     check_comparable,
+    common,
     finite,
     full_score,
     identity,
@@ -71,7 +72,8 @@ class Finals:
         finalists: Those with a final score, by rising mean.
         split: How much of the variance is training's and how much sampling's; None without scores.
         agreement: How well the search score foretold the final mean.
-        measured: What all final scores measure: one of their rows; None without scores.
+        measured: What all final scores measure: one of their rows, without `sampler` or `steps`
+            where each family has its own; None without scores.
         unfinished: Number of final runs that have not ended, or have no score yet.
         failed: Number of final runs that failed or were stopped.
         overridden: Keys of `score:` that the final runs have otherwise than the search.
@@ -133,7 +135,7 @@ def finals_of(trials: Sequence[Row], scores: Sequence[Row]) -> Finals | None:
         unfinished=len(final) - len(counted) - stopped,
         failed=stopped,
         overridden=overridden(trials),
-        measured=by_run[counted[0]["trial"]][0] if counted else None,
+        measured=common([row for trial in counted for row in by_run[trial["trial"]]]),
     )
 
 

@@ -108,6 +108,17 @@ def told(score: Row) -> str:
     return f"{score['metric']} of {int(score['samples']):,} images by {how}{last}"
 
 
+def common(scores: Sequence[Row]) -> Row | None:
+    """What scores that may be ranked together have in common: a row; None if there are none.
+
+    Its `sampler` and `steps` are None where they differ.
+    """
+    if not scores:
+        return None
+    own = [part for part in SEARCHED if len({present(score[part]) for score in scores}) > 1]
+    return {**scores[0], **dict.fromkeys(own)}
+
+
 def settings(trial: Row) -> dict[str, Any]:
     """The filled configuration of a trial."""
     found = json.loads(trial.get("spec") or "{}")

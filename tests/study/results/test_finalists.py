@@ -192,3 +192,21 @@ def test_what_finalists_override_is_no_column(storage: Storage) -> None:
     lines = to_text(finals_table(found, 120), 120).splitlines()
     assert "in 10 steps" in lines[0]
     assert lines[2].split()[-2:] == ["eta", "lr"]
+
+
+def test_finalists_of_several_families_have_no_one_sampler(storage: Storage) -> None:
+    """With `sampler: auto` each family has its own, and the title must not name one of them."""
+    storage.claim("s", "")
+    rows: list[Row] = []
+    for trial, sampler in enumerate(("ddim", "improved")):
+        own = {"score.sampler.kind": "auto"}
+        rows.append(replace(complete(trial, 2.0 + trial), spec=spec(), config=own))
+        rows.append(replace(score(trial, 2.0 + trial), sampler=sampler))
+        for number in (2 + 2 * trial, 3 + 2 * trial):
+            rows.append(replace(final(number, trial), spec=spec(samples=10_000), config=own))
+            rows.append(replace(final_score(number, 2.0 + trial + number / 50), sampler=sampler))
+    write(storage, "s", *rows)
+    found = finals(storage, "s")
+    assert found is not None
+    title = to_text(finals_table(found, 120), 120).splitlines()[0]
+    assert "by each trial's own sampler in 20 steps" in title
