@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from study.spec.errors import UserError
+
 if TYPE_CHECKING:
     from study.results.storage import Storage
 
@@ -56,6 +58,28 @@ Address = Annotated[
 ]
 
 
+Size = Annotated[
+    int | None,
+    typer.Option(help="Bring all images to this side in pixels.", show_default="as they are"),
+]
+Channels = Annotated[
+    int | None,
+    typer.Option(help="Bring all images to 1 (grey) or 3 (RGB).", show_default="as they are"),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Inception's weights, where they are not to be found."),
+]
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Where embedders and statistics of references are kept.",
+        show_default="~/.cache/fidtune",
+    ),
+]
+
+
 def open_storage(uri: str | None) -> Storage:
     """The storage at an address, or where studies go by default."""
     from study.results.storage import Storage, default_storage
@@ -80,3 +104,19 @@ def print_table(table: object) -> None:
     from rich.console import Console
 
     Console().print(table)
+
+
+def check_picture(option: str, path: Path) -> None:
+    """Check, before the work begins, that a picture can be put there.
+
+    Raises:
+        UserError: If it is a folder, or in none.
+    """
+    folder = path.absolute().parent
+    try:
+        if not folder.is_dir():
+            raise UserError(f"{option} {path}: the folder {folder} does not exist")
+        if path.is_dir():
+            raise UserError(f"{option} {path}: a folder, but must be a file to write")
+    except OSError as error:  # a name too long
+        raise UserError(f"{option} {path}: cannot be written ({error.strerror})") from None

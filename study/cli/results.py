@@ -8,7 +8,15 @@ from typing import Annotated, Literal
 
 import typer
 
-from study.cli.app import Name, StorageOption, app, open_storage, print_best, print_table
+from study.cli.app import (
+    Name,
+    StorageOption,
+    app,
+    check_picture,
+    open_storage,
+    print_best,
+    print_table,
+)
 from study.spec.errors import UserError
 
 
@@ -79,8 +87,7 @@ def sample(
     storage: StorageOption = None,
 ) -> None:
     """Generate images with a trial's weights, as a PNG grid."""
-    if not output.absolute().parent.is_dir():
-        raise UserError(f"-o {output}: the folder {output.absolute().parent} does not exist")
+    check_picture("-o", output)
     from study.execution.sample import sample_trial
     from study.results.grids import image_grid
 

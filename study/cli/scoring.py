@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from study.cli.app import app
+from study.cli.app import Cache, Channels, Size, Weights, app, check_picture
 from study.spec.errors import UserError
 from study.spec.names import EMBEDDERS, MEASURES
 
@@ -64,14 +64,8 @@ def score(
             help="Of that choice, and of an embedder's training (KID's subsets are fixed).",
         ),
     ] = 0,
-    size: Annotated[
-        int | None,
-        typer.Option(help="Bring all images to this side in pixels.", show_default="as they are"),
-    ] = None,
-    channels: Annotated[
-        int | None,
-        typer.Option(help="Bring all images to 1 (grey) or 3 (RGB).", show_default="as they are"),
-    ] = None,
+    size: Size = None,
+    channels: Channels = None,
     kid_subset_size: Annotated[
         int | None,
         typer.Option(help="Images in each of KID's subsets.", show_default="1000, or all if fewer"),
@@ -82,18 +76,8 @@ def score(
             metavar="PNG", help="Draw generated images, each with the real ones nearest to it."
         ),
     ] = None,
-    weights: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Inception's weights, where they are not to be found."),
-    ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Where embedders and statistics of the reference are kept.",
-            show_default="~/.cache/fidtune",
-        ),
-    ] = None,
+    weights: Weights = None,
+    cache: Cache = None,
     format_: Annotated[
         Literal["table", "json"], typer.Option("--format", help="How to print the scores.")
     ] = "table",
@@ -138,22 +122,6 @@ def score(
         print(f"note: {note}")
     if nearest is not None:
         print(f"nearest real images: {nearest}")
-
-
-def check_picture(option: str, path: Path) -> None:
-    """Check, before the work begins, that a picture can be put there.
-
-    Raises:
-        UserError: If it is a folder, or in none.
-    """
-    folder = path.absolute().parent
-    try:
-        if not folder.is_dir():
-            raise UserError(f"{option} {path}: the folder {folder} does not exist")
-        if path.is_dir():
-            raise UserError(f"{option} {path}: a folder, but must be a file to write")
-    except OSError as error:  # a name too long
-        raise UserError(f"{option} {path}: cannot be written ({error.strerror})") from None
 
 
 _ROOM = 110

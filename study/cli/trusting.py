@@ -9,8 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from study.cli.app import app, print_table
-from study.cli.scoring import check_picture
+from study.cli.app import Cache, Channels, Size, Weights, app, check_picture, print_table
 from study.spec.errors import UserError
 from study.spec.names import DATASETS, EMBEDDERS
 
@@ -51,14 +50,8 @@ def trust(
     ] = None,
     repeats: Annotated[int, typer.Option(help="Sets scored at each level, 2 or more.")] = 5,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Decides everything random.")] = 0,
-    size: Annotated[
-        int | None,
-        typer.Option(help="Bring all images to this side in pixels.", show_default="as they are"),
-    ] = None,
-    channels: Annotated[
-        int | None,
-        typer.Option(help="Bring all images to 1 (grey) or 3 (RGB).", show_default="as they are"),
-    ] = None,
+    size: Size = None,
+    channels: Channels = None,
     metric: Annotated[
         Literal["fd", "kid"], typer.Option(help="Fréchet distance, or kernel distance.")
     ] = "fd",
@@ -66,18 +59,8 @@ def trust(
         Path | None,
         typer.Option("-o", metavar="PNG", help="Draw examples and curves.", show_default=False),
     ] = None,
-    weights: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Inception's weights, where they are not to be found."),
-    ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Where trained embedders are kept.",
-            show_default="~/.cache/fidtune",
-        ),
-    ] = None,
+    weights: Weights = None,
+    cache: Cache = None,
     format_: Annotated[
         Literal["table", "json"], typer.Option("--format", help="How to print what was found.")
     ] = "table",

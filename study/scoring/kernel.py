@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from study.scoring.features import check_features
 from study.spec.errors import UserError
 
 SUBSETS = 100
@@ -111,18 +112,7 @@ def mmd(generated: Tensor, real: Tensor) -> KID:
 
 def _checked(generated: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
     """Both as float64 on the CPU."""
-    for whose, features in (("generated", generated), ("real", real)):
-        if features.ndim != 2 or len(features) < 2:
-            raise UserError(
-                f"The {whose} features are of shape {list(features.shape)}, but must be [N >= 2, d]"
-            )
-        if not features.isfinite().all():
-            raise UserError("The features hold NaN or infinity, but must be finite")
-    if generated.shape[1] != real.shape[1]:
-        raise UserError(
-            f"The features have {generated.shape[1]} and {real.shape[1]} dimensions, "
-            "but must have the same number"
-        )
+    check_features(generated, real, least=2)
     return generated.detach().to("cpu", torch.float64), real.detach().to("cpu", torch.float64)
 
 

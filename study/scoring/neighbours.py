@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from study.scoring.features import check_features
 from study.spec.errors import UserError
 
 # Distances held at once, of float64: 64 MB.
@@ -69,18 +70,7 @@ def squared_distances(a: Tensor, b: Tensor) -> Iterator[tuple[int, Tensor]]:
     Raises:
         UserError: If there are no features, one is not finite, or d differs.
     """
-    for features in (a, b):
-        if features.ndim != 2 or len(features) == 0:
-            raise UserError(
-                f"The features are of shape {list(features.shape)}, but must be [N >= 1, d]"
-            )
-        if not features.isfinite().all():
-            raise UserError("The features hold NaN or infinity, but must be finite")
-    if a.shape[1] != b.shape[1]:
-        raise UserError(
-            f"The features have {a.shape[1]} and {b.shape[1]} dimensions, "
-            "but must have the same number"
-        )
+    check_features(a, b)
     b = b.detach().double()
     centre = b.mean(0)
     b = b - centre

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from study.scoring.features import check_features
 from study.spec.errors import UserError
 
 PROJECTIONS = 256
@@ -60,18 +61,7 @@ def sliced_wasserstein(
         UserError: If there are no images, a feature is not finite, d differs, or there are fewer
             than 2 directions.
     """
-    for features in (generated, real):
-        if features.ndim != 2 or len(features) == 0:
-            raise UserError(
-                f"The features are of shape {list(features.shape)}, but must be [N >= 1, d]"
-            )
-        if not features.isfinite().all():
-            raise UserError("The features hold NaN or infinity, but must be finite")
-    if generated.shape[1] != real.shape[1]:
-        raise UserError(
-            f"The features have {generated.shape[1]} and {real.shape[1]} dimensions, "
-            "but must have the same number"
-        )
+    check_features(generated, real)
     if projections < 2:
         raise UserError(f"The value of `projections` is {projections}, but must be >= 2")
     generator = torch.Generator().manual_seed(seed)

@@ -208,8 +208,10 @@ def test_a_rest_is_over_when_all_are_to_stop() -> None:
     async def scenario(mailbox: Mailbox) -> None:
         resting = asyncio.create_task(mailbox.rest(0))
         await asyncio.sleep(0)
+        assert not resting.done()
         await mailbox.interrupt()
         await resting
+        assert resting.done()
 
     run(scenario)
 
