@@ -7,24 +7,15 @@ section II.B, with more channels, maximum pooling and rectification.
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from study.data import get_or_make
-from study.scoring.embedders.base import (
-    Embedder,
-    Ingredients,
-    check_images,
-    image_shape,
-    in_blocks,
-    weights_digest,
-)
+from study.scoring.embedders.base import Embedder, Ingredients, image_shape
+from study.scoring.embedders.learned import LearnedEmbedder, learn_or_fetch
 from study.scoring.reproducible import reproducible
 from study.spec.errors import UserError
 
@@ -142,34 +133,12 @@ def train_lenet(
     return model.eval().requires_grad_(False)
 
 
-class LeNetEmbedder:
+class LeNetEmbedder(LearnedEmbedder):
     """The last layer but one of a classifier."""
-
-    name = "lenet"
-    dim = DIM
-    any_size = False
-
-    _BLOCK = 128
 
     def __init__(self, model: LeNet, shape: tuple[int, int, int], device: torch.device) -> None:
         """Embed images of `shape`, (C, H, W), the shape that `model` was trained on."""
-        self._shape = shape
-        self._device = device
-        self.digest = weights_digest(f"lenet/{VERSION} {shape}", model.state_dict())
-        self._model = model.to(device)
-
-    def prepare(self, images: Tensor) -> Tensor:
-        """See `Embedder`."""
-        check_images(images, self._shape)
-        return images.to(self._device)
-
-    def embed(self, prepared: Tensor) -> Tensor:
-        """See `Embedder`."""
-        return in_blocks(self._model.embed, torch.split(prepared, self._BLOCK), self._BLOCK)
-
-    def __call__(self, images: Tensor) -> Tensor:
-        """See `Embedder`."""
-        return self.embed(self.prepare(images))
+        super().__init__("lenet", VERSION, model, model.embed, DIM, shape, device)
 
 
 def make_lenet(given: Ingredients) -> Embedder:
@@ -181,18 +150,11 @@ def make_lenet(given: Ingredients) -> Embedder:
         )
     shape, labels = image_shape(train), torch.tensor(train.labels)
     classes = len(torch.unique(labels))
-    inputs = f"lenet/{VERSION} {Training()} {train.digest} seed={given.seed}"
-
-    def load(payload: bytes) -> LeNet:
-        model = LeNet(shape, classes)
-        model.load_state_dict(safetensors.torch.load(payload))
-        return model.eval().requires_grad_(False)
-
-    model = get_or_make(
-        given.cache_folder,
-        f"lenet-{hashlib.sha256(inputs.encode()).hexdigest()}.safetensors",
-        make=lambda: train_lenet(train.tensor(), labels, seed=given.seed),
-        save=lambda model: safetensors.torch.save(model.state_dict()),
-        load=load,
+    model = learn_or_fetch(
+        "lenet",
+        f"lenet/{VERSION} {Training()} {train.digest} seed={given.seed}",
+        given,
+        empty=lambda: LeNet(shape, classes),
+        learn=lambda: train_lenet(train.tensor(), labels, seed=given.seed),
     )
     return LeNetEmbedder(model, shape, given.device)

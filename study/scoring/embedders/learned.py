@@ -1,0 +1,97 @@
+"""What the embedders that learn from a study's own images have in common."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import TypeVar
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from study.data import get_or_make
+from study.scoring.embedders.base import Ingredients, check_images, in_blocks, weights_digest
+
+Model = TypeVar("Model", bound=nn.Module)
+
+# Every block is filled up to this length, so that an image's features depend on no other image.
+_BLOCK = 128
+
+
+class LearnedEmbedder:
+    """Features of a network that was trained on images of one shape.
+
+    Args:
+        name: The embedder's.
+        version: Of the network and its training; part of the digest.
+        model: The network.
+        features: What it gives for uint8 [N, C, H, W] on its device: [N, d].
+        dim: d.
+        shape: (C, H, W), what it was trained on.
+        device: Where it lives.
+    """
+
+    any_size = False
+
+    def __init__(
+        self,
+        name: str,
+        version: int,
+        model: nn.Module,
+        features: Callable[[Tensor], Tensor],
+        dim: int,
+        shape: tuple[int, int, int],
+        device: torch.device,
+    ) -> None:
+        self.name = name
+        self.dim = dim
+        self.digest = weights_digest(f"{name}/{version} {shape}", model.state_dict())
+        self._shape = shape
+        self._device = device
+        self._features = features
+        model.to(device)
+
+    def prepare(self, images: Tensor) -> Tensor:
+        """See `Embedder`."""
+        check_images(images, self._shape)
+        return images.to(self._device)
+
+    def embed(self, prepared: Tensor) -> Tensor:
+        """See `Embedder`."""
+        return in_blocks(self._features, torch.split(prepared, _BLOCK), _BLOCK)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """See `Embedder`."""
+        return self.embed(self.prepare(images))
+
+
+def learn_or_fetch(
+    name: str,
+    inputs: str,
+    given: Ingredients,
+    empty: Callable[[], Model],
+    learn: Callable[[], Model],
+) -> Model:
+    """The trained network from the cache, trained first if it is not there; in evaluation mode.
+
+    Args:
+        name: The embedder's.
+        inputs: All that the training depends on, in words.
+        given: Says where the cache is.
+        empty: A network to load weights into.
+        learn: Trains one.
+    """
+
+    def load(payload: bytes) -> Model:
+        model = empty()
+        model.load_state_dict(safetensors.torch.load(payload))
+        return model.eval().requires_grad_(False)
+
+    return get_or_make(
+        given.cache_folder,
+        f"{name}-{hashlib.sha256(inputs.encode()).hexdigest()}.safetensors",
+        make=learn,
+        save=lambda model: safetensors.torch.save(model.state_dict()),
+        load=load,
+    )
