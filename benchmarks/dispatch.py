@@ -28,9 +28,9 @@ from table import Row, higher_is_better, lower_is_better, parser, show
 from models.build import build_family
 from models.images import to_float
 from study.data import Preparation, load_images, split
-from study.execution.events import Event, TrialEnded, TrialReported
-from study.execution.messages import Progress
-from study.execution.run import run_study
+from study.driver.events import Event, TrialEnded, TrialReported
+from study.driver.messages import Progress
+from study.lanes.run import run_study
 from study.results.storage import Storage
 from study.spec import StudyFile, read_study_text
 

@@ -25,7 +25,7 @@ from models.morphing import Morphing
 from models.networks import DISCRIMINATORS, GENERATORS, NETWORKS
 from models.optimizers import OPTIMIZERS
 from models.predictions import PREDICTIONS, Denoiser, Prediction
-from models.regression import REGRESSIONS, WEIGHTINGS
+from models.regression_losses import REGRESSIONS, WEIGHTINGS
 from models.samplers import MORPH_SAMPLERS, SAMPLERS
 from models.sampling import generate
 from models.schedules import SCHEDULES, Schedule

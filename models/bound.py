@@ -21,8 +21,8 @@ from itertools import pairwise
 import torch
 from torch import Generator, Tensor
 
+from models.noise_schedule import Schedule
 from models.predictions import Denoiser, Variance
-from models.schedule import Schedule
 
 _HALF_BIN = 1 / 255  # images lie in [-1, 1]
 _EDGE = 0.999  # beyond it, a bin is the first or the last

@@ -13,11 +13,11 @@ from models.ddpm import DDPM, VARIANCES
 from models.family import Family
 from models.gan import GAN
 from models.gan_losses import GAN_LOSSES, PENALTIES
-from models.imported import make_object
+from models.import_path import make_object
 from models.morphing import Morphing
 from models.networks import DISCRIMINATORS, GENERATORS, NETWORKS
 from models.options import T, call_named, short_form
-from models.regression import REGRESSIONS, WEIGHTINGS
+from models.regression_losses import REGRESSIONS, WEIGHTINGS
 from models.schedules import SCHEDULES, Schedule
 from models.starts import MorphSet
 

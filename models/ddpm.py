@@ -13,11 +13,11 @@ from torch import Generator, Tensor, nn
 
 from models.bound import bound_terms, model_log_variance
 from models.family import Augment, Family, State, as_they_are
+from models.noise_schedule import Schedule
 from models.options import call_named
 from models.predictions import PREDICTIONS, Prediction
-from models.regression import MSE, Regression, Uniform, Weighting
+from models.regression_losses import MSE, Regression, Uniform, Weighting
 from models.samplers import SAMPLERS
-from models.schedule import Schedule
 
 
 @dataclass(frozen=True)

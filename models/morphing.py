@@ -10,10 +10,10 @@ from torch import Generator, Tensor, nn
 
 from models.family import Augment, Family, State, as_they_are
 from models.images import to_float
+from models.noise_schedule import Schedule
 from models.options import call_named, short_form
-from models.regression import MSE, Regression
+from models.regression_losses import MSE, Regression
 from models.samplers import MORPH_SAMPLERS
-from models.schedule import Schedule
 from models.starts import STARTS, MorphSet
 
 

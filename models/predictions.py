@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
-from models.schedule import Schedule
+from models.noise_schedule import Schedule
 
 Variance = Literal["fixed_small", "fixed_large", "learned"]
 

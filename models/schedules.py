@@ -14,7 +14,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from models.schedule import Schedule
+from models.noise_schedule import Schedule
 
 __all__ = [
     "SCHEDULES",

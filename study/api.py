@@ -14,7 +14,7 @@ from study.spec import StudyFile, UserError, read_study_file
 if TYPE_CHECKING:
     import pandas
 
-    from study.results.finals import Finals
+    from study.results.finalists import Finals
     from study.results.leaderboard import Ranked
     from study.results.pareto import Front
 
@@ -50,7 +50,7 @@ class Study:
         Raises:
             UserError: Anything wrong, in one line.
         """
-        from study.execution.trained import trained_in
+        from study.driver.trial_weights import trained_in
 
         return cls(
             read_study_file(
@@ -73,7 +73,7 @@ class Study:
         Raises:
             UserError: The name is taken, or storage or cluster cannot be used.
         """
-        from study.execution.run import run_study
+        from study.lanes.run import run_study
 
         place = Storage.from_uri(storage or default_storage())
         result = run_study(self.file, place, address)
@@ -137,7 +137,7 @@ class Results:
         Raises:
             UserError: Final scores of different identity would have to be compared.
         """
-        from study.results.finals import finals
+        from study.results.finalists import finals
 
         return finals(self.storage, self.name)
 

@@ -6,17 +6,16 @@ import copy
 import re
 import shlex
 import tomllib
-from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
+from paths import ROOT
 from ray.autoscaler._private.util import prepare_config, validate_config
 
-from study.execution.cluster import growth
+from study.lanes.cluster import growth
 
-ROOT = Path(__file__).parents[1]
 HOME = "/home/ray/fidtune"
 
 

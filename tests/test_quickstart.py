@@ -6,17 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from paths import SEARCH_SPACES
 
 from models.sampling import generate
-from study.execution.messages import Assignment
-from study.execution.team import Team
-from study.execution.trial import TrialRun
-from study.execution.workbench import Workbench
+from study.driver.messages import Assignment
 from study.results.storage import Storage
 from study.search import Search
 from study.spec import read_study_file
+from study.worker.team import Team
+from study.worker.trial import TrialRun
+from study.worker.workbench import Workbench
 
-FILE = Path(__file__).parents[1] / "search_spaces" / "quickstart.yaml"
+FILE = SEARCH_SPACES / "quickstart.yaml"
 
 
 def test_the_starting_point_scores_at_most_a_quarter_of_an_untrained_network(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from paths import ROOT
 from typer.main import get_command
 
 from study.cli import app
@@ -14,7 +15,7 @@ from study.spec import read_study_text
 from study.spec.score import Score
 from study.spec.study import Study
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+README = (ROOT / "README.md").read_text()
 BLOCKS = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)]
 WHOLE = BLOCKS[0]
 

@@ -13,20 +13,21 @@ import pytest
 import ray
 import torch
 import yaml
+from paths import SEARCH_SPACES
 
-import study.execution.run as running
-from study.execution.events import Event
-from study.execution.messages import Assignment, Progress
-from study.execution.team import Team
-from study.execution.trial import TrialRun
-from study.execution.workbench import Workbench
+import study.lanes.run as running
+from study.driver.events import Event
+from study.driver.messages import Assignment, Progress
 from study.results.leaderboard import best
 from study.results.query import query
 from study.results.storage import Storage
 from study.search import Search
 from study.spec import read_study_file
+from study.worker.team import Team
+from study.worker.trial import TrialRun
+from study.worker.workbench import Workbench
 
-FOLDER = Path(__file__).parents[1] / "search_spaces"
+FOLDER = SEARCH_SPACES
 RECIPES = sorted(path for path in FOLDER.glob("*.yaml") if path.stem != "quickstart")
 VARIANTS = [
     (path, name)

@@ -12,9 +12,9 @@ from types import MappingProxyType
 
 from models.family import State
 from models.predictions import Denoiser, Variance
+from models.samplers.cold_diffusion import Restorer, improved, naive, one_shot
 from models.samplers.diffusion import ancestral, ddim, ddim_invert
 from models.samplers.dpm_solver import dpm_solver
-from models.samplers.morphing import Restorer, improved, naive, one_shot
 from models.samplers.spacing import Spacing, respaced
 
 SAMPLERS: Mapping[str, Callable[..., Iterator[State]]] = MappingProxyType(

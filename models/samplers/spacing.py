@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from models.schedule import Schedule
+from models.noise_schedule import Schedule
 
 Spacing = Literal["trailing", "leading"]
 

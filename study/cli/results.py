@@ -88,8 +88,8 @@ def sample(
 ) -> None:
     """Generate images with a trial's weights, as a PNG grid."""
     check_picture("-o", output)
-    from study.execution.sample import sample_trial
-    from study.results.grids import image_grid
+    from study.results.image_grid import image_grid
+    from study.trained.sample import sample_trial
 
     images = sample_trial(open_storage(storage), name, trial, count, seed)
     picture = image_grid(images, scale=max(1, 48 // images.shape[-1]))

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from study.data.image_checks import wrong_levels
 from study.data.image_set import ImageSet
-from study.data.levels import wrong_levels
 from study.spec.errors import UserError
 
 _SHAPES = "[N, H, W], [N, C, H, W], [N, H, W, C], [N, H*H] or [N, C, H*H], C being 1 or 3"

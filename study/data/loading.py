@@ -10,15 +10,15 @@ from pathlib import Path
 from types import MappingProxyType
 
 from study.data.arrays import read_arrays
+from study.data.datasets import digits, mnist5k, photo_patches
 from study.data.idx import fashion_mnist, mnist
 from study.data.image_set import ImageSet
 from study.data.pictures import read_folder
 from study.data.preparation import Preparation
 from study.data.preprocessing import prepare
-from study.data.sources import digits, mnist5k, photo_patches
 from study.data.splits import choose
+from study.spec.datasets import is_path
 from study.spec.errors import UserError
-from study.spec.sources import is_path
 
 DATASETS: Mapping[str, Callable[[], ImageSet]] = MappingProxyType(
     {

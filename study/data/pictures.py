@@ -13,8 +13,8 @@ from study.data.image_set import ImageSet
 from study.data.preparation import Preparation
 from study.data.preprocessing import Levels, apply_steps, steps
 from study.data.splits import shuffled
+from study.spec.datasets import PICTURES, pictures
 from study.spec.errors import UserError
-from study.spec.sources import PICTURES, pictures
 
 _logger = logging.getLogger(__name__)
 

@@ -16,17 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.data.arrays import read_arrays, upright
+from study.data.image_checks import wrong_levels
 from study.data.image_set import ImageSet
-from study.data.levels import wrong_levels
 from study.data.loading import DATASETS, load_images, locate
+from study.data.npy_reader import StoredArray, stored_images
 from study.data.pictures import UnreadableError, decode
 from study.data.preparation import Preparation
 from study.data.preprocessing import Levels, Step, apply_steps, prepare, steps
-from study.data.rows import StoredArray, stored_images
 from study.data.splits import shuffled, split
+from study.spec.datasets import PICTURES, is_path, pictures
 from study.spec.errors import UserError
 from study.spec.names import nearest
-from study.spec.sources import PICTURES, is_path, pictures
 
 T = TypeVar("T")
 Named = tuple[str, Levels]  # what an error calls an image, and the image [C, H, W]

@@ -11,26 +11,26 @@ from models.family import Family
 from models.gan import GAN
 from models.morphing import Morphing
 from study.diagnostics import (
-    bound,
+    bits_per_dimension,
     collapse,
     curves,
     folds,
     gaussianity,
     latents,
-    neighbours,
-    noise,
+    morph_starts,
+    noise_prediction,
     restoration,
     samples,
-    schedules,
-    starts,
+    schedule_curves,
     strips,
+    training_neighbours,
 )
 from study.diagnostics.subject import Diagnose, Subject
 
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """A diagnostic; `study.diagnostics.names.ABOUT` says what it shows.
+    """A diagnostic; `study.diagnostics.about.ABOUT` says what it shows.
 
     Attributes:
         diagnose: Finds what there is to find.
@@ -52,16 +52,16 @@ DIAGNOSTICS: Mapping[str, Diagnostic] = MappingProxyType(
         "curves": Diagnostic(curves.diagnose, (Family,)),
         "folds": Diagnostic(folds.diagnose, (Family,), folds.applies),
         "samples": Diagnostic(samples.diagnose, (Family,)),
-        "neighbours": Diagnostic(neighbours.diagnose, (Family,)),
+        "neighbours": Diagnostic(training_neighbours.diagnose, (Family,)),
         "collapse": Diagnostic(collapse.diagnose, (Family,)),
-        "schedules": Diagnostic(schedules.diagnose, (DDPM, Morphing)),
+        "schedules": Diagnostic(schedule_curves.diagnose, (DDPM, Morphing)),
         "gaussianity": Diagnostic(gaussianity.diagnose, (DDPM,)),
         "strips": Diagnostic(strips.diagnose, (DDPM, Morphing)),
-        "noise": Diagnostic(noise.diagnose, (DDPM,)),
-        "bound": Diagnostic(bound.diagnose, (DDPM,)),
+        "noise": Diagnostic(noise_prediction.diagnose, (DDPM,)),
+        "bound": Diagnostic(bits_per_dimension.diagnose, (DDPM,)),
         "latents": Diagnostic(latents.diagnose, (DDPM, GAN)),
         "restoration": Diagnostic(restoration.diagnose, (Morphing,)),
-        "starts": Diagnostic(starts.diagnose, (Morphing,)),
+        "starts": Diagnostic(morph_starts.diagnose, (Morphing,)),
     }
 )
 """In the order in which they are run and shown."""

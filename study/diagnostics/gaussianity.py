@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy.special import kolmogorov, ndtr
 
 from models.ddpm import DDPM
-from models.schedule import Schedule
+from models.noise_schedule import Schedule
 from study.diagnostics.figures import Numbers, lines
-from study.diagnostics.schedules import OWN, named_schedules, schedule_section
+from study.diagnostics.schedule_curves import OWN, named_schedules, schedule_section
 from study.diagnostics.subject import Finding, Measure, Subject
 
 SIGNIFICANCE = 0.05

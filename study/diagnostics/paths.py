@@ -11,9 +11,9 @@ from torch import Generator, Tensor
 
 from models.ddpm import DDPM
 from models.morphing import Morphing
+from models.noise_schedule import Schedule
 from models.options import call_named, short_form
 from models.samplers import MORPH_SAMPLERS, SAMPLERS
-from models.schedule import Schedule
 from models.starts import STARTS, MorphSet
 
 CLEAN = -1

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from study.diagnostics.subject import Finding, Measure, Subject
-from study.results.grids import image_grid
+from study.results.image_grid import image_grid
 from study.scoring.coverage import density_coverage, precision_recall
 from study.scoring.neighbours import squared_distances
 

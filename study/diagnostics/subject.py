@@ -17,7 +17,7 @@ from models.family import Family
 from models.images import to_float
 from models.seeding import derive_seed
 from study.data import ImageSet
-from study.diagnostics.names import SAMPLES
+from study.diagnostics.about import SAMPLES
 from study.results.storage import Storage
 from study.scoring import Scorer
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import RenderableType
 
-from study.results.differences import shorten, varying
-from study.results.finals_table import finals_table
+from study.results.config_differences import shorten, varying
+from study.results.finalists_table import finals_table
 from study.results.identity import IDENTITY
 from study.results.pareto import Front, objective_value
 from study.results.ranking import Aside, Direction, Ranked, best, rank

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from study.results.differences import shorten, varying
-from study.results.grids import image_grid
+from study.results.config_differences import shorten, varying
+from study.results.image_grid import image_grid
 from study.results.pareto import Front, objective_value
 from study.results.ranking import Z95, Direction, Ranked, rank
 from study.results.tables import CONFIG_PREFIX

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from study.results.arrow_values import rows
 from study.results.identity import (
     Row,
     check_comparable,
@@ -20,7 +21,6 @@ from study.results.query import connect
 from study.results.render import cell
 from study.results.storage import Storage
 from study.results.tables import CONFIG_PREFIX, ConfigValue
-from study.results.values import rows
 from study.spec.errors import UserError
 
 Direction = Literal["minimize", "maximize"]

@@ -17,7 +17,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from study.results.values import rows, values
+from study.results.arrow_values import rows, values
 
 Format = Literal["table", "csv", "json"]
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from study.results.agreement import Agreement, agreement
 from study.results.identity import (
     SEARCHED,
     Row,
@@ -24,6 +23,7 @@ from study.results.identity import (
     overridden,
     told,
 )
+from study.results.rank_correlation import Agreement, agreement
 from study.results.ranking import trials_and_scores
 from study.results.render import cell
 from study.results.storage import Storage

@@ -10,7 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from study.results.differences import shorten, varying
+from study.results.config_differences import shorten, varying
 from study.results.ranking import Z95
 from study.results.render import cell
 from study.results.tables import ConfigValue

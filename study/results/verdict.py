@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from study.results.finals import Finals, finals_of, identity_of
+from study.results.finalists import Finals, finals_of, identity_of
 from study.results.identity import identity, objectives
 from study.results.pareto import Front, front, objective_value
 from study.results.ranking import Ranked, Ranking, rank_trials, trials_and_scores

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from study.scoring.comparing import Scores, score_images
+from study.scoring.compare_sets import Scores, score_images
 from study.scoring.embedders import EMBEDDERS, Embedder, make_embedder
 from study.scoring.frechet import MomentAccumulator, Moments, Reference, frechet_distance
 from study.scoring.measures import MEASURES

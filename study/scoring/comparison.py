@@ -15,7 +15,7 @@ from study.scoring.coverage import (
     precision_recall,
 )
 from study.scoring.frechet import Moments, Reference
-from study.scoring.kernel import SUBSET_SIZE, SUBSETS
+from study.scoring.kernel_distance import SUBSET_SIZE, SUBSETS
 from study.scoring.modes import classify, count_modes
 
 

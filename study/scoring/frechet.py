@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from study.scoring.nuclear import (
+from study.scoring.nuclear_norm import (
     cross_product,
     less_twice_the_norm,
     less_twice_the_roots,
@@ -168,7 +168,7 @@ def frechet_distance(a: Moments | Reference, b: Moments | Reference) -> float:
     """The (squared) Fréchet distance between two Gaussians: finite, >= 0, and 0 for equal moments.
 
     It is known to 1e-6 of it, or to 1e-13 of what it is made of (squared shift and traces) where it
-    is nearly 0; also for singular covariances (see `study.scoring.nuclear`).
+    is nearly 0; also for singular covariances (see `study.scoring.nuclear_norm`).
 
     Args:
         a: One set of images. A `Reference` saves work.

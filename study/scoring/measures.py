@@ -14,10 +14,10 @@ from typing import Literal
 from study.scoring.comparison import Comparison, Shared, Value
 from study.scoring.extrapolation import extrapolate
 from study.scoring.frechet import distance_and_error
-from study.scoring.kernel import kid, mmd
+from study.scoring.kernel_distance import kid, mmd
 from study.scoring.modes import divergence, divergence_error, modes_found
 from study.scoring.novelty import authenticity, memorisation_ratio
-from study.scoring.sliced import sliced_wasserstein
+from study.scoring.sliced_wasserstein import sliced_wasserstein
 from study.spec.errors import UserError
 
 __all__ = ["MEASURES", "Comparison", "Measure", "Value", "measure", "note"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from study.scoring.features import check_features
+from study.scoring.feature_checks import check_features
 from study.spec.errors import UserError
 
 # Distances held at once, of float64: 64 MB.

@@ -17,8 +17,8 @@ from optuna.distributions import (
 )
 from optuna.trial import TrialState, create_trial
 
+from study.search.proposers import SAMPLERS
 from study.search.pruners import like_with_like, make_pruner
-from study.search.samplers import SAMPLERS
 from study.spec import Dimension, Picks, Space, StudyFile
 from study.spec.holes import Choice, Label
 

@@ -6,10 +6,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from study.spec.datasets import check_dataset, image_count, is_path
 from study.spec.names import DATASETS
 from study.spec.section import Misfit, Section
 from study.spec.short_form import ShortForm
-from study.spec.sources import check_dataset, image_count, is_path
 
 
 class FractionSplit(Section):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from study.spec.data import LeaveOneOutSplit
+from study.spec.datasets import has_labels, image_count
 from study.spec.finalists import Finalists
 from study.spec.model.families import DDPM, GAN, Morphing
 from study.spec.model.losses import LearnedVariance
@@ -22,7 +23,6 @@ from study.spec.names import (
 )
 from study.spec.samplers import AncestralSampler, MixtureStart
 from study.spec.section import Misfit
-from study.spec.sources import has_labels, image_count
 
 if TYPE_CHECKING:
     from study.spec.score import Score

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from study.spec.complaints import complaints
+from study.spec.datasets import absolute
 from study.spec.errors import UserError
 from study.spec.holes import Choice, HoleError, Label
 from study.spec.names import nearest
 from study.spec.overlays import with_overlays
 from study.spec.overrides import apply_override, parse_override
 from study.spec.section import Misfit
-from study.spec.sources import absolute
 from study.spec.space import Filled, Space
 from study.spec.study import Study
 from study.spec.tree import Dimension, Picks, SpaceError

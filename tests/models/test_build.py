@@ -22,7 +22,7 @@ from models import (
     train,
 )
 from models.networks import UNet
-from models.regression import Huber
+from models.regression_losses import Huber
 from models.schedules import cosine
 
 GAN_MODEL = {

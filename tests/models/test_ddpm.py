@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 
 from models.ddpm import DDPM, VARIANCES, FixedVariance, LearnedVariance
 from models.predictions import PREDICTIONS
-from models.regression import L1, MSE, REGRESSIONS, WEIGHTINGS, Huber, MinSNR
+from models.regression_losses import L1, MSE, REGRESSIONS, WEIGHTINGS, Huber, MinSNR
 from models.samplers import SAMPLERS
 from models.schedules import SCHEDULES, Schedule, cosine, linear
 

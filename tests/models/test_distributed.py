@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from paths import HELPERS
 from torch import Tensor
 
 import models
@@ -23,7 +24,7 @@ def test_two_workers_train_the_weights_that_one_trains(
         subprocess.Popen(
             [
                 sys.executable,
-                str(Path(__file__).with_name("training_worker.py")),
+                str(HELPERS / "training_worker.py"),
                 str(rank),
                 "2",
                 *(str(tmp_path / name) for name in ("meeting", "inputs", f"output{rank}")),

@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 from models.images import to_float
 from models.morphing import Morphing
 from models.predictions import Prediction
-from models.regression import L1
+from models.regression_losses import L1
 from models.samplers import MORPH_SAMPLERS, ddim, improved, naive, one_shot, respaced
 from models.schedules import SCHEDULES, Schedule, cosine, linear
 

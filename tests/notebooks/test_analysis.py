@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from paths import ROOT
 import io
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,12 +12,12 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 
-from study.results.grids import image_grid
+from study.results.image_grid import image_grid
 from study.results.ledger import Ledger
 from study.results.storage import Storage
 from study.results.tables import ArtifactRow, ReportRow, ScoreRow, TrialRow
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "analysis.ipynb"
+NOTEBOOK = ROOT / "notebooks" / "analysis.ipynb"
 START = datetime(2026, 11, 20, 10, tzinfo=UTC)
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from paths import SEARCH_SPACES
 
 TINY = """\
 name: tiny
@@ -63,7 +64,7 @@ def test_commands_that_read_load_little(tmp_path: Path, arguments: list[str]) ->
 
 
 def test_a_study_file_is_read_without_torch_and_ray(tmp_path: Path) -> None:
-    file = next(iter((Path(__file__).parents[2] / "search_spaces").glob("*.yaml")))
+    file = next(iter(SEARCH_SPACES.glob("*.yaml")))
     program = (
         "import sys\n"
         "from study.spec import read_study_file\n"

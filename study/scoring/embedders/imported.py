@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.imported import load_object
+from models.import_path import load_object
 from study.data import ImageSet
+from study.scoring.deterministic_training import reproducible
 from study.scoring.embedders.base import (
     Embedder,
     Ingredients,
@@ -25,7 +26,6 @@ from study.scoring.embedders.base import (
     in_blocks,
     weights_digest,
 )
-from study.scoring.reproducible import reproducible
 from study.spec.errors import UserError
 
 

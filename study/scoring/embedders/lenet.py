@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from study.scoring.deterministic_training import reproducible
 from study.scoring.embedders.base import Embedder, Ingredients, image_shape
 from study.scoring.embedders.learned import LearnedEmbedder, learn_or_fetch
-from study.scoring.reproducible import reproducible
 from study.spec.errors import UserError
 
 VERSION = 1

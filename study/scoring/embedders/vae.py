@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from study.scoring import vae
+from study.scoring.embedders import vae_network
 from study.scoring.embedders.base import Embedder, Ingredients, image_shape
 from study.scoring.embedders.learned import LearnedEmbedder, learn_or_fetch
 
@@ -13,14 +13,18 @@ from study.scoring.embedders.learned import LearnedEmbedder, learn_or_fetch
 class VAEEmbedder(LearnedEmbedder):
     """The posterior mean of a VAE."""
 
-    def __init__(self, model: vae.VAE, shape: tuple[int, int, int], device: torch.device) -> None:
+    def __init__(
+        self, model: vae_network.VAE, shape: tuple[int, int, int], device: torch.device
+    ) -> None:
         """Embed images of `shape`, (C, H, W), the shape that `model` was trained on."""
 
         def mean(block: Tensor) -> Tensor:
-            found, _ = model.encode(vae.to_network(block))  # [block, d]
+            found, _ = model.encode(vae_network.to_network(block))  # [block, d]
             return found
 
-        super().__init__("vae", vae.VERSION, model, mean, vae.LATENT_DIM, shape, device)
+        super().__init__(
+            "vae", vae_network.VERSION, model, mean, vae_network.LATENT_DIM, shape, device
+        )
 
 
 def make_vae(given: Ingredients) -> Embedder:
@@ -29,9 +33,9 @@ def make_vae(given: Ingredients) -> Embedder:
     shape = image_shape(train)
     model = learn_or_fetch(
         "vae",
-        f"vae/{vae.VERSION} {vae.Training()} {train.digest} seed={given.seed}",
+        f"vae/{vae_network.VERSION} {vae_network.Training()} {train.digest} seed={given.seed}",
         given,
-        empty=lambda: vae.VAE(shape[0], shape[1]),
-        learn=lambda: vae.train_vae(train.tensor(), seed=given.seed),
+        empty=lambda: vae_network.VAE(shape[0], shape[1]),
+        learn=lambda: vae_network.train_vae(train.tensor(), seed=given.seed),
     )
     return VAEEmbedder(model, shape, given.device)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from study.spec.datasets import check_dataset
 from study.spec.model.losses import (
     FixedVariance,
     GradientPenalty,
@@ -35,7 +36,6 @@ from study.spec.model.schedules import (
 )
 from study.spec.section import Misfit, Section
 from study.spec.short_form import ShortForm
-from study.spec.sources import check_dataset
 
 
 class _Diffusion(Section):

@@ -11,7 +11,7 @@ from numpy.lib import format as npy
 
 from study.data import Preparation, load_images
 from study.data.arrays import read_arrays
-from study.data.rows import stored_images
+from study.data.npy_reader import stored_images
 from study.spec.errors import UserError
 
 GREY = np.random.default_rng(0).integers(0, 256, (5, 1, 10, 10), dtype=np.uint8)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from study.data import DATASETS, Preparation, load_images, sources
+from study.data import DATASETS, Preparation, datasets, load_images
 from study.spec.errors import UserError
 
 
@@ -30,7 +30,7 @@ def test_mnist5k_is_parsed_once_and_the_same_everywhere(
     assert first.labels is not None
     assert np.bincount(first.labels).tolist() == [500] * 10
 
-    monkeypatch.setattr(sources, "_parse_mnist5k", None)  # not to be called again
+    monkeypatch.setattr(datasets, "_parse_mnist5k", None)  # not to be called again
     assert load_images("mnist5k", Preparation(size=28)).digest == first.digest
     # Scores name these digests: they must not differ between machines or releases.
     assert first.digest.startswith("5d07151b1d2ffe54")
@@ -53,7 +53,7 @@ def test_photo_patches_are_the_photographs_cut_up(
             row, column = divmod(index, 20)
             expected = photo[row * 32 : row * 32 + 32, column * 32 : column * 32 + 32]
             assert np.array_equal(of_it[index].transpose(1, 2, 0), expected)
-    monkeypatch.setattr(sources, "_cut_photo_patches", None)  # not to be called again
+    monkeypatch.setattr(datasets, "_cut_photo_patches", None)  # not to be called again
     assert load_images("photo_patches").digest == patches.digest
 
 
@@ -78,7 +78,7 @@ def test_an_unknown_data_set_is_told_with_the_nearest() -> None:
 
 def test_the_data_sets_can_not_be_changed() -> None:
     with pytest.raises(TypeError):
-        DATASETS["mine"] = sources.digits  # type: ignore[index]
+        DATASETS["mine"] = datasets.digits  # type: ignore[index]
 
 
 def test_what_looks_like_a_path_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import SHARED_DATA
 
 from study.data import Fraction, KFold, Preparation, load_images, split
 
-BESIDE = Path(__file__).parents[4] / "shared" / "data"
+BESIDE = SHARED_DATA
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def test_a_file_gives_what_reading_it_whole_gives_and_has_its_digest(
         save = np.savez_compressed if "compressed" in ending else np.savez
         save(path, images=stored, labels=LABELS)
     # Three rows at a time, which do not go evenly into eleven.
-    monkeypatch.setattr("study.data.rows._BYTES_AT_ONCE", 3 * stored[0].nbytes + 1)
+    monkeypatch.setattr("study.data.npy_reader._BYTES_AT_ONCE", 3 * stored[0].nbytes + 1)
     expected = read_arrays(path)
     stream = open_images(str(path))
     np.testing.assert_array_equal(whole(stream), expected.images)
@@ -77,7 +77,7 @@ def test_a_file_gives_what_reading_it_whole_gives_and_has_its_digest(
 def test_some_are_a_choice_of_chance_in_their_order(
     tmp_path: Path, source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.data.rows._BYTES_AT_ONCE", 2 * RGB[0].nbytes)
+    monkeypatch.setattr("study.data.npy_reader._BYTES_AT_ONCE", 2 * RGB[0].nbytes)
     if source == "folder":
         stream = open_images(str(saved(tmp_path / "f", RGB)))
     elif source == "set":

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 from subjects import MODELS, build, make_subject
 
+from study.diagnostics.about import ABOUT
 from study.diagnostics.catalogue import DIAGNOSTICS, applying
-from study.diagnostics.names import ABOUT
-from study.diagnostics.schedules import over_timesteps
+from study.diagnostics.schedule_curves import over_timesteps
 from study.diagnostics.subject import Picture
 
 FITTING = {

@@ -10,7 +10,7 @@ from scipy.spatial.distance import pdist
 from subjects import make_subject, of_images
 
 from study.data import ImageSet, load_images, split
-from study.diagnostics import collapse, neighbours, samples
+from study.diagnostics import collapse, samples, training_neighbours
 from study.diagnostics.subject import Finding
 from study.scoring.neighbours import nearest
 
@@ -24,7 +24,9 @@ def numbers(finding: Finding) -> dict[str, float]:
 
 def test_copies_of_training_images_are_told(tmp_path: Path) -> None:
     copies = RANDOM.permutation(PARTS.train.images)
-    found = numbers(neighbours.diagnose(make_subject(tmp_path, generated=of_images(copies))))
+    found = numbers(
+        training_neighbours.diagnose(make_subject(tmp_path, generated=of_images(copies)))
+    )
     assert found["memorised"] == 1
     assert found["nearest_distance"] == 0
     assert found["authenticity"] == 0
@@ -33,7 +35,7 @@ def test_copies_of_training_images_are_told(tmp_path: Path) -> None:
 
 def test_real_digits_that_were_held_out_are_novel(tmp_path: Path) -> None:
     new = RANDOM.permutation(PARTS.held_out.images)
-    found = numbers(neighbours.diagnose(make_subject(tmp_path, generated=of_images(new))))
+    found = numbers(training_neighbours.diagnose(make_subject(tmp_path, generated=of_images(new))))
     assert found["memorised"] < 0.1
     assert found["authenticity"] == pytest.approx(found["authenticity.held_out"], abs=0.35)
 
@@ -42,7 +44,7 @@ def test_neighbours_stand_beside_their_sample() -> None:
     train = torch.tensor(PARTS.train.images[:50])
     flat = train.flatten(1).float() / 255
     found = nearest(flat[:2], flat, 3)
-    figure = neighbours.neighbours_figure(train[:2], train, found, "title")
+    figure = training_neighbours.neighbours_figure(train[:2], train, found, "title")
     (panel,) = figure.axes
     canvas = np.asarray(panel.images[0].get_array())
     sample, first, second = (canvas[:8, 9 * i : 9 * i + 8] for i in range(3))

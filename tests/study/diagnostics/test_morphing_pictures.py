@@ -11,8 +11,8 @@ from subjects import Answer, build, make_subject, morph_images
 from models.morphing import Morphing
 from models.schedules import cosine
 from study.data import load_images
+from study.diagnostics.morph_starts import AVERAGES, LEVELS, STEPS, all_starts, diagnose, run_from
 from study.diagnostics.restoration import restoration_figure, restore
-from study.diagnostics.starts import AVERAGES, LEVELS, STEPS, all_starts, diagnose, run_from
 
 X0 = load_images("digits").tensor()[:6].float() / 127.5 - 1
 T = 40

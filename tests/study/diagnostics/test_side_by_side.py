@@ -9,7 +9,7 @@ import torch
 from subjects import SAMPLERS, build
 
 from models.images import to_uint8
-from study.diagnostics.beside import (
+from study.diagnostics.side_by_side import (
     REAL,
     SAMPLES,
     STATES,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from ledger_rows import complete, final, final_score, running, score, spec, write
 
-from study.results.finals import finals
-from study.results.finals_table import finals_table
+from study.results.finalists import finals
+from study.results.finalists_table import finals_table
 from study.results.render import to_text
 from study.results.storage import Storage
 from study.results.tables import Row

@@ -13,11 +13,11 @@ from study.scoring import comparison as module
 from study.scoring.coverage import density_coverage, precision_recall
 from study.scoring.extrapolation import extrapolate
 from study.scoring.frechet import frechet_error
-from study.scoring.kernel import kid, mmd
+from study.scoring.kernel_distance import kid, mmd
 from study.scoring.measures import MEASURES, Comparison, Value, measure, note
 from study.scoring.modes import divergence, divergence_error
 from study.scoring.novelty import authenticity, memorisation_ratio
-from study.scoring.sliced import sliced_wasserstein
+from study.scoring.sliced_wasserstein import sliced_wasserstein
 from study.spec import names
 from study.spec.errors import UserError
 

@@ -27,7 +27,7 @@ from study.scoring.frechet import (
     distance_to,
     frechet_distance,
 )
-from study.scoring.kernel import kid, mmd
+from study.scoring.kernel_distance import kid, mmd
 from study.scoring.measures import measure
 
 PATCHES, CROPS = 5, 5
@@ -85,7 +85,7 @@ def ours(
         return measure(comparison, names)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("study.scoring.comparing.measure", watched)
+        patch.setattr("study.scoring.compare_sets.measure", watched)
         scores = score_images(
             open_images(str(folder / "generated")),
             open_images(str(folder / "real")),

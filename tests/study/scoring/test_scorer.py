@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from paths import HELPERS
 from torch import Tensor
 
 from study.data import Fraction, ImageSet, Preparation, Split, load_images, split
 from study.data.preprocessing import resize
 from study.scoring import MEASURES, Measured, Scorer, prepare_scorer
 from study.scoring.coverage import precision_recall
-from study.scoring.kernel import mmd
+from study.scoring.kernel_distance import mmd
 from study.scoring.novelty import authenticity, memorisation_ratio
 from study.spec.errors import UserError
 from study.spec.names import METRICS, metric_name
@@ -103,7 +104,7 @@ def test_workers_share_out_inception(digits: Split, tmp_path: Path) -> None:
 def test_a_second_worker_reads_what_the_first_has_made(
     scorer: Scorer, digits: Split, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.scoring.vae.train_vae", None)  # not to be called
+    monkeypatch.setattr("study.scoring.embedders.vae_network.train_vae", None)  # not to be called
     second = prepare(scorer.identity.metric, digits, folder)
     images = digits.train.tensor()[:100]
     assert second.identity == scorer.identity
@@ -208,7 +209,7 @@ def test_an_objective_without_moments_needs_no_covariance(
 def test_an_embedder_of_ones_own(
     digits: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.syspath_prepend(Path(__file__).parent)
+    monkeypatch.syspath_prepend(HELPERS)
     scorer = prepare("fd", digits, tmp_path, embedder="stand_in:Means", also=["recall"])
     features = scorer.features(digits.train.tensor()[:60])
     assert scorer.score(features).metric == "fd_custom"

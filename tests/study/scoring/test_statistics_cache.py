@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from paths import HELPERS, ROOT
 from stand_in import AnySize
 from torch import Tensor
 
@@ -141,7 +142,7 @@ print(float(real.reference.moments.mean.sum()), float(real.features.double().sum
 
 def test_many_processes_that_ask_at_once_make_it_once(tmp_path: Path) -> None:
     seen = tmp_path / "seen"
-    places = os.pathsep.join([str(Path(__file__).parent), str(Path.cwd())])
+    places = os.pathsep.join([str(HELPERS), str(ROOT)])
     started = [
         subprocess.Popen(
             [sys.executable, "-c", PROCESS, str(tmp_path / "cache")],

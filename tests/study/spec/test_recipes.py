@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from paths import SEARCH_SPACES
 
 from models import build_family, generate
 from study.search import Search
@@ -14,7 +15,7 @@ from study.spec.holes import Choice, Label
 from study.spec.model import Morphing
 from study.spec.yaml_file import read_yaml
 
-SPACES = Path(__file__).parents[3] / "search_spaces"
+SPACES = SEARCH_SPACES
 VARIANTS = [
     (path, variant)
     for path in sorted(SPACES.glob("*.yaml"))

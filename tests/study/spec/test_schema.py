@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
+from paths import SEARCH_SPACES
 from pydantic import BaseModel
 from study_trees import changed, tree
 
@@ -16,7 +17,7 @@ from study.spec.schema import study_schema
 from study.spec.yaml_file import read_yaml
 
 VALIDATOR = Draft202012Validator(study_schema())
-SPACES = sorted((Path(__file__).parents[3] / "search_spaces").glob("*.yaml"))
+SPACES = sorted(SEARCH_SPACES.glob("*.yaml"))
 
 
 def sections(section: type[BaseModel]) -> Iterator[type[BaseModel]]:

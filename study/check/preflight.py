@@ -1,0 +1,116 @@
+"""What only the workers would find out, found out before anything starts. Without Ray.
+
+A picture that cannot be read, a data set that is nowhere to be had, or a network of the user's own
+that does not fit would fail one trial after the other. Imports torch only where there is something
+to look at.
+"""
+
+from __future__ import annotations
+
+from study.driver.trial_weights import read_weights_file
+from study.results.storage import Storage
+from study.spec import Study, StudyFile, UserError
+from study.spec.datasets import is_path
+from study.spec.names import DATASETS, METRICS
+
+
+def preflight(study_file: StudyFile, storage: Storage) -> None:
+    """Read the images and build the user's own models, of every branch, as workers will.
+
+    Raises:
+        UserError: A picture cannot be read, a data set is not to be had or does not fit the study,
+            an embedder's weights are not to be had or it does not take the images, a model cannot
+            be built or does not take them, or the weights to be scored are gone or others than
+            they were.
+    """
+    if study_file.study.weights is not None:
+        read_weights_file(storage, study_file.study.weights)
+    specs = {_key(spec): spec for spec in study_file.corners() if _to_look_at(spec)}
+    if not specs:
+        return
+    import torch
+
+    from study.worker.workbench import Workbench
+
+    bench = Workbench(storage, torch.device("cpu"))
+    for spec in specs.values():
+        if _looked_for(spec.data.dataset):
+            bench.images(spec.data)
+        towards = getattr(spec.model, "towards", None)
+        if towards is not None and _looked_for(towards.dataset):
+            bench.towards(spec)
+        if _is_own(spec):
+            _try_model(spec)
+        for name in _embedders(spec):
+            _try_embedder(name, spec, storage)
+
+
+def _key(spec: Study) -> str:
+    """What makes one study's images and model different from another's."""
+    return f"{spec.data.model_dump_json()} {spec.model.model_dump_json()} {_embedders(spec)}"
+
+
+def _to_look_at(spec: Study) -> bool:
+    towards = getattr(spec.model, "towards", None)
+    return (
+        _looked_for(spec.data.dataset)
+        or (towards is not None and _looked_for(towards.dataset))
+        or _is_own(spec)
+        or bool(_embedders(spec))
+    )
+
+
+def _embedders(spec: Study) -> list[str]:
+    """The embedders that may be missing, or have something wrong: Inception, and one's own."""
+    scores = [spec.score, *([] if spec.finalists is None else [spec.final().score])]
+    names = {score.embedder_name for score in scores} | {
+        METRICS[rung.metric][1] for rung in spec.score.rungs if rung.metric is not None
+    }
+    return sorted(name for name in names if name and (name.startswith("inception") or ":" in name))
+
+
+def _looked_for(dataset: str) -> bool:
+    """Whether a data set may be missing, or have something wrong."""
+    return is_path(dataset) or not DATASETS[dataset].comes_along
+
+
+def _is_own(spec: Study) -> bool:
+    network = getattr(spec.model, "network", None)
+    return spec.model.family == "custom" or getattr(network, "kind", None) == "custom"
+
+
+def _try_embedder(name: str, spec: Study, storage: Storage) -> None:
+    """Make an embedder, and show it two images."""
+    import numpy as np
+
+    from study.data import ImageSet
+    from study.scoring.embedders import make_embedder
+    from study.worker.workbench import cache_folder
+
+    noise = np.random.default_rng(0).integers(0, 256, (2, *spec.data.image_shape), dtype=np.uint8)
+    images = ImageSet("noise", noise)
+    folder = cache_folder(storage)
+    embedder = make_embedder(name, images, cache_folder=folder, device="cpu", seed=spec.score.seed)
+    embedder(images.tensor())
+
+
+def _try_model(spec: Study) -> None:
+    """Build a model of the user's own, and show it two images."""
+    import torch
+
+    from study.worker.build import build_model, stand_in
+
+    family = build_model(spec, 0, stand_in(spec))
+    images = torch.zeros(2, *spec.data.image_shape)
+    generator = torch.Generator().manual_seed(0)
+    try:
+        for phase in family.players():
+            shape = tuple(family.losses(images, *family.draw(2, generator, phase)).shape)
+            if shape != (2,):
+                raise ValueError(f"its losses are {list(shape)}, but must be [2], one an image")
+    except Exception as error:  # whatever the user's code raises
+        told = " ".join(str(error).split())[:300]
+        raise UserError(
+            f"the model of your own does not take 2 images of {list(spec.data.image_shape)}: "
+            f"{type(error).__name__}: {told}"
+        ) from error

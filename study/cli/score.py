@@ -1,0 +1,211 @@
+"""The command `score`."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from study.cli.app import Cache, Channels, Size, Weights, app, check_picture
+from study.spec.errors import UserError
+from study.spec.names import EMBEDDERS, MEASURES
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from study.data.streams import ImageStream
+    from study.scoring import Scores
+
+_SHOWN = 5  # nearest real images to each generated one
+
+
+@app.command()
+def score(
+    generated: Annotated[
+        str,
+        typer.Argument(
+            help="Generated images: a folder of pictures, an .npy or .npz of uint8 images, or a "
+            "data set's name, with :train or :held_out for a part.",
+            show_default=False,
+        ),
+    ],
+    against: Annotated[
+        str,
+        typer.Option(help="The real images, given alike; always taken whole.", show_default=False),
+    ],
+    embedder: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help=f"{', '.join(EMBEDDERS)}, or an import path (package.module:Name)."
+        ),
+    ] = "inception",
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help=f"What to measure, with commas between: {', '.join(MEASURES)}.",
+            show_default="fd,kid,precision,recall,density,coverage; with labels modes too",
+        ),
+    ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(help="Take so many of the generated images, at random.", show_default="all"),
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=2**63 - 1,
+            help="Of that choice, and of an embedder's training (KID's subsets are fixed).",
+        ),
+    ] = 0,
+    size: Size = None,
+    channels: Channels = None,
+    kid_subset_size: Annotated[
+        int | None,
+        typer.Option(help="Images in each of KID's subsets.", show_default="1000, or all if fewer"),
+    ] = None,
+    nearest: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PNG", help="Draw generated images, each with the real ones nearest to it."
+        ),
+    ] = None,
+    weights: Weights = None,
+    cache: Cache = None,
+    format_: Annotated[
+        Literal["table", "json"], typer.Option("--format", help="How to print the scores.")
+    ] = "table",
+) -> None:
+    """Measure how generated images differ from real ones."""
+    if nearest is not None:
+        check_picture("--nearest", nearest)
+    from rich.console import Console
+
+    from study.data.streams import open_images
+    from study.scoring import score_images
+
+    theirs = open_images(generated, size=size, channels=channels)
+    real = open_images(against, size=size, channels=channels)
+    if samples is not None:
+        theirs = theirs.some(samples, seed)
+    with _progress() as watch:
+        scores = score_images(
+            theirs,
+            real,
+            embedder=embedder,
+            metrics=None if metrics is None else [one.strip() for one in metrics.split(",")],
+            seed=seed,
+            kid_subset_size=kid_subset_size,
+            neighbours=0 if nearest is None else min(_SHOWN, len(real)),
+            weights=weights,
+            cache_folder=cache,
+            watch=watch,
+        )
+    if nearest is not None:
+        _draw(nearest, theirs, real, scores, seed)
+    if format_ == "json":
+        told = {"generated": generated, "reference": against, "seed": seed}
+        print(json.dumps(as_json(scores, told), indent=2))
+        return
+    console = Console()
+    print(f"{scores.generated} images of {generated} against {scores.reference} of {against}")
+    console.print(score_table(scores, console.width))
+    print(f"embedder {scores.embedder} {scores.embedder_digest[:12]}, ", end="")
+    print(f"reference {scores.reference_digest[:12]}, {scores.seconds:.1f} s")
+    for note in scores.notes:
+        print(f"note: {note}")
+    if nearest is not None:
+        print(f"nearest real images: {nearest}")
+
+
+_ROOM = 110
+"""A terminal of fewer columns has none for what each metric is."""
+
+
+def score_table(scores: Scores, width: int) -> Table:
+    """The scores, a row each, for a terminal of so many columns."""
+    from rich import box
+    from rich.table import Table
+
+    from study.scoring import MEASURES
+
+    table = Table(box=box.HORIZONTALS)
+    for name, justify in (("metric", "left"), ("value", "right"), ("± s.e.", "right")):
+        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    table.add_column("better", no_wrap=True)
+    if width >= _ROOM:
+        table.add_column("what it is")
+    for measure, found in scores.measured.items():
+        about = MEASURES[measure]
+        spread = "" if found.spread is None else f"{found.spread:.2g}"
+        better = "" if about.better == "neither" else about.better
+        row = (found.metric, f"{found.value:.5g}", spread, better, about.about)
+        table.add_row(*row[: len(table.columns)])
+    return table
+
+
+def as_json(scores: Scores, told: dict[str, Any]) -> dict[str, Any]:
+    """All that is known of the scores, as plain values."""
+    from study.scoring import MEASURES
+
+    def number(value: float | None) -> float | None:
+        return value if value is not None and math.isfinite(value) else None
+
+    return {
+        **told,
+        "generated_images": scores.generated,
+        "reference_images": scores.reference,
+        "embedder": scores.embedder,
+        "embedder_digest": scores.embedder_digest,
+        "dim": scores.dim,
+        "reference_digest": scores.reference_digest,
+        "metrics": {
+            found.metric: {
+                "measure": measure,
+                "value": number(found.value),
+                "spread": number(found.spread),
+                "better": MEASURES[measure].better,
+            }
+            for measure, found in scores.measured.items()
+        },
+        "kid_subset_size": scores.kid_subset_size,
+        "notes": list(scores.notes),
+        "seconds": scores.seconds,
+    }
+
+
+def _draw(path: Path, generated: ImageStream, real: ImageStream, scores: Scores, seed: int) -> None:
+    from study.diagnostics.nearest_figure import nearest_figure
+
+    assert scores.nearest is not None
+    figure = nearest_figure(generated, real, scores.nearest, scores.embedder, seed)
+    try:
+        figure.savefig(path, format="png", dpi=100)
+    except OSError as error:
+        raise UserError(
+            f"--nearest {path}: cannot be written ({error.strerror or error})"
+        ) from None
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Bars of what is being embedded, on a terminal; elsewhere nothing."""
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def watch(side: str, done: int, total: int) -> None:
+            if side not in tasks:
+                tasks[side] = progress.add_task(f"{side} images", total=total)
+            progress.update(tasks[side], completed=done)
+
+        yield watch

@@ -1,0 +1,108 @@
+"""The command `trust`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from study.cli.app import Cache, Channels, Size, Weights, app, check_picture, print_table
+from study.spec.errors import UserError
+from study.spec.names import DATASETS, EMBEDDERS
+
+
+@app.command()
+def trust(
+    dataset: Annotated[
+        str,
+        typer.Argument(
+            help=f"A data set by name ({', '.join(DATASETS)}), or the path of a folder of "
+            "pictures, an .npy or an .npz file.",
+            show_default=False,
+        ),
+    ],
+    embedder: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"{', '.join(EMBEDDERS)}, or an import path (package.module:Name); may be "
+            "repeated.",
+            show_default="vae, pixels, lenet if there are labels, inception on a GPU",
+        ),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATASET",
+            help="The set whose images invade, by name or path.",
+            show_default="photo_patches among digits, else mnist5k",
+        ),
+    ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            help="N, the images in every set that is scored.",
+            show_default="half the images / repeats, at most 1000",
+        ),
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="Sets scored at each level, 2 or more.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Decides everything random.")] = 0,
+    size: Size = None,
+    channels: Channels = None,
+    metric: Annotated[
+        Literal["fd", "kid"], typer.Option(help="Fréchet distance, or kernel distance.")
+    ] = "fd",
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", metavar="PNG", help="Draw examples and curves.", show_default=False),
+    ] = None,
+    weights: Weights = None,
+    cache: Cache = None,
+    format_: Annotated[
+        Literal["table", "json"], typer.Option("--format", help="How to print what was found.")
+    ] = "table",
+) -> None:
+    """Is a metric to be trusted on these images? Harm real ones by degrees, and score them.
+
+    Does the score rise at each step, and from which level is it told from that of clean images?
+    """
+    if output is not None:
+        check_picture("-o", output)
+    if weights is not None and not any(name.startswith("inception") for name in embedder or ()):
+        raise UserError(f"--weights {weights}: no --embedder asks for inception's weights")
+    import torch
+
+    from study.data import Preparation, load_images
+    from study.trust.experiment import trust
+    from study.trust.foreign_images import load_invaders, shape_of
+    from study.trust.table import trust_json, trust_table
+
+    images = load_images(dataset, Preparation(size=size, channels=channels))
+    found = trust(
+        images,
+        by=None if by is None else load_invaders(by, shape_of(images)),
+        embedders=embedder,
+        metric=metric,
+        samples=samples,
+        repeats=repeats,
+        seed=seed,
+        cache_folder=cache,
+        device="cuda" if torch.cuda.is_available() else "cpu",
+        weights=weights,
+        watch=lambda what: print(f"{what} ...", file=sys.stderr, flush=True),
+    )
+    if format_ == "json":
+        print(json.dumps(trust_json(found), indent=2))
+    else:
+        print_table(trust_table(found))
+    if output is not None:
+        from study.trust.figure import trust_figure
+
+        try:
+            trust_figure(found).savefig(output, format="png", dpi=110)
+        except OSError as error:
+            raise UserError(f"-o {output}: cannot be written ({error.strerror or error})") from None
+        print(f"picture in {output}", file=sys.stderr)

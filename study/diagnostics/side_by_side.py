@@ -1,0 +1,205 @@
+"""Several trained trials side by side: their samples, their denoising paths, their scores."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from torch import Generator, Tensor
+from torch.nn.functional import interpolate
+
+from models.ddpm import DDPM
+from models.family import Family
+from models.images import to_uint8
+from models.morphing import Morphing
+from study.diagnostics.figures import image_rows, lines
+from study.diagnostics.paths import CLEAN, denoising, pick
+from study.results.image_grid import image_grid
+
+SAMPLES = 50
+REAL = 10
+PATHS = 5
+COLUMNS = 5
+STATES = 10
+"""States of a path that are shown before the image that it ends in."""
+
+_A_ROW = 6  # trials
+_TITLE = 38  # characters that a trial's column is wide
+_TITLE_LINES = 5
+_WIDEST = 110  # characters above a row of paths
+
+
+@dataclass(frozen=True, eq=False)
+class Exhibit:
+    """A trial as it stands beside others.
+
+    Attributes:
+        label: Which trial it is.
+        differs: In what it differs from the others, in words.
+        score: The score of its weights, in words.
+        how: What made its samples, in words.
+        real: Some of the images of its data, uint8 [n, C, H, W].
+        samples: Images that it made, uint8 [N, C, H, W].
+        path: `STATES` states of images on their way, then their end, uint8 [n, C, H, W] each; None
+            of a family that has no such way.
+        timesteps: Those of its forward process, T; None as above.
+        metric: What its scores are.
+        scores: By epoch.
+        group: Scores are comparable within a group alone; None if it has none.
+    """
+
+    label: str
+    differs: str
+    score: str
+    how: str
+    real: Tensor
+    samples: Tensor
+    path: Sequence[Tensor] | None
+    timesteps: int | None
+    metric: str
+    scores: Mapping[int, float]
+    group: int | None
+
+    @property
+    def told(self) -> str:
+        """All about it in one line."""
+        return "; ".join(filter(None, (f"{self.label}: {self.score}", self.differs, self.how)))
+
+
+def denoising_path(
+    family: Family,
+    generator: Generator,
+    *,
+    sampler: str,
+    steps: int,
+    options: Mapping[str, Any],
+    count: int = PATHS,
+) -> list[Tensor] | None:
+    """`STATES` states of a sampler's way, and its end; None of a family that has no such way.
+
+    They are nearest to evenly spaced timesteps, so that a sampler of few steps repeats some.
+
+    Args:
+        family: What samples.
+        generator: The only source of randomness, on the family's device.
+        sampler: The name of a sampler.
+        steps: How many steps it takes.
+        options: The sampler's own.
+        count: How many images.
+
+    Returns:
+        uint8 [count, C, H, W] each, on the CPU.
+    """
+    if not isinstance(family, DDPM | Morphing):
+        return None
+    way = denoising(family, count, generator, sampler=sampler, steps=steps, options=options)
+    shown = _stops(family.schedule.timesteps)
+    return [to_uint8(frame.x).cpu() for frame in pick(way, [*shown, CLEAN])]
+
+
+def samples_figure(exhibits: Sequence[Exhibit], note: str = "") -> Figure:
+    """A column a trial: real images of its data in a first row, its samples below.
+
+    Args:
+        exhibits: The trials.
+        note: What to know about their scores.
+    """
+    across = min(len(exhibits), _A_ROW)
+    down = math.ceil(len(exhibits) / across)
+    titles = [_title(exhibit) for exhibit in exhibits]
+    room = 0.16 * max(title.count("\n") + 1 for title in titles)  # inches
+    high = 2.6 * (REAL + SAMPLES) / COLUMNS / COLUMNS + room + 0.3
+    figure = Figure(figsize=(max(2.75 * across, 5) + 0.3, high * down + 0.5), layout="constrained")
+    ratios = [REAL, SAMPLES] * down
+    panels = figure.subplots(2 * down, across, squeeze=False, height_ratios=ratios)
+    for panel in panels.flat:
+        panel.set_axis_off()
+    for index, (exhibit, title) in enumerate(zip(exhibits, titles, strict=True)):
+        row, column = divmod(index, across)
+        upper, lower = panels[2 * row : 2 * row + 2, column]
+        for panel, images in ((upper, exhibit.real), (lower, exhibit.samples)):
+            grid = image_grid(images.numpy(), COLUMNS, scale=max(1, 64 // images.shape[-1]))
+            panel.imshow(grid, cmap="gray", vmin=0, vmax=255)
+        upper.set_title(title, fontsize=9)
+    _headed(figure, f"Real images, and below them {SAMPLES} random samples of each trial", note)
+    return figure
+
+
+def paths_figure(exhibits: Sequence[Exhibit], note: str = "") -> Figure | None:
+    """Denoising paths of each trial, one a row, from left to right; None if there are none."""
+    shown = [exhibit for exhibit in exhibits if exhibit.path is not None]
+    if not shown:
+        return None
+    states = [path for exhibit in shown for path in exhibit.path or ()]
+    channels = max(state.shape[1] for state in states)
+    side = max(state.shape[-1] for state in states)
+    rows = {}
+    for exhibit in shown:
+        path = [_alike(state, channels, side) for state in exhibit.path or ()]
+        for i in range(len(path[0])):
+            rows[f"{exhibit.label}, {i + 1}"] = torch.stack([state[i] for state in path])
+    several = {exhibit.timesteps for exhibit in shown}
+    columns = (
+        [f"t = {t}" for t in _stops(next(iter(several)) or 1)]
+        if len(several) == 1
+        else [f"{1 - i / (STATES - 1):.2f} T" for i in range(STATES)]
+    )
+    told = [textwrap.shorten(exhibit.told, _WIDEST, placeholder=" …") for exhibit in shown]
+    title = "\n".join(["Denoising paths", *told, *_lines(note)])
+    return image_rows(rows, [*columns, "image"], title)
+
+
+def scores_figure(exhibits: Sequence[Exhibit], note: str = "") -> Figure | None:
+    """The score of each trial by epoch, a panel a group of comparable ones; None without any."""
+    groups = sorted({exhibit.group for exhibit in exhibits if exhibit.group is not None})
+    if not groups:
+        return None
+    figure = Figure(figsize=(6.5 * len(groups), 4.2), layout="constrained")
+    panels = figure.subplots(1, len(groups), squeeze=False)[0]
+    for panel, group in zip(panels, groups, strict=True):
+        members = [exhibit for exhibit in exhibits if exhibit.group == group]
+        curves = {_named(e): ([*e.scores], [*e.scores.values()]) for e in members}
+        metric = members[0].metric
+        lines(panel, curves, x="epoch", y=f"{metric} (less is better)", marker=".")
+        panel.legend(frameon=False, fontsize=8)
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _headed(figure, "Score by epoch", note)
+    return figure
+
+
+def _stops(timesteps: int) -> list[int]:
+    return [round((timesteps - 1) * (1 - i / (STATES - 1))) for i in range(STATES)]
+
+
+def _title(exhibit: Exhibit) -> str:
+    told = [exhibit.label, *textwrap.wrap(exhibit.differs, _TITLE)]
+    if len(told) >= _TITLE_LINES:
+        told = [*told[: _TITLE_LINES - 2], f"{told[_TITLE_LINES - 2][: _TITLE - 2]} …"]
+    return "\n".join([*told, exhibit.score])
+
+
+def _named(exhibit: Exhibit) -> str:
+    told = f"{exhibit.label}: {exhibit.differs}" if exhibit.differs else exhibit.label
+    return textwrap.shorten(told, 2 * _TITLE, placeholder=" …")
+
+
+def _headed(figure: Figure, title: str, note: str) -> None:
+    width = int(figure.get_size_inches()[0] * 12)  # characters
+    figure.suptitle("\n".join([title, *_lines(note, width)]), fontsize=11)
+
+
+def _lines(note: str, width: int = _WIDEST) -> list[str]:
+    return textwrap.wrap(note, width)
+
+
+def _alike(images: Tensor, channels: int, side: int) -> Tensor:
+    """Images uint8 [n, C, H, W] in so many channels and of that side, their pixels as squares."""
+    if images.shape[-1] != side:
+        images = interpolate(images, size=(side, side), mode="nearest-exact")
+    return images.expand(-1, channels, -1, -1)

@@ -1,0 +1,270 @@
+"""The driver's one place where search, ledger and lanes meet. Knows no Ray.
+
+Tune's searcher and scheduler are two faces of this object (see `tune_faces`): asking and being told
+go to one Optuna study, and whatever happens becomes rows before anybody else hears of it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from study.driver.events import Event, Listener, TrialEnded, TrialReported, TrialStarted
+from study.driver.finals import Race, sampling_seeds
+from study.driver.messages import Assignment, Report, Rest
+from study.driver.rows import file_row, first_row, report_rows, row_after
+from study.results.ledger import Ledger
+from study.results.tables import State, TrialRow
+from study.search import Search, Suggestion, trial_seed
+from study.spec import Picks, Study, StudyFile, UserError
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A trial that an earlier run left: its last row, and where it goes on."""
+
+    row: TrialRow
+    assignment: Assignment
+
+
+class Conductor:
+    """Runs one study's trials, whoever carries them out.
+
+    Args:
+        study_file: The study.
+        search: Proposes and judges.
+        ledger: Where everything that happens is written.
+        lanes: How many trials may be in hand at a time.
+        code_digest: Digest of the code that runs, for the trials' rows.
+        listeners: Told of each event after it is in the ledger.
+        unfinished: Trials of an earlier run, to go on with before new ones are asked for.
+        finals: What follows the search; None if nothing does.
+    """
+
+    def __init__(
+        self,
+        study_file: StudyFile,
+        search: Search,
+        ledger: Ledger,
+        lanes: int,
+        code_digest: str = "",
+        listeners: Sequence[Listener] = (),
+        unfinished: Sequence[Unfinished] = (),
+        finals: Race | None = None,
+    ) -> None:
+        self._file = study_file
+        self._search = search
+        self._ledger = ledger
+        self._lanes = lanes
+        self._code_digest = code_digest
+        self._listeners = [*listeners]
+        self._rows: dict[int, TrialRow] = {}  # trials in hand
+        self._last: dict[int, Report] = {}
+        self._busy: set[int] = set()  # trials whose lanes are not free yet
+        self._unfinished = [*unfinished]
+        self._finals = finals
+        self._exhausted = False
+        self._rests = 0
+        self.ended = 0
+        self.interrupted = False
+        self.best: tuple[float, int] | None = None
+
+    def listen(self, listener: Listener) -> None:
+        """Have another listener told of events."""
+        self._listeners.append(listener)
+
+    @property
+    def planned(self) -> int:
+        """How many trials the study has in all."""
+        return self._search.planned
+
+    @property
+    def finished(self) -> bool:
+        """Whether no more trials will be handed out."""
+        return self._exhausted or self.interrupted
+
+    def next_trial(self) -> Assignment | Rest | None:
+        """The next trial for a lane, or None if no lane is free or all is done (see `finished`).
+
+        A `Rest` where what comes next depends on trials in hand.
+        """
+        if self.finished or len(self._busy) >= self._lanes:
+            return None
+        if self._unfinished:
+            return self._continue(self._unfinished.pop(0))
+        while (suggestion := self._search.ask()) is not None:
+            assignment = self._assign(suggestion)
+            if assignment is not None:
+                return assignment
+        return self._next_final()
+
+    def _next_final(self) -> Assignment | Rest | None:
+        """All of the search has been handed out: the next final run, if there is one."""
+        if self._finals is None:
+            self._exhausted = True
+            return None
+        searching = any(row.stage == "search" for row in self._rows.values())
+        chosen = None if searching else self._finals.next()
+        if chosen is None and self._rows:
+            # What comes next depends on how those in hand end.
+            self._rests += 1
+            self._busy.add(-self._rests)
+            return Rest(-self._rests, self.ended)
+        if chosen is None:
+            self._exhausted = True
+            return None
+        number, candidate = chosen
+        spec, settings = candidate.spec.final(), self._file.study.finalists
+        assert settings is not None  # there are no finals without
+        seed = trial_seed(self._file.study.search.seed, number)
+        picks = {n: v for n, v in candidate.picks.items() if not settings.overrides(n)}
+        self._begin(seed, number, spec, picks, repeats=candidate.number)
+        self._busy.add(number)
+        dump = spec.model_dump(mode="json")
+        seeds = sampling_seeds(settings, seed)
+        return Assignment(spec.name, number, seed, dump, sampling_seeds=seeds)
+
+    def _assign(self, suggestion: Suggestion) -> Assignment | None:
+        number, picks = suggestion.number, suggestion.picks
+        try:
+            spec = self._file.spec(picks)
+        except UserError as error:
+            # Two holes that each check had found good can still be wrong together.
+            self._begin(suggestion.seed, number, None, picks)
+            self._fail(number, f"invalid: {error}")
+            return None
+        self._begin(suggestion.seed, number, spec, picks)
+        self._busy.add(number)
+        return Assignment(spec.name, number, suggestion.seed, spec.model_dump(mode="json"))
+
+    def _continue(self, trial: Unfinished) -> Assignment:
+        number = trial.assignment.number
+        self._busy.add(number)
+        self._rows[number] = replace(trial.row, state="running", reason="")
+        self._ledger.append(self._rows[number])
+        self._tell(TrialStarted(number, json.loads(trial.row.picks), trial.row.repeats))
+        return trial.assignment
+
+    def report(self, report: Report) -> bool:
+        """Take in a trial's report; answers whether the trial is to go on."""
+        number = report.number
+        if number not in self._rows:
+            return False
+        self._last[number] = report
+        self._write_report(report)
+        value = None if report.score is None else report.score.value
+        final = self._rows[number].stage == "final"
+        over = report.outcome == "done"
+        leads = (
+            value is not None
+            and not final
+            # A score of an early rung may be of fewer images: no smaller number can beat it.
+            and (over or self._file.study.score.is_full(report.epoch))
+            and math.isfinite(value)
+            and (self.best is None or value < self.best[0])
+        )
+        if leads and value is not None:
+            self.best = (value, number)
+        self._tell(TrialReported(report, leads))
+        if report.outcome == "interrupted" or (self.interrupted and report.outcome == "running"):
+            self._end(number, "running", "interrupted")
+            return False
+        if report.outcome == "failed":
+            self._fail(number, report.reason)
+            return False
+        if final and not over:
+            return True  # it is scored at its end
+        unsound = [v for v in report.values if not math.isfinite(v)]
+        if value is None or unsound:
+            self._fail(number, f"the score is {unsound[0] if unsound else None}")
+            return False
+        if final:
+            assert self._finals is not None
+            self._finals.end(number, report.values)
+            self._end(number, "complete", report.reason)
+            return False
+        prune = self._search.report(number, report.epoch, value, last=over)
+        if over:
+            self._search.complete(number, self._objectives(report, value))
+            self._end(number, "complete", report.reason)
+            return False
+        if prune:
+            self._search.prune(number)
+            pruner = self._file.study.search.pruner.kind
+            self._end(number, "pruned", f"{pruner} at epoch {report.epoch}")
+            return False
+        return True
+
+    def release(self, number: int) -> None:
+        """A trial's lane is free for the next one.
+
+        This comes a little after the trial's end. A trial handed out in between would find no lane
+        free, and get a new one started, which takes longer than many a trial.
+        """
+        self._busy.discard(number)
+
+    def lose(self, number: int, reason: str) -> None:
+        """A trial's lane is gone for good, and so is the trial."""
+        if number in self._rows:
+            self._fail(number, reason)
+
+    def _fail(self, number: int, reason: str) -> None:
+        """A trial ends without a score."""
+        if self._rows[number].stage == "search":
+            self._search.fail(number)
+        elif self._finals is not None:
+            self._finals.end(number, ())
+        self._end(number, "failed", reason)
+
+    def _objectives(self, report: Report, value: float) -> list[float]:
+        measured = {
+            "score": value,
+            "steps": float(report.score.steps if report.score else 0),
+            "parameters": float(report.parameters),
+            "train_seconds": report.seconds,
+        }
+        return [measured[name] for name in self._file.study.search.objectives]
+
+    def _begin(
+        self,
+        seed: int,
+        number: int,
+        spec: Study | None,
+        picks: Picks,
+        repeats: int | None = None,
+    ) -> None:
+        """A trial begins; `spec` is None if its picks make no valid study."""
+        row = first_row(seed, number, spec, picks, repeats, self._code_digest)
+        self._rows[number] = row
+        self._ledger.append(row)
+        self._tell(TrialStarted(number, picks, repeats))
+
+    def _write_report(self, report: Report) -> None:
+        row = self._rows[report.number]
+        for written in report_rows(report, row.stage):
+            self._ledger.append(written)
+        self._rows[report.number] = row_after(row, report)
+        if report.outcome == "running":
+            self._ledger.append(self._rows[report.number])
+
+    def _end(self, number: int, state: State, reason: str) -> None:
+        row = self._rows.pop(number)
+        ended = None if state == "running" else datetime.now(UTC)
+        value = row.value
+        row = replace(row, state=state, reason=reason, ended=ended)
+        last = self._last.pop(number, None)
+        score = None if last is None else last.score
+        metric = self._file.study.score.metric_name if score is None else score.metric
+        if last is not None and last.checkpoint is not None:
+            self._ledger.append(file_row(last, "checkpoint", last.checkpoint))
+        self._ledger.append(row)
+        self._ledger.flush()
+        self.ended += 1
+        self._tell(TrialEnded(number, state, reason, value, row.epoch or 0, metric))
+
+    def _tell(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener(event)

@@ -1,0 +1,42 @@
+"""What happens in a study, as values that displays and tests listen to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from study.driver.messages import Report
+from study.spec import Picks
+
+
+@dataclass(frozen=True)
+class TrialStarted:
+    """A trial was handed to Tune; `repeats` is the search trial that a final run trains again."""
+
+    number: int
+    picks: Picks
+    repeats: int | None = None
+
+
+@dataclass(frozen=True)
+class TrialReported:
+    """A trial sent a report; `best` says whether its score is the study's best so far."""
+
+    report: Report
+    best: bool
+
+
+@dataclass(frozen=True)
+class TrialEnded:
+    """A trial is over, or was interrupted (state `running`, to be continued)."""
+
+    number: int
+    state: str  # complete, pruned, failed or running
+    reason: str
+    value: float | None
+    epoch: int
+    metric: str  # of the value
+
+
+Event = TrialStarted | TrialReported | TrialEnded
+Listener = Callable[[Event], None]

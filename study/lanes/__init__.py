@@ -1,0 +1,1 @@
+"""Lanes on Ray: warm worker groups that run trial after trial. The only room that imports ray."""

@@ -1,0 +1,160 @@
+"""The loop that a lane's Ray Train workers run, from the lane's start to its end."""
+
+from __future__ import annotations
+
+import gc
+import socket
+import sys
+import threading
+import time
+from typing import Any, Literal
+
+import ray
+import ray.train
+import torch
+
+from models.training import Step
+from study.driver.messages import (
+    Advance,
+    Assign,
+    Assignment,
+    Progress,
+    Quit,
+    Report,
+    WorkerSettings,
+    failed,
+)
+from study.results.storage import Storage, join
+from study.worker.team import Team
+from study.worker.trial import TrialRun
+from study.worker.weights_trial import WeightsRun, begin
+from study.worker.workbench import Workbench
+
+PROGRESS_SECONDS = 1.0
+"""How often, at most, a worker says what it is doing."""
+
+
+def work(settings: WorkerSettings) -> None:
+    """Run trial after trial until told to quit. Every rank runs this.
+
+    Raises:
+        RuntimeError: The study's storage cannot be seen from this node.
+    """
+    context = ray.train.get_context()
+    rank, world = context.get_world_rank(), context.get_world_size()
+    torch.set_num_threads(max(1, int(settings.cpus)))
+    if settings.folder and settings.folder not in sys.path:
+        sys.path.append(settings.folder)
+    storage = Storage.from_uri(settings.storage)
+    if not storage.exists(join(settings.study, "study.yaml")):
+        message = (
+            f"the storage {settings.storage} is not the same folder on node "
+            f"{socket.gethostname()}: use a shared folder or s3://"
+        )
+        # Told at once: another start of the group would see no more.
+        ray.get(settings.mailbox.fail.remote(settings.lane, message))
+        raise RuntimeError(message)
+    device = torch.device("cuda" if settings.gpus > 0 and torch.cuda.is_available() else "cpu")
+    _Worker(settings, Workbench(storage, device), Team(rank, world, device)).run()
+
+
+class _Worker:
+    def __init__(self, settings: WorkerSettings, bench: Workbench, team: Team) -> None:
+        self.settings = settings
+        self.bench = bench
+        self.team = team
+        self.run_in_hand: TrialRun | WeightsRun | None = None
+        self.interrupted = threading.Event()
+        self.last_note = 0.0
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def run(self) -> None:
+        lane, rank = self.settings.lane, self.team.rank
+        position = self._ask("join", lane, rank, self.team.world)
+        sequence, assignment, last = position.sequence, position.assignment, position.last
+        while True:
+            command = self._ask("next", lane, sequence)
+            match command:
+                case Quit():
+                    self._put_down()
+                    return
+                case Assign():
+                    self._put_down()
+                    assignment, last = command.assignment, None
+                case Advance():
+                    assert assignment is not None  # `Assign` comes before any `Advance`
+                    last = self._advance(sequence, assignment, last)
+            sequence += 1
+
+    def _put_down(self) -> None:
+        """Let go of the trial in hand: its weights go before the next one's come."""
+        if self.run_in_hand is not None:
+            self.run_in_hand.close()
+        self.run_in_hand = None
+        gc.collect()
+        # What is left lives as long as the worker. Out of the collector's sight, the next full
+        # collection takes milliseconds; with all of torch in it, a third of a second.
+        gc.freeze()
+
+    def _advance(self, sequence: int, assignment: Assignment, last: Report | None) -> Report:
+        try:
+            if self.run_in_hand is None:
+                self.run_in_hand = begin(assignment, self.bench, self.team)
+                if isinstance(self.run_in_hand, WeightsRun) and self.team.rank == 0:
+                    self._note("scoring", self.run_in_hand.epoch, self.run_in_hand.epoch)
+            report = self.run_in_hand.advance(self.interrupted.is_set, self._watch)
+        except Exception as error:
+            # A trial that cannot be built or run fails alone; its lane goes on. The cause is told
+            # in one line, as a reason for the ledger.
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
+            report = failed(assignment.number, reason, last)
+            self._answer(sequence, report)
+            self.run_in_hand = None
+            if self.team.world > 1:
+                raise  # the others may wait for this rank: Ray Train restarts the group
+            return report
+        if self.team.rank == 0:
+            self._answer(sequence, report)
+        return report
+
+    def _answer(self, sequence: int, report: Report) -> None:
+        signed = report.signed(self.settings.lane, socket.gethostname())
+        self._ask("answer", self.settings.lane, sequence, signed)
+
+    def _watch(self, step: Step) -> None:
+        now = time.monotonic()
+        if self.team.rank != 0 or not (step.last or now - self.last_note >= PROGRESS_SECONDS):
+            return
+        assert self.run_in_hand is not None
+        self.last_note = now
+        self._note(
+            "scoring" if step.last else "training",
+            step.epoch + 1,
+            self.run_in_hand.spec.train.epochs,
+            batch=step.batch + 1,
+            batches=step.batches,
+            loss=float(step.loss),
+        )
+
+    def _note(
+        self, state: Literal["training", "scoring"], epoch: int, epochs: int, **details: Any
+    ) -> None:
+        assert self.run_in_hand is not None
+        trial = self.run_in_hand.assignment.number
+        # Not among the tasks of the Ray dashboard: there would be little else to see.
+        self.settings.mailbox.note.options(enable_task_events=False).remote(
+            Progress(self.settings.lane, state, trial=trial, epoch=epoch, epochs=epochs, **details)
+        )
+
+    def _ask(self, method: str, *args: Any) -> Any:
+        # The task's name is what the Ray dashboard shows.
+        trial = "" if self.run_in_hand is None else f" trial {self.run_in_hand.assignment.number}"
+        name = f"{self.settings.study}{trial} {self.settings.lane} {method}"
+        return ray.get(getattr(self.settings.mailbox, method).options(name=name).remote(*args))
+
+    def _listen(self) -> None:
+        try:
+            ray.get(self.settings.mailbox.interrupted.remote())
+        except ray.exceptions.RayError:
+            return  # the study has ended, and its mailbox with it
+        self.interrupted.set()

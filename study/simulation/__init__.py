@@ -1,0 +1,1 @@
+"""Studies in simulated time: the real driver, search and ledger, without torch and Ray."""

@@ -1,0 +1,101 @@
+"""A trained trial, read back from the storage. Knows no Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.family import Family
+from models.precision import in_precision
+from models.sampling import generate
+from study.driver.trial_weights import find_trained
+from study.results.storage import Storage
+from study.scoring import Scorer
+from study.spec import Sampling, Study
+from study.worker.build import build_model
+from study.worker.checkpoints import read_checkpoint
+from study.worker.workbench import TrainingImages, Workbench
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedTrial:
+    """A trial's weights, with all that its score was made with.
+
+    Attributes:
+        epoch: Of the weights.
+        spec: The trial's filled-in study.
+        family: In evaluation mode, on a GPU if there is one.
+        images: What it was trained on and compared with.
+        scorer: Prepares the scorer of its study.
+    """
+
+    study: str
+    trial: int
+    epoch: int
+    spec: Study
+    family: Family
+    images: TrainingImages
+    scorer: Callable[[], Scorer]
+
+    @property
+    def sampling(self) -> Sampling:
+        """The sampler that scored it."""
+        return self.spec.sampling
+
+    def generate(self, count: int, seed: int) -> Tensor:
+        """Images made as those that were scored, uint8 [count, C, H, W] on the family's device."""
+        how = self.sampling
+        with in_precision(self.spec.train.precision, self.family.device):
+            return generate(
+                self.family,
+                count,
+                sampler=how.sampler,
+                steps=how.steps,
+                seed=seed,
+                options=how.options,
+            )
+
+
+def load_trial(
+    storage: Storage,
+    study: str,
+    trial: int,
+    *,
+    averaged: bool = True,
+    bench: Workbench | None = None,
+) -> LoadedTrial:
+    """Read a trial's last checkpoint.
+
+    Args:
+        storage: Where the study is.
+        study: Its name.
+        trial: The trial's number.
+        averaged: Whether to take the averaged weights, or else those that training ended with.
+        bench: Keeps images and scorers for several trials; by default one for this trial.
+
+    Raises:
+        UserError: There is no such study, trial or checkpoint.
+    """
+    found = find_trained(storage, study, trial)
+    spec = Study.model_validate(found.spec)
+    bench = bench or Workbench(storage, this_device())
+    family = build_model(spec, 0, bench.towards(spec)).to(bench.device)
+    saved = read_checkpoint(storage, found.checkpoint, bench.device)["training"]
+    family.load_state_dict(saved["ema" if averaged else "family"])
+    return LoadedTrial(
+        study=study,
+        trial=trial,
+        epoch=found.epoch,
+        spec=spec,
+        family=family.eval().requires_grad_(False),
+        images=bench.images(spec.data),
+        scorer=lambda: bench.scorer(spec.data, spec.score),
+    )
+
+
+def this_device() -> torch.device:
+    """The GPU, if this machine has one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

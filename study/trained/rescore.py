@@ -1,0 +1,244 @@
+"""Trials scored again from their checkpoints, without training. Knows no Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import yaml
+
+from study.driver.trial_weights import Found, find_trained
+from study.results.arrow_values import rows
+from study.results.leaderboard import best
+from study.results.ledger import Ledger
+from study.results.query import query
+from study.results.storage import Storage
+from study.results.tables import ScoreRow
+from study.search import trial_seed
+from study.spec import Study, UserError
+from study.spec.complaints import complaints
+from study.spec.names import metric_name
+from study.spec.space import Space
+from study.spec.tree import SpaceError
+from study.trained.load import load_trial, this_device
+from study.worker.evaluate import measure_family
+from study.worker.team import Team
+from study.worker.workbench import Workbench
+
+WAY = ("metric", "samples", "sampler", "steps", "weights")
+"""What a way of scoring again consists in; columns of `scores`."""
+
+CHANGEABLE = ("sampler", "steps", "samples", "metric", "embedder", "also")
+"""Keys of a trial's `score:` section that can be otherwise, each by an option of its name."""
+
+
+@dataclass(frozen=True)
+class Rescoring:
+    """What a call of `rescore` did.
+
+    Attributes:
+        trials: Those that have the asked-for scores now.
+        metric: What they were scored by, as score rows name it.
+        ways: How they were scored, as values of `WAY`: one way, or one for each of their samplers.
+        measured: Number of evaluations that were made.
+        kept: Number of evaluations that were there already.
+    """
+
+    trials: tuple[int, ...]
+    metric: str
+    ways: frozenset[tuple[Any, ...]]
+    measured: int
+    kept: int
+
+
+def rescore(
+    storage: Storage,
+    study: str,
+    *,
+    top: int = 5,
+    trials: Sequence[int] = (),
+    changes: Mapping[str, Any] | None = None,
+    averaged: bool = True,
+    seeds: int = 1,
+    again: bool = False,
+    watch: Callable[[str], None] = lambda what: None,
+) -> Rescoring:
+    """Score trials again, on this machine, and append the scores to the ledger one by one.
+
+    Evaluations that are in the ledger already are not made again.
+
+    Args:
+        storage: Where the study is.
+        study: Its name.
+        top: How many of the search's best, if no trials are named.
+        trials: Numbers of trials.
+        changes: Those of `CHANGEABLE` that are to be otherwise. Values as in a study file.
+        averaged: Whether to score the averaged weights, or else those that training ended with.
+        seeds: How often each trial is scored, each time with images of other seeds; the first is
+            the search's.
+        again: Make evaluations also where they are in the ledger.
+        watch: Told what is about to be done.
+
+    Raises:
+        UserError: There is no such study, trial or checkpoint, a change makes no valid study of one
+            of the trials, the storage cannot be written, or a trial cannot be scored so. What was
+            scored before it is kept.
+    """
+    storage.require(study)
+    numbers = [*dict.fromkeys(trials)] or [row.trial for row in best(storage, study, top)]
+    if not numbers:
+        raise UserError(f"no trial of study '{study}' has a score yet: name one with --trial")
+    changes = changes or {}
+    _refuse_ranges(study, numbers[0], changes)
+    found = [find_trained(storage, study, number) for number in numbers]
+    plans = [_Plan(one, _changed(one, changes), averaged, seeds) for one in found]
+    storage.check_writable()  # what is measured takes long, and is to be kept
+    bench = Workbench(storage, this_device())
+    measured = 0
+    with Ledger(storage, study) as ledger:
+        for place, plan in enumerate(plans, 1):
+            where = f"trial {plan.trial} ({place} of {len(plans)})"
+            try:
+                missing = plan.seeds if again else plan.missing(bench)
+                _measure(plan, missing, bench, ledger, where, watch)
+            except UserError as error:
+                raise UserError(f"trial {plan.trial} cannot be scored so: {error}") from None
+            measured += len(missing)
+    return Rescoring(
+        trials=tuple(numbers),
+        metric=plans[0].spec.score.metric_name,
+        ways=frozenset(plan.way for plan in plans),
+        measured=measured,
+        kept=seeds * len(plans) - measured,
+    )
+
+
+class _Plan:
+    """How one trial is to be scored."""
+
+    def __init__(self, found: Found, spec: Study, averaged: bool, seeds: int) -> None:
+        self.found = found
+        self.trial = found.trial
+        self.spec = spec
+        self.weights: Literal["averaged", "trained"] = "averaged" if averaged else "trained"
+        first = spec.score.seed
+        self.seeds = [trial_seed(first, index) if index else first for index in range(seeds)]
+
+    @property
+    def way(self) -> tuple[Any, ...]:
+        """The values of `WAY`."""
+        score, how = self.spec.score, self.spec.sampling
+        return (score.metric_name, score.samples, how.text, how.steps, self.weights)
+
+    def missing(self, bench: Workbench) -> list[int]:
+        """The seeds that the ledger has no scores of."""
+        score = self.spec.score
+        _, samples, sampler, steps, weights = self.way
+        scorer = bench.scorer(self.spec.data, score)
+        embedder = scorer.identity.embedder_digest
+        known = query(
+            bench.storage,
+            "select seed, metric, reference, embedder, samples, sampler, steps, epoch, weights "
+            "from scores "
+            f"where stage = 'rescore' and trial = {self.trial:d}",
+            [self.found.study],
+        )
+        there = {tuple(row.values()) for row in rows(known)}
+        how = (embedder, samples, sampler, steps, self.found.epoch, weights)
+        wanted = [
+            (metric_name(name, score.embedder_name), scorer.references[name])
+            for name in score.measures
+        ]
+        return [s for s in self.seeds if not {(s, *what, *how) for what in wanted} <= there]
+
+
+def _measure(
+    plan: _Plan,
+    seeds: Sequence[int],
+    bench: Workbench,
+    ledger: Ledger,
+    where: str,
+    watch: Callable[[str], None],
+) -> None:
+    """Score a trial by images of these seeds, and append the scores."""
+    if not seeds:
+        watch(f"{where}: is in the ledger already")
+        return
+    score, how = plan.spec.score, plan.spec.sampling
+    found = plan.found
+    loaded = load_trial(
+        bench.storage,
+        found.study,
+        found.trial,
+        averaged=plan.weights == "averaged",
+        bench=bench,
+    )
+    for index, seed in enumerate(seeds, 1):
+        of = f", seed {index} of {len(seeds)}" if len(seeds) > 1 else ""
+        steps = "1 step" if how.steps == 1 else f"{how.steps} steps"
+        watch(f"{where}{of}: {score.samples:,} images by {how.text} in {steps} ...")
+        results, _ = measure_family(
+            loaded.family,
+            plan.spec,
+            bench,
+            Team(device=bench.device),
+            score=score,
+            seed=seed,
+            epoch=loaded.epoch,
+        )
+        for result in results:
+            ledger.append(
+                ScoreRow(trial=plan.trial, stage="rescore", weights=plan.weights, **asdict(result))
+            )
+        ledger.flush()  # what comes next may take long, or be interrupted
+
+
+def _changed(found: Found, changes: Mapping[str, Any]) -> Study:
+    """A trial's study with another score, found valid as a study file would be.
+
+    Raises:
+        UserError: It is not.
+    """
+    spec, trial = found.spec, found.trial
+    kept = dict(spec["score"])
+    if "metric" in changes:  # the others go with the metric
+        kept |= {"embedder": None, "also": []}
+    tree = {**spec, "score": {**kept, "every": 1, **changes}, "finalists": None}
+    for complaint in complaints(tree):
+        match complaint.path:
+            case ("score", str(key), *below) if key in changes:
+                value = changes[key]
+                shown = ",".join(value) if isinstance(value, list) else _flow(value)
+                inside = f"{'.'.join(map(str, below))}: " if below else ""
+                raise UserError(f"--{key} {shown}: {inside}{complaint.rule} (trial {trial})")
+            case ("score", str(key), *_) if key in CHANGEABLE:  # with which it would be right
+                raise UserError(f"--{key}: {complaint.rule} (trial {trial})")
+        raise UserError(f"trial {trial}: {complaint}")
+    return Study.model_validate(tree)
+
+
+def _refuse_ranges(study: str, trial: int, changes: Mapping[str, Any]) -> None:
+    """A hole is a search, and so a study: say which."""
+    for key, value in changes.items():
+        try:
+            dimensions = Space({key: value}).dimensions()
+        except SpaceError as error:
+            raise UserError(f"--{key} {_flow(value)}: {error.rule}") from None
+        if dimensions:
+            file = {
+                "name": f"{study}-sweep"[:80],
+                "weights": {"study": study, "trial": trial},
+                "score": dict(changes),
+                "search": {"trials": 20},
+            }
+            raise UserError(
+                f"--{key} {_flow(value)}: a range is searched by a study of its own: write "
+                f"{_flow(file)} to a file and `study run` it"
+            )
+
+
+def _flow(value: Any) -> str:
+    """A value as YAML in one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=float("inf"))
+    return text.removesuffix("\n").removesuffix("\n...").strip()

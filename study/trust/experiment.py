@@ -1,0 +1,281 @@
+"""Is a metric to be trusted on these images? Real images are harmed by degrees, and scored.
+
+A metric that is worth a ranking calls harmed images worse, and the more so the more they are
+harmed. One half of a data set is the reference, and what embedders learn from; from the other half
+come sets of N images, which are harmed and compared with it, as generated images would be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from study.data import Fraction, ImageSet, split
+from study.data import user_cache_folder as default_cache_folder
+from study.scoring.embedders import Embedder, make_embedder
+from study.scoring.frechet import Moments, Reference
+from study.scoring.measures import Comparison, measure, note
+from study.scoring.statistics_cache import check_memory
+from study.spec.errors import UserError
+from study.spec.names import metric_name
+from study.trust.corruptions import LEVELS, Corruption, corruptions
+from study.trust.dose_response import LevelScores, Response, smallest_difference
+from study.trust.foreign_images import choose_invaders, shape_of
+from study.trust.image_sets import draw_sets, sample_size
+
+METRICS = ("fd", "kid")
+"""The measures that can be put to the test."""
+REPEATS = 5
+"""How many sets are scored at each level, unless told otherwise."""
+
+# A covariance of d x d doubles: of more dimensions than these, only for those who ask for it.
+_MOST_PIXELS = 4096
+_MUCH_BLACK = 0.1
+_EXAMPLES = 16
+
+
+@dataclass(frozen=True)
+class MetricTrust:
+    """What one metric made of the harmed images.
+
+    Attributes:
+        metric: Its name, as score rows have it.
+        embedder: The embedder's name or import path.
+        embedder_digest: SHA-256 (hex) over all that decides its features.
+        smallest_difference: How far two scores of N images must be apart before chance is ruled
+            out (95 %).
+        responses: One for each corruption, in the order of `Trust.corruptions`.
+    """
+
+    metric: str
+    embedder: str
+    embedder_digest: str
+    smallest_difference: float
+    responses: tuple[Response, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Trust:
+    """What harmed images show of some metrics. All scores are of equally many images.
+
+    Attributes:
+        dataset: The data set's name.
+        invaders: The name of the set that invades.
+        shape: (C, H, W) of all images.
+        measure: `fd` or `kid`.
+        samples: N, the images in every set that was scored.
+        repeats: How many sets were scored at each level.
+        overlapping: Whether these sets share images; their spread is widened for it.
+        reference: The number of images compared with.
+        seed: Decides everything random.
+        corruptions: The kinds of harm, with their levels.
+        metrics: One for each embedder.
+        notes: What a reader should know, a sentence each.
+        examples: Of each corruption, uint8 [levels, 16 or fewer, C, H, W]: images so harmed.
+    """
+
+    dataset: str
+    invaders: str
+    shape: tuple[int, int, int]
+    measure: str
+    samples: int
+    repeats: int
+    overlapping: bool
+    reference: int
+    seed: int
+    corruptions: tuple[Corruption, ...]
+    metrics: tuple[MetricTrust, ...]
+    notes: tuple[str, ...]
+    examples: Mapping[str, NDArray[np.uint8]]
+
+
+def trust(
+    images: ImageSet,
+    *,
+    by: ImageSet | None = None,
+    embedders: Sequence[str | Embedder] | None = None,
+    metric: str = "fd",
+    samples: int | None = None,
+    repeats: int = REPEATS,
+    seed: int = 0,
+    levels: Mapping[str, Sequence[float]] | None = None,
+    cache_folder: Path | None = None,
+    device: torch.device | str = "cpu",
+    weights: Path | None = None,
+    watch: Callable[[str], None] = lambda what: None,
+) -> Trust:
+    """Score real images, harmed at rising levels, against others of their set.
+
+    Args:
+        images: The real images.
+        by: The images that invade; those that `invaders_of` names if none. Brought to their shape.
+        embedders: By name, by import path, or made already; the `default_embedders` if none.
+        metric: `fd` (Fréchet distance) or `kid` (kernel distance, unbiased, over whole sets).
+        samples: N; by default as many as disjoint sets can have, 1000 at most. More overlap.
+        repeats: R, the sets scored at each level, at least 2.
+        seed: Decides the halves, the sets, the harm, and what embedders learn.
+        levels: Other levels, by the keys of `study.trust.corruptions.LEVELS`: 0, and rising.
+        cache_folder: Where embedders are kept; the user's own by default.
+        device: Where embedders live.
+        weights: A file with the weights of `inception`.
+        watch: Told what is being scored.
+
+    Raises:
+        UserError: If there are too few images, an embedder or metric is unknown or does not fit
+            them, the invaders cannot be brought to their shape, or a value is out of its range.
+    """
+    if metric not in METRICS:
+        raise UserError(f"The value of `metric` is {metric!r}, but must be {' or '.join(METRICS)}")
+    halves = split(images, Fraction(0.5), seed=seed)
+    reference, rest = halves.train, halves.held_out
+    count = sample_size(images, len(rest), samples, repeats)
+    shape = shape_of(images)
+    invaders = choose_invaders(images, by, shape)
+    kinds = corruptions(
+        shape[1] * shape[2],
+        count,
+        invaders.images,
+        {name: tuple(each) for name, each in (levels or {}).items()},
+    )
+    asked = tuple(embedders or default_embedders(images, device))
+    known = [
+        make_embedder(
+            each,
+            reference,
+            cache_folder=cache_folder or default_cache_folder(),
+            device=device,
+            seed=seed,
+            weights=weights if each.startswith("inception") else None,
+        )
+        if isinstance(each, str)
+        else each
+        for each in asked
+    ]
+    sets, overlapping = draw_sets(rest.images, count, repeats, seed)
+    widening = (1 - count / len(rest)) ** -0.5 if overlapping else 1.0
+    metrics, notes = [], _notes(images, rest.images, widening if overlapping else None)
+    if not embedders and "pixels" not in asked:
+        notes.append(f"pixels is left out: {shape} makes more than {_MOST_PIXELS} dimensions.")
+    if not embedders and "inception" not in asked:
+        notes.append("inception is left out: without a GPU it takes hours (--embedder inception).")
+    for embedder in known:
+        score = _scorer(embedder, reference.tensor(), metric, seed)
+        metrics.append(_examine(embedder, metric, score, sets, kinds, widening, seed, watch))
+        if ":" in embedder.name:
+            notes.append(f"{metrics[-1].metric} is in the features of {embedder.name}.")
+        told = note(count, embedder.dim) if metric == "fd" else None
+        notes += [f"{embedder.name}: {told}"] if told else []
+    return Trust(
+        dataset=images.name,
+        invaders=invaders.name,
+        shape=shape,
+        measure=metric,
+        samples=count,
+        repeats=repeats,
+        overlapping=overlapping,
+        reference=len(reference),
+        seed=seed,
+        corruptions=kinds,
+        metrics=tuple(metrics),
+        notes=tuple(notes),
+        examples={kind.name: _examples(sets[0], kind, _seed(seed, kind, 0)) for kind in kinds},
+    )
+
+
+def default_embedders(images: ImageSet, device: torch.device | str = "cpu") -> tuple[str, ...]:
+    """All that fit: `vae`, `pixels` unless they are too many, `lenet` if the images have labels.
+
+    `inception` joins them on a GPU: on a CPU it would take hours over so many sets.
+    """
+    fitting = {
+        "vae": True,
+        "pixels": np.prod(images.images.shape[1:]) <= _MOST_PIXELS,
+        "lenet": images.labels is not None,
+        "inception": torch.device(device).type != "cpu",
+    }
+    return tuple(name for name, fits in fitting.items() if fits)
+
+
+def _scorer(
+    embedder: Embedder, reference: Tensor, metric: str, seed: int
+) -> Callable[[NDArray[np.uint8]], float]:
+    """The score of a set of images."""
+    check_memory(len(reference), embedder.dim, moments=metric == "fd", features=True)
+    real = embedder(reference).cpu()
+    moments = Reference.of(Moments.of(real)) if metric == "fd" else None
+    features = real if metric == "kid" else None
+
+    def score(images: NDArray[np.uint8]) -> float:
+        generated = embedder(torch.tensor(images)).cpu()
+        comparison = Comparison(generated, moments, features, seed=seed, kid_subset_size=None)
+        return measure(comparison, [metric])[metric].value
+
+    return score
+
+
+def _examine(
+    embedder: Embedder,
+    metric: str,
+    score: Callable[[NDArray[np.uint8]], float],
+    sets: Sequence[NDArray[np.uint8]],
+    kinds: Sequence[Corruption],
+    widening: float,
+    seed: int,
+    watch: Callable[[str], None],
+) -> MetricTrust:
+    watch(f"{embedder.name}: clean images")
+    clean = LevelScores(0.0, tuple(map(score, sets)), widening)
+    responses = []
+    for kind in kinds:
+        watch(f"{embedder.name}: {kind.title}")
+        harmed = [
+            LevelScores(
+                level,
+                tuple(
+                    score(kind.apply(images, level, _seed(seed, kind, repeat)))
+                    for repeat, images in enumerate(sets)
+                ),
+                widening,
+            )
+            for level in kind.levels[1:]
+        ]
+        responses.append(Response(kind.name, (clean, *harmed)))
+    return MetricTrust(
+        metric=metric_name(metric, embedder.name),
+        embedder=embedder.name,
+        embedder_digest=embedder.digest,
+        smallest_difference=smallest_difference(clean),
+        responses=tuple(responses),
+    )
+
+
+def _examples(images: NDArray[np.uint8], kind: Corruption, seed: int) -> NDArray[np.uint8]:
+    return np.stack([kind.apply(images, level, seed)[:_EXAMPLES] for level in kind.levels])
+
+
+def _seed(seed: int, kind: Corruption, repeat: int) -> int:
+    """A seed of its own for the harm done to each set; the same at every level."""
+    entropy = [seed, 2, [*LEVELS].index(kind.name), repeat]
+    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])
+
+
+def _notes(images: ImageSet, pool: NDArray[np.uint8], widening: float | None) -> list[str]:
+    notes = []
+    if widening is not None:
+        notes.append(
+            f"The sets are drawn from {len(pool)} images and overlap: their spread is widened by "
+            f"{widening:.2f}, which is 1 / sqrt(1 - N/{len(pool)})."
+        )
+    black = float((pool == 0).all(axis=1).mean())
+    if black > _MUCH_BLACK:
+        notes.append(
+            f"{black:.0%} of the pixels of {images.name} are 0 already: a dead pixel "
+            "changes nothing there."
+        )
+    return notes

@@ -1,0 +1,103 @@
+"""Scores of a family's images, by one worker or by several. Knows no Ray."""
+
+from __future__ import annotations
+
+import io
+import time
+
+from torch import Tensor
+
+from models.family import Family
+from models.precision import in_precision
+from models.sampling import generate
+from study.driver.files import samples_name
+from study.driver.messages import ScoreResult, StoredFile
+from study.results.image_grid import image_grid
+from study.results.storage import Storage
+from study.spec import Study
+from study.spec.score import Score
+from study.worker.team import Team
+from study.worker.workbench import Workbench
+
+GRID_IMAGES = 64
+"""Samples shown in a trial's picture."""
+
+
+def measure_family(
+    family: Family,
+    spec: Study,
+    bench: Workbench,
+    team: Team,
+    *,
+    score: Score,
+    seed: int,
+    epoch: int,
+) -> tuple[tuple[ScoreResult, ...], Tensor]:
+    """Generate images and measure them.
+
+    Args:
+        family: What makes the images, on the team's device.
+        spec: The trial's study: how images are made, and what they are compared with.
+        bench: Keeps the scorer.
+        team: The workers that share the work; all of them call this.
+        score: What is measured, and of how many images.
+        seed: Of the images.
+        epoch: Of the family's weights.
+
+    Returns:
+        The objective and what is measured beside it, on rank 0, and nothing on the others; and this
+        worker's share of the images, uint8 [n, C, H, W].
+
+    Raises:
+        UserError: The images cannot be scored.
+    """
+    clock = time.perf_counter()
+    scorer = bench.scorer(spec.data, score)
+    how = spec.sampling
+    with in_precision(spec.train.precision, family.device):
+        images = generate(
+            family,
+            score.samples,
+            sampler=how.sampler,
+            steps=how.steps,
+            seed=seed,
+            options=how.options,
+            rank=team.rank,
+            world=team.world,
+        )
+    features = team.gather(scorer.features(images))
+    if team.rank != 0:
+        return (), images
+    measured = (scorer.score(features), *scorer.also(features))
+    seconds = time.perf_counter() - clock
+    results = tuple(
+        ScoreResult(
+            epoch=epoch,
+            metric=one.metric,
+            value=one.value,
+            spread=one.spread,
+            samples=score.samples,
+            sampler=how.text,
+            steps=how.steps,
+            seed=seed,
+            embedder=scorer.identity.embedder_digest,
+            reference=one.reference,
+            seconds=seconds,
+        )
+        for one in measured
+    )
+    return results, images
+
+
+def keep_picture(
+    storage: Storage, study: str, trial: int, epoch: int, images: Tensor
+) -> StoredFile:
+    """Write a grid of a trial's first images, uint8 [N, C, H, W], to the storage."""
+    name = samples_name(study, trial, epoch)
+    buffer = io.BytesIO()
+    scale = max(1, 48 // images.shape[-1])
+    picture = image_grid(images[:GRID_IMAGES].cpu().numpy(), scale=scale)
+    picture.save(buffer, format="PNG")
+    data = buffer.getvalue()
+    storage.write_atomic(name, data)
+    return StoredFile(name, len(data))

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+from rich.console import Console
+
+from study.driver.display import (
+    LiveDisplay,
+    PlainDisplay,
+    SkippedPictures,
+    Tally,
+    make_display,
+)
+from study.driver.events import Event, TrialEnded, TrialReported, TrialStarted
+from study.driver.messages import EpochResult, Progress, Report, ScoreResult
+
+
+def report(number: int, value: float) -> Report:
+    score = ScoreResult(1, "fd_vae", value, 10, "ddim", 5, 0, "e", "r", 0.1)
+    epochs = (EpochResult(1, 100, 1.0, 0.25),)
+    return Report(number, "running", 1, 100, 1.0, 0.1, epochs=epochs, score=score, lane="lane-0")
+
+
+EVENTS: list[Event] = [
+    TrialStarted(0, {"model.timesteps": 214, "train.learning_rate": 0.00123456}),
+    TrialReported(report(0, 8.5), True),
+    TrialEnded(0, "pruned", "asha at epoch 1", 8.5, 1, "fd_vae"),
+    TrialStarted(1, {}),
+    TrialEnded(1, "failed", "diverged", None, 0, "fd_vae"),
+    TrialStarted(2, {}),
+    TrialEnded(2, "running", "interrupted", 3.5, 2, "fd_vae"),
+]
+LANES = [
+    Progress("lane-0", "training", 0, 1, 9, 3, 10, 0.5),
+    Progress("lane-1", "starting"),
+]
+
+
+def show(terminal: bool, width: int = 100) -> str:
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=terminal, width=width)
+    display = make_display(4, "fd_vae", console)
+    for event in EVENTS:
+        display.event(event)
+        display.lanes(LANES)
+    display.lanes([LANES[0]])
+    display.message("hello")
+    display.close()
+    return stream.getvalue()
+
+
+def test_without_a_terminal_each_event_is_one_plain_line() -> None:
+    text = show(terminal=False)
+    lines = text.splitlines()
+    assert "\x1b" not in text
+    events = [line.split(maxsplit=1)[1] for line in lines]
+    assert events[0] == "trial 0 started: timesteps=214, learning_rate=0.001235"
+    assert events[1] == "trial 0 epoch 1: loss 0.2500 fd_vae 8.5, the best so far (lane-0)"
+    assert events[2].startswith("trial 0 pruned: asha at epoch 1, fd_vae 8.5 [1/4")
+    assert events[4].startswith("trial 1 failed: diverged [2/4")
+    assert events[6] == "trial 2 interrupted, fd_vae 3.5 [2/4]"
+    assert events[7:] == ["1 lane ready", "hello"]
+    assert len(lines) == 9
+
+
+def test_on_a_terminal_the_table_shows_states_lanes_the_best_and_time_left() -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=120)
+    display = LiveDisplay(Tally(4, "fd_vae"), console)
+    display.event(EVENTS[0])
+    display.event(EVENTS[1])
+    display.lanes(LANES)
+    plain = Console(file=io.StringIO(), width=120, record=True)
+    plain.print(display._render())
+    text = plain.export_text()
+    display.close()
+    for piece in ("0/4", "1 running", "fd_vae 8.5 (trial 0)", "left", "1/9", "0.5000", "starting"):
+        assert piece in text, piece
+
+
+def test_a_terminal_shows_each_end_as_a_line_with_the_reason_of_a_failure() -> None:
+    text = show(terminal=True)
+    assert "pruned" in text
+    assert "diverged" in text
+    assert "interrupted" in text
+
+
+def test_time_left_is_unknown_until_a_trial_ends_and_then_shrinks() -> None:
+    tally = Tally(2, "fd_vae")
+    display = PlainDisplay(tally, Console(file=io.StringIO()))
+    assert tally.time_left() is None
+    display.lanes([LANES[0]])
+    display.event(EVENTS[0])
+    display.event(EVENTS[2])
+    first = tally.time_left()
+    assert first is not None
+    display.event(EVENTS[3])
+    display.event(EVENTS[4])
+    assert tally.time_left() == 0
+
+
+def test_pictures_that_were_left_out_are_told_once() -> None:
+    stream = io.StringIO()
+    display = PlainDisplay(Tally(4, "fd_vae"), Console(file=stream))
+    told = SkippedPictures(display, "./cats")
+    told(TrialReported(report(0, 8.5), True))
+    skipped = replace(report(1, 8.5), skipped=("a/broken.png", "empty.jpg"))
+    for _ in range(2):
+        told(TrialReported(skipped, False))
+    (line,) = stream.getvalue().splitlines()
+    assert "2 pictures of ./cats left out, as they cannot be read: a/broken.png and others" in line

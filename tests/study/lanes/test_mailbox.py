@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from study.driver.messages import (
+    Advance,
+    Assign,
+    Assignment,
+    Progress,
+    Quit,
+    Report,
+    StoredFile,
+)
+from study.lanes.mailbox import MAX_RESTARTS, LaneBroken, Mailbox
+
+
+def run(scenario: Callable[[Mailbox], Awaitable[Any]]) -> Any:
+    async def main() -> Any:
+        return await asyncio.wait_for(scenario(Mailbox()), 10)
+
+    return asyncio.run(main())
+
+
+def assignment(number: int = 0) -> Assignment:
+    return Assignment("small", number, 1, {})
+
+
+def report(number: int = 0, epoch: int = 1, outcome: Any = "running") -> Report:
+    checkpoint = StoredFile(f"small/checkpoints/{number}-{epoch}", 10)
+    return Report(number, outcome, epoch, 100, 1.0, 1.0, checkpoint=checkpoint)
+
+
+def test_a_trial_goes_from_assignment_to_report() -> None:
+    async def scenario(mailbox: Mailbox) -> None:
+        lane = await mailbox.open()
+        position = await mailbox.join(lane, 0, 1)
+        assert position.assignment is None
+        await mailbox.assign(lane, assignment())
+        first = await mailbox.next(lane, position.sequence)
+        assert first == Assign(assignment())
+        waiting = asyncio.create_task(mailbox.advance(lane))
+        assert await mailbox.next(lane, position.sequence + 1) == Advance()
+        assert not waiting.done()
+        await mailbox.answer(lane, position.sequence + 1, report())
+        assert await waiting == report()
+
+    run(scenario)
+
+
+def test_nothing_is_commanded_before_the_last_report_is_answered() -> None:
+    async def scenario(mailbox: Mailbox) -> None:
+        lane = await mailbox.open()
+        await mailbox.join(lane, 0, 1)
+        await mailbox.assign(lane, assignment())
+        waiting = asyncio.create_task(mailbox.advance(lane))
+        await mailbox.next(lane, 1)
+        await mailbox.answer(lane, 1, report())
+        await waiting
+        # The scheduler is deciding: the worker that asks on finds no command.
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(mailbox.next(lane, 2), 0.05)
+
+    run(scenario)
+
+
+def test_every_rank_reads_the_same_commands() -> None:
+    async def scenario(mailbox: Mailbox) -> None:
+        lane = await mailbox.open()
+        joins = [asyncio.create_task(mailbox.join(lane, rank, 3)) for rank in range(2)]
+        await asyncio.sleep(0)
+        assert not any(join.done() for join in joins)  # the group is not whole yet
+        third = await mailbox.join(lane, 2, 3)
+        positions = [await join for join in joins] + [third]
+        assert len({position.sequence for position in positions}) == 1
+        await mailbox.assign(lane, assignment())
+        advancing = asyncio.create_task(mailbox.advance(lane))
+        for sequence, kind in enumerate((Assign, Advance), positions[0].sequence):
+            commands = [await mailbox.next(lane, sequence) for _ in range(3)]
+            assert all(type(command) is kind for command in commands)
+        await mailbox.answer(lane, 1, report())
+        await mailbox.answer(lane, 1, report(epoch=99))  # a second answer is not heard
+        assert (await advancing).epoch == 1
+
+    run(scenario)
+
+
+def test_a_group_that_starts_again_goes_on_from_the_last_checkpoint() -> None:
+    async def scenario(mailbox: Mailbox) -> None:
+        lane = await mailbox.open()
+        await mailbox.join(lane, 0, 1)
+        await mailbox.assign(lane, assignment())
+        for sequence, epoch in ((1, 1), (2, 2)):
+            waiting = asyncio.create_task(mailbox.advance(lane))
+            await mailbox.next(lane, sequence)
+            await mailbox.answer(lane, sequence, report(epoch=epoch))
+            await waiting
+        waiting = asyncio.create_task(mailbox.advance(lane))
+        await mailbox.next(lane, 3)  # ... and here the worker dies
+        again = await mailbox.join(lane, 0, 1)
+        assert again.sequence == 3
+        assert again.last == report(epoch=2)
+        assert again.assignment is not None
+        assert again.assignment.checkpoint == "small/checkpoints/0-2"
+        assert await mailbox.next(lane, again.sequence) == Advance()
+        await mailbox.answer(lane, 3, report(epoch=3))
+        assert (await waiting).epoch == 3
+
+    run(scenario)
+
+
+def test_a_trial_whose_workers_keep_dying_is_given_up() -> None:
+    async def scenario(mailbox: Mailbox) -> None:
+        lane = await mailbox.open()
+        await mailbox.join(lane, 0, 1)
+        await mailbox.assign(lane, assignment())
+        waiting = asyncio.create_task(mailbox.advance(lane))
+        await mailbox.next(lane, 1)
+        for _ in range(MAX_RESTARTS):
+            assert (await mailbox.join(lane, 0, 1)).sequence == 1
+        last = await mailbox.join(lane, 0, 1)
+        answer = await waiting
+        assert answer.outcome == "failed"
+        assert "workers died" in answer.reason
+        assert last.sequence == 2
+        await mailbox.assign(lane, assignment(1))  # the lane lives on with the next trial
+        assert isinstance(await mailbox.next(lane, last.sequence), Assign)
+
+    run(scenario)
+
+
+def test_a_trial_moves_to_another_lane_with_its_checkpoint() -> None:
+    async def scenario(mailbox: Mailbox) -> None:
+        first = await mailbox.open()
+        await mailbox.join(first, 0, 1)
+        await mailbox.assign(first, assignment())
+        waiting = asyncio.create_task(mailbox.advance(first))
+        await mailbox.next(first, 1)
+        await mailbox.answer(first, 1, report())
+        await waiting
+        waiting = asyncio.create_task(mailbox.advance(first))
+        await mailbox.next(first, 2)
+        await mailbox.fail(first, "node lost")
+        with pytest.raises(LaneBroken, match="node lost"):
+            await waiting
+        second = await mailbox.open()
+        assert second != first
+        position = await mailbox.join(second, 0, 1)
+        await mailbox.assign(second, assignment())
+        command = await mailbox.next(second, position.sequence)
+        assert isinstance(command, Assign)
+        assert command.assignment.checkpoint == "small/checkpoints/0-1"
+
+    run(scenario)
+
+
+def test_a_group_that_dies_while_joining_does_not_hold_up_the_next() -> None:
+    async def scenario(mailbox: Mailbox) -> None:
+        lane = await mailbox.open()
+        lost = asyncio.create_task(mailbox.join(lane, 0, 2))
+        await asyncio.sleep(0)
+        again = asyncio.create_task(mailbox.join(lane, 0, 2))
+        await asyncio.sleep(0)
+        position = await mailbox.join(lane, 1, 2)
+        assert await again == position
+        assert lost.cancelled() or lost.done()
+
+    run(scenario)
+
+
+def test_interrupt_reaches_those_who_wait_and_answers_for_workers_not_up() -> None:
+    async def scenario(mailbox: Mailbox) -> None:
+        lane = await mailbox.open()
+        listening = asyncio.create_task(mailbox.interrupted())
+        await mailbox.assign(lane, assignment())
+        waiting = asyncio.create_task(mailbox.advance(lane))
+        await asyncio.sleep(0)
+        await mailbox.interrupt()
+        await listening
+        answer = await waiting
+        assert (answer.outcome, answer.epoch) == ("interrupted", 0)
+        late = await mailbox.open()
+        await mailbox.assign(late, assignment(1))
+        assert (await mailbox.advance(late)).outcome == "interrupted"
+
+    run(scenario)
+
+
+def test_a_rest_is_over_when_another_trial_has_ended() -> None:
+    async def scenario(mailbox: Mailbox) -> None:
+        await mailbox.ended(2)
+        resting = asyncio.create_task(mailbox.rest(2))
+        await asyncio.sleep(0)
+        assert not resting.done()
+        await mailbox.ended(3)
+        await resting
+        await mailbox.rest(2)  # it had ended before the lane came to rest
+        await mailbox.ended(1)  # told late: nothing has un-ended
+        await mailbox.rest(2)
+
+    run(scenario)
+
+
+def test_a_rest_is_over_when_all_are_to_stop() -> None:
+    async def scenario(mailbox: Mailbox) -> None:
+        resting = asyncio.create_task(mailbox.rest(0))
+        await asyncio.sleep(0)
+        assert not resting.done()
+        await mailbox.interrupt()
+        await resting
+        assert resting.done()
+
+    run(scenario)
+
+
+def test_quit_ends_a_lane_and_its_line_in_the_snapshot() -> None:
+    async def scenario(mailbox: Mailbox) -> None:
+        lane = await mailbox.open()
+        assert [progress.state for progress in await mailbox.snapshot()] == ["starting"]
+        await mailbox.join(lane, 0, 1)
+        await mailbox.note(Progress(lane, "training", trial=3))
+        assert [progress.trial for progress in await mailbox.snapshot()] == [3]
+        await mailbox.close(lane)
+        assert await mailbox.next(lane, 0) == Quit()
+        await mailbox.note(Progress(lane, "training", trial=3))  # a late note
+        assert await mailbox.snapshot() == []
+
+    run(scenario)

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from study.data import ImageSet, load_images
+from study.scoring.embedders import (
+    EMBEDDERS,
+    Embedder,
+    PixelEmbedder,
+    VAEEmbedder,
+    make_embedder,
+)
+from study.scoring.embedders.base import in_blocks
+from study.scoring.embedders.vae_network import Training, train_vae
+from study.spec import names
+from study.spec.errors import UserError
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def digits() -> ImageSet:
+    return load_images("digits")
+
+
+@pytest.fixture(scope="module")
+def images(digits: ImageSet) -> Tensor:
+    return digits.tensor()[:300]
+
+
+@pytest.fixture(scope="module", params=["pixels", "vae", "lenet", "torch.nn:Flatten"])
+def embedder(
+    request: pytest.FixtureRequest,
+    digits: ImageSet,
+    own: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Embedder:
+    name = own if ":" in request.param else request.param
+    folder: Path = tmp_path_factory.mktemp("cache")
+    return make_embedder(name, digits, cache_folder=folder, device=CPU, seed=0)
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The import path of a user's own embedder."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "an_embedder_of_ones_own.py").write_text(
+        "import torch\n"
+        "class Projection(torch.nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.linear = torch.nn.Linear(64, 5)\n"
+        "    def forward(self, images):\n"
+        "        return self.linear(images.flatten(1).float() / 255)\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        yield "an_embedder_of_ones_own:Projection"
+
+
+# The contract, for every embedder that takes a moment; Inception's tests are its own
+
+
+def test_names_are_those_of_the_study_file() -> None:
+    assert tuple(EMBEDDERS) == names.EMBEDDERS
+
+
+def test_it_says_what_it_is(embedder: Embedder) -> None:
+    assert embedder.name in EMBEDDERS or ":" in embedder.name
+    assert len(embedder.digest) == 64
+    assert embedder.dim > 0
+    assert not embedder.any_size
+
+
+def test_it_gives_float_features_without_gradients(embedder: Embedder, images: Tensor) -> None:
+    features = embedder(images)
+    assert features.shape == (300, embedder.dim)
+    assert features.dtype == torch.float32
+    assert features.isfinite().all()
+    assert not features.requires_grad
+    assert not features.is_inference()  # or collectives and in-place operations would refuse it
+
+
+def test_it_may_be_done_in_two_halves(embedder: Embedder, images: Tensor) -> None:
+    prepared = torch.cat([embedder.prepare(part) for part in images.split(70)])
+    assert torch.equal(embedder.embed(prepared), embedder(images))
+
+
+@pytest.mark.parametrize("size", [1, 2, 37, 128, 200])
+def test_an_images_features_do_not_depend_on_its_neighbours(
+    embedder: Embedder, images: Tensor, size: int
+) -> None:
+    together = embedder(images)
+    apart = torch.cat([embedder(part) for part in images.split(size)])
+    assert torch.equal(together, apart)
+    assert torch.equal(embedder(images.flip(0)), together.flip(0))
+
+
+def test_no_images_have_no_features(embedder: Embedder, images: Tensor) -> None:
+    assert embedder(images[:0]).shape == (0, embedder.dim)
+
+
+def test_images_of_another_kind_are_refused(embedder: Embedder, images: Tensor) -> None:
+    for wrong in (images.float(), images[:, :, :7], images[0], images.repeat(1, 3, 1, 1)):
+        with pytest.raises(UserError, match=r"but must be torch.uint8 \[N, 1, 8, 8\]"):
+            embedder(wrong)
+
+
+# Each of them
+
+
+def test_pixels_are_the_pixels() -> None:
+    embedder = PixelEmbedder((3, 1, 2), CPU)
+    features = embedder(torch.tensor([[[[0, 51]], [[102, 153]], [[204, 255]]]], dtype=torch.uint8))
+    assert torch.allclose(features, torch.tensor([[0, 0.2, 0.4, 0.6, 0.8, 1]]))
+    assert embedder.digest != PixelEmbedder((1, 3, 2), CPU).digest
+
+
+def test_digests_are_those_of_scores_already_written(images: Tensor) -> None:
+    digest = PixelEmbedder((1, 8, 8), CPU).digest
+    assert digest == "b3c002556461732769b2e421fa559c771da7680e9cb0726e614ea1c76c51d3bf"
+
+
+def test_a_vaes_digest_covers_its_weights(images: Tensor) -> None:
+    vae = train_vae(images, seed=0, training=Training(steps=2))
+    digest = VAEEmbedder(vae, (1, 8, 8), CPU).digest
+    assert digest == VAEEmbedder(vae, (1, 8, 8), CPU).digest
+    with torch.no_grad():
+        next(vae.parameters()).view(-1)[0] += 1e-6
+    assert digest != VAEEmbedder(vae, (1, 8, 8), CPU).digest
+
+
+def test_a_vae_is_trained_anew_for_other_images_and_seeds(
+    digits: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("study.scoring.embedders.vae_network.Training", lambda: Training(steps=2))
+
+    def make(train: ImageSet, seed: int) -> str:
+        return make_embedder("vae", train, cache_folder=tmp_path, device=CPU, seed=seed).digest
+
+    half = digits.take(range(900), part="first half")
+    digests = [make(digits, 0), make(digits, 1), make(half, 0)]
+    assert len(set(digests)) == 3
+    assert len(list(tmp_path.glob("vae-*.safetensors"))) == 3
+    assert make(digits, 0) == digests[0]
+    assert len(list(tmp_path.glob("vae-*.safetensors"))) == 3
+
+
+# What they share
+
+
+@given(count=st.integers(0, 9), size=st.integers(1, 4))
+def test_blocks_are_of_one_length_and_nothing_is_lost(count: int, size: int) -> None:
+    seen = []
+
+    def network(block: Tensor) -> Tensor:
+        seen.append(len(block))
+        return block * 2
+
+    inputs = torch.arange(2.0 * count).view(count, 2)
+    assert torch.equal(in_blocks(network, inputs.split(size), size), inputs * 2)
+    assert set(seen) == {size}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("incepton", r"`embedder` is 'incepton', but .*path, package.module:Name; did you mean `i"),
+        ("pixels", "`pixels` is made for images of one size, but there is no image set"),
+        ("vae", "`vae` is made for images of one size"),
+        ("lenet", "`lenet` is made for images of one size"),
+    ],
+)
+def test_what_can_not_be_made_is_told(name: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message):
+        make_embedder(name, None, cache_folder=tmp_path, device=CPU, seed=0)
+
+
+def test_weights_are_for_inception(digits: ImageSet, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="'vae' takes no weights file"):
+        make_embedder(
+            "vae", digits, cache_folder=tmp_path, device=CPU, seed=0, weights=tmp_path / "w.pth"
+        )
