@@ -28,7 +28,7 @@ def test_the_starting_point_scores_at_most_a_quarter_of_an_untrained_network(
     assert suggestion is not None
     spec = study_file.spec(suggestion.picks)
     bench = Workbench(Storage.from_uri(str(tmp_path)), torch.device("cpu"))
-    assignment = Assignment("quickstart", 0, suggestion.seed, spec.model_dump(mode="json"))
+    assignment = Assignment("quickstart", 0, suggestion.seed, spec)
     trial = TrialRun(assignment, bench, Team())
     scorer = bench.scorer(spec.data, spec.score)
     how = spec.sampling

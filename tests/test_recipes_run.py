@@ -85,7 +85,7 @@ def test_each_trial_of_a_variant_runs_at_smoke_size(
     bench, search = Workbench(storage, torch.device("cpu")), Search(study_file)
     done = 0
     while (suggestion := search.ask()) is not None:
-        spec = study_file.spec(suggestion.picks).model_dump(mode="json")
+        spec = study_file.spec(suggestion.picks)
         name = study_file.study.name
         trial = TrialRun(Assignment(name, suggestion.number, suggestion.seed, spec), bench, Team())
         report = trial.advance(lambda: False, lambda step: None)

@@ -10,12 +10,12 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from study.driver.events import Event, Listener, TrialEnded, TrialReported, TrialStarted
 from study.driver.finals import Race, sampling_seeds
 from study.driver.messages import Assignment, Report, Rest
 from study.driver.rows import file_row, first_row, report_rows, row_after
+from study.results.clock import SYSTEM_CLOCK, Clock
 from study.results.ledger import Ledger
 from study.results.tables import State, TrialRow
 from study.search import Search, Suggestion, trial_seed
@@ -42,6 +42,7 @@ class Conductor:
         listeners: Told of each event after it is in the ledger.
         unfinished: Trials of an earlier run, to go on with before new ones are asked for.
         finals: What follows the search; None if nothing does.
+        clock: Says when trials start and end.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Conductor:
         listeners: Sequence[Listener] = (),
         unfinished: Sequence[Unfinished] = (),
         finals: Race | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._file = study_file
         self._search = search
@@ -66,6 +68,7 @@ class Conductor:
         self._busy: set[int] = set()  # trials whose lanes are not free yet
         self._unfinished = [*unfinished]
         self._finals = finals
+        self._clock = clock
         self._exhausted = False
         self._rests = 0
         self.ended = 0
@@ -123,9 +126,8 @@ class Conductor:
         picks = {n: v for n, v in candidate.picks.items() if not settings.overrides(n)}
         self._begin(seed, number, spec, picks, repeats=candidate.number)
         self._busy.add(number)
-        dump = spec.model_dump(mode="json")
         seeds = sampling_seeds(settings, seed)
-        return Assignment(spec.name, number, seed, dump, sampling_seeds=seeds)
+        return Assignment(spec.name, number, seed, spec, sampling_seeds=seeds)
 
     def _assign(self, suggestion: Suggestion) -> Assignment | None:
         number, picks = suggestion.number, suggestion.picks
@@ -138,7 +140,7 @@ class Conductor:
             return None
         self._begin(suggestion.seed, number, spec, picks)
         self._busy.add(number)
-        return Assignment(spec.name, number, suggestion.seed, spec.model_dump(mode="json"))
+        return Assignment(spec.name, number, suggestion.seed, spec)
 
     def _continue(self, trial: Unfinished) -> Assignment:
         number = trial.assignment.number
@@ -237,7 +239,7 @@ class Conductor:
         repeats: int | None = None,
     ) -> None:
         """A trial begins; `spec` is None if its picks make no valid study."""
-        row = first_row(seed, number, spec, picks, repeats, self._code_digest)
+        row = first_row(seed, number, spec, picks, repeats, self._code_digest, self._clock.now())
         self._rows[number] = row
         self._ledger.append(row)
         self._tell(TrialStarted(number, picks, repeats))
@@ -252,7 +254,7 @@ class Conductor:
 
     def _end(self, number: int, state: State, reason: str) -> None:
         row = self._rows.pop(number)
-        ended = None if state == "running" else datetime.now(UTC)
+        ended = None if state == "running" else self._clock.now()
         value = row.value
         row = replace(row, state=state, reason=reason, ended=ended)
         last = self._last.pop(number, None)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from study.spec import Study
+
 Outcome = Literal["running", "done", "interrupted", "failed"]
 
 
@@ -13,7 +15,7 @@ class Assignment:
     """A trial for a lane.
 
     Attributes:
-        spec: The plain study, holes filled, as JSON-ready values.
+        spec: The plain study, holes filled, validated where it was made and nowhere again.
         checkpoint: Name in the storage of the checkpoint to go on from; None starts afresh.
         sampling_seeds: Of a final run, the seeds of the images it is scored by, at its end alone;
             none in the search, where they are the study's.
@@ -22,7 +24,7 @@ class Assignment:
     study: str
     number: int
     seed: int
-    spec: dict[str, Any]
+    spec: Study
     checkpoint: str | None = None
     sampling_seeds: tuple[int, ...] = ()
 

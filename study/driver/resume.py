@@ -125,7 +125,7 @@ def _unfinished(storage: Storage, study_file: StudyFile, row: dict[str, Any]) ->
         study=study,
         number=number,
         seed=row["seed"],
-        spec=json.loads(row["spec"]),
+        spec=Study.model_validate_json(row["spec"]),
         checkpoint=newest_checkpoint(storage, study, number),
         sampling_seeds=sampling_seeds(settings, row["seed"])
         if settings is not None and row["stage"] == "final"

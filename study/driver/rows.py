@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from statistics import fmean
 from typing import Literal
 
@@ -22,6 +22,7 @@ def first_row(
     picks: Picks,
     repeats: int | None,
     code_digest: str,
+    started: datetime,
 ) -> TrialRow:
     """The row of a trial that begins; `spec` is None if its picks make no valid study."""
     return TrialRow(
@@ -33,7 +34,7 @@ def first_row(
         spec_hash=spec.digest() if spec else "",
         picks=json.dumps(picks),
         seed=seed,
-        started=datetime.now(UTC),
+        started=started,
         config=leaves(spec.trial_config(), picks) if spec else {},
         code_digest=code_digest,
     )

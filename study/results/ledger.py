@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -11,6 +10,7 @@ from types import TracebackType
 import pyarrow as pa
 from pyarrow import parquet
 
+from study.results.clock import SYSTEM_CLOCK, Clock
 from study.results.storage import Storage, join
 from study.results.tables import (
     END_STATES,
@@ -36,17 +36,21 @@ class Ledger:
     that fast trials do not write a file a row. Leaving the context flushes what is left.
     """
 
-    def __init__(self, storage: Storage, study: str, max_age: float = 2.0) -> None:
+    def __init__(
+        self, storage: Storage, study: str, max_age: float = 2.0, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
         """Write nothing yet.
 
         Args:
             storage: Where the study is; `Storage.claim` has made its folder.
             study: Its name.
             max_age: Least time between two flushes that no ended trial asked for, in seconds.
+            clock: Says when a row is written.
         """
         self.storage = storage
         self.study = study
         self.max_age = max_age
+        self._clock = clock
         self._lock = threading.RLock()
         self._rows: dict[str, list[pa.Table]] = {table: [] for table in TABLES}
         self._flushed = -float("inf")
@@ -78,7 +82,7 @@ class Ledger:
             self._rows[table_of(row)].append(to_arrow(row, stamp))
             self._sequence += 1
             ended = isinstance(row, TrialRow) and row.state in END_STATES
-            if ended or time.monotonic() - self._flushed >= self.max_age:
+            if ended or self._clock.seconds() - self._flushed >= self.max_age:
                 self.flush()
 
     def flush(self) -> None:
@@ -92,11 +96,11 @@ class Ledger:
                 if self._rows[table]:
                     self._write(table, concat(self._rows[table], SCHEMAS[table]))
                     self._rows[table] = []
-            self._flushed = time.monotonic()
+            self._flushed = self._clock.seconds()
 
     def _now(self) -> datetime:
         """The time, but never earlier than a row before: the newest row has to be the newest."""
-        self._written = max(datetime.now(UTC), self._written + timedelta(microseconds=1))
+        self._written = max(self._clock.now(), self._written + timedelta(microseconds=1))
         return self._written
 
     def _write(self, table: str, rows: pa.Table) -> None:

@@ -46,7 +46,7 @@ class TrialRun:
 
     def __init__(self, assignment: Assignment, bench: Workbench, team: Team) -> None:
         self.assignment = assignment
-        self.spec = Study.model_validate(assignment.spec)
+        self.spec = assignment.spec
         self.bench = bench
         self.team = team
         self.images = bench.images(self.spec.data)

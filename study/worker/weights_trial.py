@@ -9,7 +9,6 @@ from models.training import Step
 from study.driver.files import checkpoint_epoch
 from study.driver.messages import Assignment, Outcome, Report, ScoreResult, StoredFile
 from study.driver.trial_weights import read_weights_file
-from study.spec import Study
 from study.worker.build import build_model
 from study.worker.checkpoints import parse_checkpoint
 from study.worker.evaluate import keep_picture, measure_family
@@ -35,7 +34,7 @@ class WeightsRun:
 
     def __init__(self, assignment: Assignment, bench: Workbench, team: Team) -> None:
         self.assignment = assignment
-        self.spec = Study.model_validate(assignment.spec)
+        self.spec = assignment.spec
         self.bench = bench
         self.team = team
         weights = self.spec.weights
@@ -104,5 +103,5 @@ class WeightsRun:
 
 def begin(assignment: Assignment, bench: Workbench, team: Team) -> TrialRun | WeightsRun:
     """Take a trial in hand: one that trains, or one that scores another's weights."""
-    kind = TrialRun if assignment.spec.get("weights") is None else WeightsRun
+    kind = TrialRun if assignment.spec.weights is None else WeightsRun
     return kind(assignment, bench, team)

@@ -56,9 +56,9 @@ def trained(
     **sections: dict[str, Any],
 ) -> float:
     """A trial in the ledger, as the conductor leaves it after an epoch; answers its true score."""
-    spec = study(**{"train": {"epochs": 1}, **sections}).model_dump(mode="json")
+    spec = study(**{"train": {"epochs": 1}, **sections})
     if MODELS[kind]:
-        spec = type(study()).model_validate({**spec, "model": MODELS[kind]}).model_dump(mode="json")
+        spec = type(spec).model_validate({**spec.model_dump(mode="json"), "model": MODELS[kind]})
     bench = Workbench(storage, torch.device("cpu"))
     trial = TrialRun(Assignment(name, number, number, spec, None), bench, Team())
     report = trial.advance(never, ignore)
@@ -106,7 +106,7 @@ def trained(
                 seed=number,
                 started=NOW,
                 ended=NOW,
-                spec=json.dumps(spec),
+                spec=spec.model_dump_json(),
                 spec_hash=f"{number:04x}",
                 picks=json.dumps(picks or {}),
             )

@@ -136,7 +136,7 @@ def test_a_network_of_ones_own_is_checked_trained_and_sampled(module: Path) -> N
     file = with_network("own_scale:Scale", start=0.5)
     check_study(file)
     storage = Storage.from_uri(str(module / "studies"))
-    spec = file.study.model_dump(mode="json")
+    spec = file.study
     trial = TrialRun(Assignment("own", 0, 0, spec), Workbench(storage, torch.device("cpu")), Team())
     report = trial.advance(lambda: False, lambda step: None)
     assert report.score is not None

@@ -64,7 +64,7 @@ def test_a_row_is_enough_to_run_the_trial_again(stage: Stage) -> None:
     assignment = stage.start()
     (trial,) = stage.table("trials")
     assert trial["state"] == "running"
-    assert json.loads(trial["spec"]) == assignment.spec
+    assert json.loads(trial["spec"]) == assignment.spec.model_dump(mode="json")
     assert trial["seed"] == assignment.seed
     picks = json.loads(trial["picks"])
     assert picks == stage.search.trials[0].params

@@ -58,7 +58,7 @@ def test_the_best_of_the_search_are_trained_again(tmp_path: Path) -> None:
     assert started[-1].repeats == 1  # the best
     searched = stage.table("trials")[1]
     # The same configuration with a seed of its own, scored by what `finalists` says.
-    spec, before = first.spec, json.loads(searched["spec"])
+    spec, before = first.spec.model_dump(mode="json"), json.loads(searched["spec"])
     assert (spec["model"], spec["train"], spec["data"]) == (
         before["model"],
         before["train"],

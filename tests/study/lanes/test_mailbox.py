@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from specs import study
 
 from study.driver.messages import (
     Advance,
@@ -26,7 +27,7 @@ def run(scenario: Callable[[Mailbox], Awaitable[Any]]) -> Any:
 
 
 def assignment(number: int = 0) -> Assignment:
-    return Assignment("small", number, 1, {})
+    return Assignment("small", number, 1, study())
 
 
 def report(number: int = 0, epoch: int = 1, outcome: Any = "running") -> Report:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -22,7 +21,7 @@ from study.driver.messages import Assignment
 from study.lanes.run import resume_study, run_study
 from study.results.query import query
 from study.results.storage import Storage
-from study.spec import UserError
+from study.spec import Study, UserError
 from study.worker.checkpoints import read_checkpoint
 from study.worker.team import Team
 from study.worker.trial import TrialRun
@@ -89,7 +88,7 @@ def test_a_study_goes_the_whole_way_on_warm_lanes(tmp_path: Path) -> None:
     row = trials.iloc[0]
 
     alone = TrialRun(
-        Assignment("again", 0, int(row["seed"]), json.loads(row["spec"])),
+        Assignment("again", 0, int(row["seed"]), Study.model_validate_json(row["spec"])),
         Workbench(storage, torch.device("cpu")),
         Team(),
     )

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from specs import study
 
 from study.driver.messages import Assignment
 from study.lanes.tune_faces import ConductorSearcher, TrialErrors
@@ -16,7 +17,7 @@ class Conductor:
     def __init__(self) -> None:
         self.lost: list[tuple[int, str]] = []
         self.released: list[int] = []
-        self.trials = [Assignment("s", 4, 1, {}), None, None]
+        self.trials = [Assignment("s", 4, 1, study()), None, None]
         self.finished = False
 
     def next_trial(self) -> Assignment | None:
@@ -45,7 +46,8 @@ def test_a_lost_lane_is_told_with_the_last_line_of_its_error(
     (tmp_path / "error.txt").write_text(written)
     conductor: Any = Conductor()
     trial: Any = SimpleNamespace(
-        error_file=str(tmp_path / "error.txt"), config={"assignment": Assignment("s", 7, 1, {})}
+        error_file=str(tmp_path / "error.txt"),
+        config={"assignment": Assignment("s", 7, 1, study())},
     )
     TrialErrors(conductor).on_trial_error(1, [trial], trial)
     assert conductor.lost == [(7, reason)]
@@ -54,7 +56,7 @@ def test_a_lost_lane_is_told_with_the_last_line_of_its_error(
 def test_the_searcher_says_not_now_and_no_more_and_frees_a_lane_when_tune_has_it_back() -> None:
     conductor: Any = Conductor()
     searcher = ConductorSearcher(conductor)
-    assert searcher.suggest("a") == {"assignment": Assignment("s", 4, 1, {})}
+    assert searcher.suggest("a") == {"assignment": Assignment("s", 4, 1, study())}
     assert searcher.suggest("b") is None
     conductor.finished = True
     assert searcher.suggest("c") == "FINISHED"

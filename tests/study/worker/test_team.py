@@ -26,7 +26,7 @@ def _rank(rank: int, world: int, folder: str) -> None:
         dist.init_process_group(
             "gloo", init_method=f"file://{folder}/rendezvous{world}", rank=rank, world_size=world
         )
-    spec = study(train={"batch_size": 100}, score={"samples": 300}).model_dump(mode="json")
+    spec = study(train={"batch_size": 100}, score={"samples": 300})
     bench = Workbench(Storage.from_uri(f"{folder}/storage"), torch.device("cpu"))
     trial = TrialRun(Assignment(f"w{world}", 0, 3, spec), bench, Team(rank, world))
     seen: list[torch.Tensor] = []

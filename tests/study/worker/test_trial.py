@@ -26,7 +26,7 @@ def make_bench(folder: Path) -> Workbench:
 def start(
     bench: Workbench, number: int = 0, seed: int = 7, checkpoint: str | None = None, **sections: Any
 ) -> TrialRun:
-    spec = study(**sections).model_dump(mode="json")
+    spec = study(**sections)
     return TrialRun(Assignment("small", number, seed, spec, checkpoint), bench, Team())
 
 
@@ -215,7 +215,7 @@ def of_model(model: dict[str, Any], **sections: Any) -> dict[str, Any]:
 
 
 def start_plain(bench: Workbench, tree: dict[str, Any], checkpoint: str | None = None) -> TrialRun:
-    spec = Study.model_validate(tree).model_dump(mode="json")
+    spec = Study.model_validate(tree)
     return TrialRun(Assignment("small", 0, 7, spec, checkpoint), bench, Team())
 
 

@@ -21,7 +21,7 @@ from study.results.ledger import Ledger
 from study.results.query import query
 from study.results.storage import Storage
 from study.search import Search
-from study.spec import StudyFile, UserError, read_study_file
+from study.spec import Study, StudyFile, UserError, read_study_file
 from study.trained.load import load_trial
 from study.trained.sample import sample_trial
 from study.worker.team import Team
@@ -56,7 +56,7 @@ def bench_of(storage: Storage) -> Workbench:
 
 
 def assigned(file: StudyFile, steps: int) -> Assignment:
-    spec = file.spec({"score.steps": steps}).model_dump(mode="json")
+    spec = file.spec({"score.steps": steps})
     return Assignment("sweep", steps, 11, spec)
 
 
@@ -79,7 +79,7 @@ def test_it_scores_the_weights_and_trains_nothing(tmp_path: Path, storage: Stora
 
 
 def test_other_trials_train(storage: Storage) -> None:
-    spec = yaml.safe_load(storage.read("small/study.yaml"))
+    spec = Study.model_validate(yaml.safe_load(storage.read("small/study.yaml")))
     run = begin(Assignment("small", 0, 0, spec), bench_of(storage), Team())
     assert isinstance(run, TrialRun)
 
