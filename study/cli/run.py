@@ -20,7 +20,7 @@ from study.cli.app import (
     Variant,
     app,
     open_storage,
-    print_best,
+    print_leaderboard,
 )
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _read(
 def _print_result(result: RunResult, storage: str | None) -> None:
     place, name = result.storage, result.study
     where = "" if storage is None else f" --storage {storage}"
-    print_best(place, name, 10)
+    print_leaderboard(result.board, 10)
     if result.picture is not None:
         print(f"\nsamples of the best trial  {place.locate(result.picture)}")
     print(f"tables (Parquet)           {place.locate(name)}")
@@ -156,8 +156,8 @@ def _print_result(result: RunResult, storage: str | None) -> None:
         raise typer.Exit(130)
     print("\nnext:")
     print(f"  study best {name}{where}")
-    if result.best_run is not None:
-        print(f"  study sample {name} {result.best_run} -n 64 -o grid.png{where}")
+    if result.board.leader is not None:
+        print(f"  study sample {name} {result.board.leader.run} -n 64 -o grid.png{where}")
         print(f"  study explain {name}{where}")
     complete = "stage = 'search' and state = 'complete'"
     sql = f"select trial, value, epoch from trials where {complete} order by value"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from study.results.ledger import Ledger
 from study.results.storage import Storage
@@ -28,7 +28,7 @@ def running(trial: int, **config: ConfigValue) -> TrialRow:
         state="running",
         seed=trial,
         started=START + timedelta(minutes=trial),
-        spec=json.dumps(dotted),
+        spec=dotted,
         spec_hash=f"{trial:04x}",
         config=dotted,
     )
@@ -89,14 +89,12 @@ def final_score(trial: int, value: float, seed: int = 0) -> ScoreRow:
 
 def spec(
     metric: str = "fd_lenet", samples: int = 256, objectives: tuple[str, ...] = ("score",)
-) -> str:
+) -> dict[str, Any]:
     """A trial's configuration, as far as rankings look at it."""
-    return json.dumps(
-        {
-            "score": {"metric": metric, "embedder": None, "samples": samples},
-            "search": {"objectives": objectives},
-        }
-    )
+    return {
+        "score": {"metric": metric, "embedder": None, "samples": samples},
+        "search": {"objectives": list(objectives)},
+    }
 
 
 def artifact(trial: int, path: str) -> ArtifactRow:

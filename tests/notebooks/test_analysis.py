@@ -39,7 +39,7 @@ def _write_trial(storage: Storage, ledger: Ledger, trial: int, start: datetime) 
         state="running",
         seed=trial,
         started=start,
-        spec="{}",
+        spec={},
         spec_hash="0",
         config={"train.learning_rate": 10.0 ** -(trial + 1), "model.schedule": "ab"[trial % 2]},
     )
