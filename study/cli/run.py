@@ -46,7 +46,7 @@ def run(
     place = open_storage(storage)
     from study.lanes.run import run_study
 
-    _print_result(run_study(study_file, place, address), storage)
+    print_result(run_study(study_file, place, address), storage)
 
 
 @app.command()
@@ -58,7 +58,7 @@ def resume(
     """Go on with a study that was interrupted, from its last checkpoints."""
     from study.lanes.run import resume_study
 
-    _print_result(resume_study(name, open_storage(storage), address), storage)
+    print_result(resume_study(name, open_storage(storage), address), storage)
 
 
 @app.command()
@@ -143,7 +143,13 @@ def _read(
     return read_study_file(file, changes, name, smoke=smoke, variant=variant, trained=trained)
 
 
-def _print_result(result: RunResult, storage: str | None) -> None:
+def print_result(result: RunResult, storage: str | None) -> None:
+    """Print what a run came to, and what can be done next.
+
+    Args:
+        result: How the run ended.
+        storage: The storage as the command named it, for the commands that are shown.
+    """
     place, name = result.storage, result.study
     where = "" if storage is None else f" --storage {storage}"
     print_leaderboard(result.board, 10)
