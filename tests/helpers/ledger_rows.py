@@ -120,3 +120,16 @@ def write(storage: Storage, study: str, *rows: Row) -> None:
     with Ledger(storage, study) as ledger:
         for row in rows:
             ledger.append(row)
+
+
+def write_every_state(storage: Storage) -> None:
+    """A new study `s` with trials in every state; trial 1 is the best."""
+    storage.claim("s", "")
+    failed = replace(complete(3, 1.0), state="failed", value=None, reason="the loss is nan")
+    rows: list[Row] = [
+        *(score(0, 5.0), complete(0, 5.0, lr=0.1, size=28)),
+        *(score(1, 3.0), complete(1, 3.0, lr=0.01, size=28)),
+        *(score(2, 3.0, epoch=1), pruned(2, 3.0, lr=0.01, size=28, schedule__cosine__offset=0.5)),
+        *(failed, running(4), report(4, 1, value=0.5)),
+    ]
+    write(storage, "s", *rows)
