@@ -88,7 +88,7 @@ def estimate(study_file: StudyFile, placement: Placement, trials: int) -> Estima
     mean = sum(branch.seconds for branch in branches) / len(branches)
     waves = trials / placement.lanes
     spec = study_file.study
-    corners = [*study_file.corners()]
+    corners = [corner.study for corner in study_file.corners]
     share = _asha_share(longest[0][1])
     epochs = study_file.most_epochs
     most = max(each.generated_images * each.sampling.steps for each in corners)
@@ -116,15 +116,13 @@ def _longest(study_file: StudyFile) -> list[tuple[Picks, Study]]:
     """The branches, each with the longest training and the most steps that it can ask for."""
     space = study_file.space
     most: dict[object, tuple[int, int]] = {}
-    for filled in space.corners():
-        study = Study.model_validate(filled.tree)
-        epochs, steps = most.get(space.way(filled.picks), (0, 0))
-        most[space.way(filled.picks)] = (
-            max(epochs, study.train.epochs),
-            max(steps, study.score.steps),
-        )
+    for corner in study_file.corners:
+        way, study = space.way(corner.picks), corner.study
+        epochs, steps = most.get(way, (0, 0))
+        most[way] = max(epochs, study.train.epochs), max(steps, study.score.steps)
     branches = []
-    for picks, study in study_file.branches():
+    for corner in study_file.branches():
+        picks, study = corner.picks, corner.study
         epochs, steps = most[space.way(picks)]
         train = study.train.model_copy(update={"epochs": epochs})
         score = study.score.model_copy(update={"steps": steps})

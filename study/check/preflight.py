@@ -25,7 +25,11 @@ def preflight(study_file: StudyFile, storage: Storage) -> None:
     """
     if study_file.study.weights is not None:
         read_weights_file(storage, study_file.study.weights)
-    specs = {_key(spec): spec for spec in study_file.corners() if _to_look_at(spec)}
+    specs = {
+        _key(corner.study): corner.study
+        for corner in study_file.corners
+        if _to_look_at(corner.study)
+    }
     if not specs:
         return
     import torch

@@ -66,7 +66,7 @@ def measure_family(
             world=team.world,
         )
     features = team.gather(scorer.features(images))
-    if team.rank != 0:
+    if features is None:
         return (), images
     measured = (scorer.score(features), *scorer.also(features))
     seconds = time.perf_counter() - clock

@@ -96,7 +96,7 @@ def test_samplers_and_steps_can_be_searched() -> None:
     study_file = parse_study({**tree, "model": MODELS["ddpm"]})
     names = [d.name for d in study_file.space.dimensions()]
     assert names[-3:] == ["score.steps", "score.sampler", "score.sampler.noisy.eta"]
-    found = {study.sampling.options["eta"] for _, study in study_file.branches()}
+    found = {branch.study.sampling.options["eta"] for branch in study_file.branches()}
     assert found == {0.0, 0.1}
 
 
