@@ -17,10 +17,8 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from study.driver.messages import Assignment, Report, Rest, WorkerSettings
+from study.lanes.deaths import DeathReporter
 from study.lanes.process_group import ProcessGroup
-
-MAX_GROUP_FAILURES = 3
-"""How often Ray Train starts a lane's worker group again before the lane is given up."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +138,8 @@ def make_group(settings: LaneSettings, lane: str, folder: str) -> DataParallelTr
         run_config=RunConfig(
             name=f"{settings.study}-{lane}",
             storage_path=folder,
-            failure_config=FailureConfig(max_failures=MAX_GROUP_FAILURES),
+            # Without limit: the mailbox counts the deaths, for each trial (see `RetryPolicy`).
+            failure_config=FailureConfig(max_failures=-1),
+            callbacks=[DeathReporter(settings.mailbox, lane)],
         ),
     )

@@ -25,9 +25,10 @@ from study.driver.messages import (
     failed,
 )
 from study.results.storage import Storage, join
+from study.worker.begin import begin
 from study.worker.team import Team
 from study.worker.trial import TrialRun
-from study.worker.weights_trial import WeightsRun, begin
+from study.worker.weights_trial import WeightsRun
 from study.worker.workbench import Workbench
 
 PROGRESS_SECONDS = 1.0

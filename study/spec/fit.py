@@ -254,10 +254,14 @@ def _check_finalists(study: Study) -> None:
         problem = error.errors(include_url=False)[0]
         cause = problem.get("ctx", {}).get("error")
         where = (*problem["loc"], *getattr(cause, "path", ()))
-        # Where the search's own setting is what does not fit, the finals can have another.
-        key = next((step for step in where if step in Finalists.model_fields), None)
         rule = str(cause or problem["msg"])
-        raise Misfit(("finalists",) if key is None else ("finalists", key), rule) from None
+    except Misfit as misfit:
+        where, rule = misfit.path, str(misfit)
+    else:
+        return
+    # Where the search's own setting is what does not fit, the finals can have another.
+    key = next((step for step in where if step in Finalists.model_fields), None)
+    raise Misfit(("finalists",) if key is None else ("finalists", str(key)), rule)
 
 
 def _check_training(study: Study) -> None:
