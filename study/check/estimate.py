@@ -1,4 +1,4 @@
-"""What a study would cost on this machine, by a few batches of each branch. Without Ray."""
+"""What a study would cost on this machine, by a few batches of each branch."""
 
 from __future__ import annotations
 

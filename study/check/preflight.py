@@ -1,6 +1,6 @@
-"""What only the workers would find out, found out before anything starts. Without Ray.
+"""What only the workers would find out, found out before anything starts.
 
-A picture that cannot be read, a data set that is nowhere to be had, or a network of the user's own
+A picture that cannot be read, a data set that is nowhere to be had, or a network of their own
 that does not fit would fail one trial after the other. Imports torch only where there is something
 to look at.
 """
@@ -15,7 +15,7 @@ from study.spec.names import DATASETS, METRICS
 
 
 def preflight(study_file: StudyFile, storage: Storage) -> None:
-    """Read the images and build the user's own models, of every branch, as workers will.
+    """Read the images and build their own models, of every branch, as workers will.
 
     Raises:
         UserError: A picture cannot be read, a data set is not to be had or does not fit the study,
@@ -99,7 +99,7 @@ def _try_embedder(name: str, spec: Study, storage: Storage) -> None:
 
 
 def _try_model(spec: Study) -> None:
-    """Build a model of the user's own, and show it two images."""
+    """Build a model of their own, and show it two images."""
     import torch
 
     from study.worker.build import build_model, stand_in
@@ -113,8 +113,8 @@ def _try_model(spec: Study) -> None:
             if shape != (2,):
                 raise ValueError(f"its losses are {list(shape)}, but must be [2], one an image")
     except Exception as error:  # whatever the user's code raises
-        told = " ".join(str(error).split())[:300]
+        reason = " ".join(str(error).split())[:300]
         raise UserError(
             f"the model of your own does not take 2 images of {list(spec.data.image_shape)}: "
-            f"{type(error).__name__}: {told}"
+            f"{type(error).__name__}: {reason}"
         ) from error

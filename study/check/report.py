@@ -1,4 +1,4 @@
-"""`study check`: what a study file holds, where it fits, and what it would cost. Without Ray."""
+"""`study check`: what a study file holds, where it fits, and what it would cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often what may die is started again before it is given up."""
+"""How many deaths a trial survives."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often a trial goes on after a death, from its last checkpoint.
+    """After a death a trial goes on from its last checkpoint, up to a number of times.
 
-    A preemption (the machine was taken away, and its node said so) is no death and never counts.
+    A preemption (the node announced that it is taken away) is no death and never counts.
 
     Attributes:
         worker_deaths: Deaths of a trial's workers, on whichever lane, that it survives; with one
@@ -21,5 +21,5 @@ class RetryPolicy:
     lane_losses: int = 2
 
     def gives_up(self, deaths: int) -> bool:
-        """Whether a trial fails whose workers have died so often."""
+        """Whether a trial fails after this many deaths of its workers."""
         return deaths > self.worker_deaths

@@ -85,13 +85,13 @@ def connect(address: str | None) -> Iterator[Cluster]:
 
 def _join_or_start(address: str | None) -> Any:
     quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL, "namespace": NAMESPACE}
-    found = _find(address)
-    if found is not None:
+    joined = _find(address)
+    if joined is not None:
         try:
-            return ray.init(address=found, **quiet)
+            return ray.init(address=joined, **quiet)
         except (ConnectionError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise UserError(f"no Ray cluster answers at {found}: {reason}") from None
+            raise UserError(f"no Ray cluster answers at {joined}: {reason}") from None
     # A Ray of our own listens on the loopback, and its dashboard is for a browser on this machine,
     # which has no token to show. Clusters set RAY_AUTH_MODE=token (see cluster.yaml).
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
@@ -132,7 +132,7 @@ def _find(address: str | None) -> str | None:
 
 
 def growth(config: dict[str, Any]) -> list[Resources]:
-    """The nodes, beside its head, that a cluster of Ray's launcher may come to have.
+    """The nodes, beside its head, that the autoscaler of a cluster of Ray's launcher may add.
 
     Args:
         config: Of the launcher, with its defaults (what `ray up` leaves on the head).

@@ -1,4 +1,4 @@
-"""Tells the mailbox of workers that died. Runs in Ray Train's controller; imports no torch."""
+"""Reports workers that died to the mailbox. Runs in Ray Train's controller."""
 
 from __future__ import annotations
 
@@ -31,6 +31,6 @@ class DeathReporter(UserCallback):  # type: ignore[misc]  # ray has no types
 
 
 def is_preemption(error: Exception) -> bool:
-    """Whether a worker was lost with a machine that had been told to go."""
+    """Whether a worker was lost with a node that had announced its end."""
     cause = getattr(error, "health_check_failure", error)
     return isinstance(cause, RayActorError) and bool(cause.preempted)

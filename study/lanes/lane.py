@@ -23,7 +23,7 @@ from study.lanes.process_group import ProcessGroup
 
 @dataclass(frozen=True)
 class LaneSettings:
-    """What every lane of a study is told."""
+    """What is the same for every lane of a study."""
 
     study: str
     mailbox: Any  # actor handle of the study's `Mailbox`
@@ -31,7 +31,7 @@ class LaneSettings:
     workers: int
     cpus: float
     gpus: float
-    folder: str  # where the study was started: networks named by import path may lie there
+    folder: str  # where the study was started; networks named by import path may be there
 
     @property
     def resources(self) -> dict[str, float]:

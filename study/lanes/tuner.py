@@ -71,11 +71,11 @@ def run_trials(
     # Lanes are started side by side; by itself Tune would start one, wait for it, start the next.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(placement.lanes)
 
-    def tell_resting(event: Event) -> None:
+    def wake_resting(event: Event) -> None:
         if isinstance(event, TrialEnded):
             mailbox.ended.options(enable_task_events=False).remote(conductor.ended)
 
-    conductor.listen(tell_resting)
+    conductor.listen(wake_resting)
 
     def interrupt() -> None:
         conductor.interrupted = True
@@ -111,7 +111,7 @@ def run_trials(
 
 
 class _Poll:
-    """Keeps the display told of what the lanes are doing, on a thread."""
+    """Updates the display with what the lanes are doing, on a thread."""
 
     def __init__(self, mailbox: ray.actor.ActorHandle, display: Display) -> None:
         self.mailbox = mailbox

@@ -132,7 +132,7 @@ def compare_trials(
     place = PictureFolder(storage, join(study, "explain", "beside-" + "-".join(parts)), folder)
     with Ledger(storage, study) as ledger:
         files = place.write(drawn, ledger, loaded[0].trial, loaded[0].epoch)
-    return Comparison(tuple(e.told for e in exhibits), note, place.told, files)
+    return Comparison(tuple(e.told for e in exhibits), note, place.location, files)
 
 
 def parse_trial(text: str, study: str) -> tuple[str, int]:

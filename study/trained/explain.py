@@ -1,4 +1,4 @@
-"""What a trained trial is like: all diagnostics that fit it, pictures and rows. Knows no Ray."""
+"""`study explain`: all diagnostics that apply to a trained trial, as pictures and rows."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Explanation:
         trial: The trial's number.
         epoch: The epoch of its weights.
         folder: Where the pictures are, as people find it.
-        explained: What was found, in the order of the diagnostics.
+        explained: The findings, in the order of the diagnostics.
         skipped: Names of those that make no sense for the trial.
         family: The trial's family.
     """
@@ -91,7 +91,7 @@ def explain_trial(
         samples: How many images to generate, `FEWEST_SAMPLES` .. `MOST_SAMPLES`.
         seed: Decides everything random in the diagnostics.
         full: Whether to leave nothing out that takes long.
-        watch: Told the name of each diagnostic before it starts.
+        watch: Called with the name of each diagnostic before it starts.
 
     Raises:
         UserError: There is no such study, trial, checkpoint or diagnostic, the number of samples is
@@ -135,7 +135,7 @@ def explain_trial(
         study=study,
         trial=loaded.trial,
         epoch=loaded.epoch,
-        folder=place.told,
+        folder=place.location,
         explained=tuple(explained),
         skipped=tuple(skipped),
         family=family,
@@ -171,7 +171,7 @@ def best_trial(storage: Storage, study: str) -> int:
 
 
 def explanation_table(explanation: Explanation) -> Table:
-    """A line for each diagnostic: what it found, and its pictures."""
+    """A line for each diagnostic: its headline, and its pictures."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for column in ("diagnostic", "found", "pictures"):
         table.add_column(column, overflow="fold")
@@ -195,7 +195,7 @@ class PictureFolder:
     folder: Path | None
 
     @property
-    def told(self) -> str:
+    def location(self) -> str:
         """The folder as people find it."""
         return self.storage.locate(self.name) if self.folder is None else str(self.folder)
 
@@ -227,7 +227,7 @@ class PictureFolder:
                     self.storage.write_atomic(join(self.name, file), data)
             except OSError as error:
                 reason = error.strerror or error
-                raise UserError(f"{self.told}/{file}: cannot be written ({reason})") from None
+                raise UserError(f"{self.location}/{file}: cannot be written ({reason})") from None
             if self.folder is None:
                 row = ArtifactRow(
                     trial=trial,
@@ -252,7 +252,7 @@ def to_png(picture: Picture) -> bytes:
 
 
 def _subject(storage: Storage, loaded: LoadedTrial, samples: int, seed: int, full: bool) -> Subject:
-    how = loaded.sampling
+    sampling = loaded.sampling
     return Subject(
         storage=storage,
         study=loaded.study,
@@ -261,9 +261,9 @@ def _subject(storage: Storage, loaded: LoadedTrial, samples: int, seed: int, ful
         family=loaded.family,
         train=loaded.images.parts.train,
         held_out=loaded.images.parts.held_out,
-        sampler=loaded.family.default_sampler if how.sampler == "auto" else how.sampler,
-        steps=how.steps,
-        options=how.options,
+        sampler=loaded.family.default_sampler if sampling.sampler == "auto" else sampling.sampler,
+        steps=sampling.steps,
+        options=sampling.options,
         generate=loaded.generate,
         prepare_scorer=loaded.scorer,
         samples=samples,

@@ -28,7 +28,7 @@ from study.driver.messages import (
 from study.spec import Study
 from study.worker.build import build_model, training_options
 from study.worker.checkpoints import read_checkpoint, write_checkpoint
-from study.worker.evaluate import keep_picture, measure_family
+from study.worker.evaluate import evaluate, keep_picture
 from study.worker.report import make_report
 from study.worker.team import Team
 from study.worker.workbench import Workbench
@@ -103,7 +103,7 @@ class TrialRun:
         if self.checkpoint is not None and self.team.rank == 0:
             drop_older(self.bench.storage, self.checkpoint.name)
         if self.spec.train.compile:
-            # torch compiles a function only so often in a process; the next trial's count anew.
+            # torch limits how often a process compiles a function; the next trial starts anew.
             torch.compiler.reset()
 
     def _train_epoch(self, stop: Callable[[], bool], watch: Callable[[Step], None]) -> bool:
@@ -185,7 +185,7 @@ class TrialRun:
         results: list[ScoreResult] = []
         picture: StoredFile | None = None
         for seed in seeds or (settings.seed,):
-            scores, images = measure_family(
+            scores, images = evaluate(
                 self.state.ema,
                 self.spec,
                 self.bench,

@@ -11,7 +11,7 @@ from study.driver.messages import Assignment, Outcome, Report, ScoreResult, Stor
 from study.driver.trial_weights import read_weights_file
 from study.worker.build import build_model
 from study.worker.checkpoints import parse_checkpoint
-from study.worker.evaluate import keep_picture, measure_family
+from study.worker.evaluate import evaluate, keep_picture
 from study.worker.report import make_report
 from study.worker.team import Team
 from study.worker.workbench import Workbench
@@ -60,7 +60,7 @@ class WeightsRun:
             return self._report("interrupted")
         clock = time.perf_counter()
         score = self.spec.score
-        scores, images = measure_family(
+        scores, images = evaluate(
             self.family,
             self.spec,
             self.bench,
