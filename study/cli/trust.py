@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 import typer
 
 from study.cli.app import Cache, Channels, Size, Weights, app, check_picture, print_table
+from study.spec.embedder_info import EMBEDDERS, embedder_info
 from study.spec.errors import UserError
-from study.spec.names import DATASETS, EMBEDDERS
+from study.spec.names import DATASETS
 
 
 @app.command()
@@ -71,7 +72,7 @@ def trust(
     """
     if output is not None:
         check_picture("-o", output)
-    if weights is not None and not any(name.startswith("inception") for name in embedder or ()):
+    if weights is not None and not any(embedder_info(name).weights_file for name in embedder or ()):
         raise UserError(f"--weights {weights}: no --embedder asks for inception's weights")
     import torch
 

@@ -17,21 +17,20 @@ from study.data.streams import ImageStream
 from study.scoring.embedders import make_embedder
 from study.scoring.image_input import Images, first, streamed
 from study.scoring.kernel_distance import SUBSET_SIZE
-from study.scoring.measures import MEASURES, Comparison, measure, note
+from study.scoring.measures import Comparison, measure, note
 from study.scoring.neighbours import Neighbours, nearest
-from study.scoring.scorer import OF_MOMENTS, OF_TRAINING, Measured, check_measures
+from study.scoring.scorer import Measured, check_measures
 from study.scoring.statistics_cache import check_memory, embedded, real_statistics
+from study.spec.embedder_info import EMBEDDERS, embedder_info
 from study.spec.errors import UserError
-from study.spec.names import EMBEDDERS, metric_name
-from study.spec.names import nearest as most_like
+from study.spec.measure_info import MEASURES
+from study.spec.names import metric_name
 
 _DEFAULT = ("fd", "kid", "precision", "recall", "density", "coverage")
-_OF_LABELS = ("modes", "mode_divergence")
 _FEWEST = 50
 """Fewer images than these, and hardly any number says much."""
 
 _MOST_PAIRS = 2 * 10**8  # of images, whose distances are computed unless one says which measures
-_LEARNING = ("vae", "lenet")
 
 
 @dataclass(frozen=True)
@@ -116,6 +115,7 @@ def score_images(
     clock = time.perf_counter()
     theirs = streamed("generated", generated)
     real = streamed("reference", reference, labels)
+    info = embedder_info(embedder)
     chosen = chosen_measures(embedder, metrics, theirs, real)
     subset_size = _subset_size("kid" in chosen, kid_subset_size, len(theirs), len(real))
     for side, images in (("generated", theirs), ("reference", real)):
@@ -128,7 +128,7 @@ def score_images(
             f"The value of `neighbours` is {neighbours}, but must be <= {len(real)}, "
             "the number of reference images"
         )
-    if not embedder.startswith("inception") and theirs.shape != real.shape:
+    if not info.any_size and theirs.shape != real.shape:
         raise UserError(
             f"The generated images are {list(theirs.shape)} and the reference {list(real.shape)}, "
             f"but with the embedder {embedder!r} they must be alike; "
@@ -137,7 +137,7 @@ def score_images(
     folder = cache_folder or user_cache_folder()
     made = make_embedder(
         embedder,
-        real.in_memory() if embedder in _LEARNING else first(real),
+        real.in_memory() if info.learns else first(real),
         cache_folder=folder,
         device=device or ("cuda" if torch.cuda.is_available() else "cpu"),
         seed=seed,
@@ -148,8 +148,9 @@ def score_images(
         real,
         made,
         folder,
-        moments=not set(OF_MOMENTS).isdisjoint(chosen),
-        features=neighbours > 0 or any(MEASURES[name].needs_features for name in chosen),
+        moments=any(MEASURES[name].needs_moments for name in chosen),
+        features=neighbours > 0
+        or any(MEASURES[name].needs_features or MEASURES[name].needs_training for name in chosen),
         watch=_told(watch, "reference", len(real)),
     )
     features = torch.cat([*embedded(theirs, made, _told(watch, "generated", len(theirs)))])
@@ -194,17 +195,13 @@ def chosen_measures(
     Raises:
         UserError: If one is not known, is of another embedder, or needs labels that are missing.
     """
-    if ":" not in embedder and embedder not in EMBEDDERS:
-        raise UserError(
-            f"The value of `embedder` is {embedder!r}, but must be one of {', '.join(EMBEDDERS)}, "
-            f"or the import path of a module (package.module:Name){most_like(embedder, EMBEDDERS)}"
-        )
     if metrics is None:
         many = max(len(generated), len(real)) ** 2 > _MOST_PAIRS
-        near = _DEFAULT[:2] if many else _DEFAULT
         few = min(len(generated), len(real)) <= 5  # their balls reach to a fifth neighbour
-        of_labels = _OF_LABELS if real.labels is not None and len(near) > 2 and not few else ()
-        return (near[:2] if few else near) + of_labels
+        if many or few:
+            return _DEFAULT[:2]
+        of_labels = [name for name, info in MEASURES.items() if info.needs_labels]
+        return (*_DEFAULT, *(() if real.labels is None else of_labels))
     by_metric = {metric_name(name, embedder): name for name in MEASURES}
     chosen = [by_metric.get(name, name) for name in metrics]
     of_others = {
@@ -260,14 +257,14 @@ def _notes(
     dim: int,
 ) -> tuple[str, ...]:
     notes = []
-    if not set(OF_MOMENTS).isdisjoint(chosen):
+    if any(MEASURES[name].needs_moments for name in chosen):
         biased = "A Fréchet distance falls as N grows: compare it with others of the same N only."
         notes.append(note(min(generated, real), dim) or biased)
     if "kid" in chosen and subset_size is None:
         notes.append(
             f"kid is over the whole sets: there are fewer than {SUBSET_SIZE} images for subsets."
         )
-    copied = [name for name in OF_TRAINING if name in chosen]
+    copied = [name for name, info in MEASURES.items() if info.needs_training and name in chosen]
     if copied:
         notes.append(f"{' and '.join(copied)}: the reference is taken for what was trained on.")
     if min(generated, real) < _FEWEST:

@@ -13,16 +13,11 @@ from torch import Tensor
 from study.data import ImageSet
 from study.data.streams import stream_of
 from study.scoring.embedders import Embedder, make_embedder
-from study.scoring.measures import MEASURES, Comparison, measure
+from study.scoring.measures import Comparison, measure
 from study.scoring.statistics_cache import Real, real_statistics
 from study.spec.errors import UserError
+from study.spec.measure_info import MEASURES
 from study.spec.names import METRICS, metric_name, nearest
-
-OF_MOMENTS = ("fd", "fd_infinity")
-"""The measures that compare moments; the others never see a covariance."""
-
-OF_TRAINING = ("memorisation", "authenticity")
-"""The measures that compare with the images a generator learned from."""
 
 
 @dataclass(frozen=True)
@@ -184,11 +179,11 @@ def prepare_scorer(
         stream_of(held_out),
         made,
         cache_folder,
-        moments=not set(OF_MOMENTS).isdisjoint(measures),
+        moments=any(MEASURES[one].needs_moments for one in measures),
         features=any(MEASURES[one].needs_features for one in measures),
     )
     known: Real | None = None
-    if not set(OF_TRAINING).isdisjoint(measures):
+    if any(MEASURES[one].needs_training for one in measures):
         known = real_statistics(
             stream_of(learned or train), made, cache_folder, moments=False, features=True
         )
@@ -245,7 +240,7 @@ def _meant(metric: str, embedder: str | None) -> tuple[str, str]:
 
 def _reference(measure_: str, real: Real, train: Real | None, seed: int) -> str:
     """The digest of what a measure compares with, and of how it does."""
-    if measure_ in OF_TRAINING:
+    if MEASURES[measure_].needs_training:
         assert train is not None
         return train.digest
     how = {

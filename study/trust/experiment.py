@@ -22,8 +22,10 @@ from study.scoring.embedders import Embedder, make_embedder
 from study.scoring.frechet import Moments, Reference
 from study.scoring.measures import Comparison, measure, note
 from study.scoring.statistics_cache import check_memory
+from study.spec.embedder_info import embedder_info
 from study.spec.errors import UserError
-from study.spec.names import metric_name
+from study.spec.measure_info import MEASURES
+from study.spec.names import is_import_path, metric_name
 from study.trust.corruptions import LEVELS, Corruption, corruptions
 from study.trust.dose_response import LevelScores, Response, smallest_difference
 from study.trust.foreign_images import choose_invaders, shape_of
@@ -34,6 +36,7 @@ METRICS = ("fd", "kid")
 REPEATS = 5
 """How many sets are scored at each level, unless told otherwise."""
 
+_DEFAULT_EMBEDDERS = ("vae", "pixels", "lenet", "inception")
 # A covariance of d x d doubles: of more dimensions than these, only for those who ask for it.
 _MOST_PIXELS = 4096
 _MUCH_BLACK = 0.1
@@ -151,7 +154,7 @@ def trust(
             cache_folder=cache_folder or default_cache_folder(),
             device=device,
             seed=seed,
-            weights=weights if each.startswith("inception") else None,
+            weights=weights if embedder_info(each).weights_file else None,
         )
         if isinstance(each, str)
         else each
@@ -167,10 +170,10 @@ def trust(
     for embedder in known:
         score = _scorer(embedder, reference.tensor(), metric, seed)
         metrics.append(_examine(embedder, metric, score, sets, kinds, widening, seed, watch))
-        if ":" in embedder.name:
+        if is_import_path(embedder.name):
             notes.append(f"{metrics[-1].metric} is in the features of {embedder.name}.")
-        told = note(count, embedder.dim) if metric == "fd" else None
-        notes += [f"{embedder.name}: {told}"] if told else []
+        caution = note(count, embedder.dim) if MEASURES[metric].needs_moments else None
+        notes += [f"{embedder.name}: {caution}"] if caution else []
     return Trust(
         dataset=images.name,
         invaders=invaders.name,
@@ -193,23 +196,28 @@ def default_embedders(images: ImageSet, device: torch.device | str = "cpu") -> t
 
     `inception` joins them on a GPU: on a CPU it would take hours over so many sets.
     """
-    fitting = {
-        "vae": True,
-        "pixels": np.prod(images.images.shape[1:]) <= _MOST_PIXELS,
-        "lenet": images.labels is not None,
-        "inception": torch.device(device).type != "cpu",
-    }
-    return tuple(name for name, fits in fitting.items() if fits)
+    on_cpu = torch.device(device).type == "cpu"
+    too_many_pixels = np.prod(images.images.shape[1:]) > _MOST_PIXELS
+    fitting = []
+    for name in _DEFAULT_EMBEDDERS:
+        info = embedder_info(name)
+        if info.needs_labels and images.labels is None:
+            continue
+        if (info.slow_on_cpu and on_cpu) or (name == "pixels" and too_many_pixels):
+            continue
+        fitting.append(name)
+    return tuple(fitting)
 
 
 def _scorer(
     embedder: Embedder, reference: Tensor, metric: str, seed: int
 ) -> Callable[[NDArray[np.uint8]], float]:
     """The score of a set of images."""
-    check_memory(len(reference), embedder.dim, moments=metric == "fd", features=True)
+    info = MEASURES[metric]
+    check_memory(len(reference), embedder.dim, moments=info.needs_moments, features=True)
     real = embedder(reference).cpu()
-    moments = Reference.of(Moments.of(real)) if metric == "fd" else None
-    features = real if metric == "kid" else None
+    moments = Reference.of(Moments.of(real)) if info.needs_moments else None
+    features = real if info.needs_features else None
 
     def score(images: NDArray[np.uint8]) -> float:
         generated = embedder(torch.tensor(images)).cpu()

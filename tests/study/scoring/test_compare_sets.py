@@ -11,7 +11,8 @@ from torch import Tensor
 import study
 from study.data import ImageSet, Split, load_images, split
 from study.data.streams import stream_of
-from study.scoring import Moments, Scores, frechet_distance, prepare_scorer, score_images
+from study.scoring import Scores, prepare_scorer, score_images
+from study.scoring.frechet import Moments, frechet_distance
 from study.scoring.coverage import density_coverage, precision_recall
 from study.scoring.kernel_distance import kid, mmd
 from study.scoring.neighbours import nearest
