@@ -12,8 +12,8 @@ import study
 from study.data import ImageSet, Split, load_images, split
 from study.data.streams import stream_of
 from study.scoring import Scores, prepare_scorer, score_images
-from study.scoring.frechet import Moments, frechet_distance
 from study.scoring.coverage import density_coverage, precision_recall
+from study.scoring.frechet import Moments, frechet_distance
 from study.scoring.kernel_distance import kid, mmd
 from study.scoring.neighbours import nearest
 from study.spec.errors import UserError
