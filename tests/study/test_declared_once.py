@@ -19,7 +19,7 @@ NAMES = {*EMBEDDERS, *IMAGE_SAMPLERS, *SEARCH, *MEASURES, *kinds(Sampler)} - {"a
 DECLARING = {"spec/names.py"}  # whose `is_import_path` and `metric_name` take names apart
 COMPARED = {
     ("check/estimate.py", "asha"),  # whose share of epochs is reckoned from its own settings
-    ("trust/experiment.py", "pixels"),  # of which the images may have too many
+    ("trust/assessment.py", "pixels"),  # of which the images may have too many
 }
 """Names that a file may compare with, as what follows is about that one alone."""
 
