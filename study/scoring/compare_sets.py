@@ -1,4 +1,4 @@
-"""Any images beside any others: the measures on their own, without a study."""
+"""Scores of any set of images against any other, without a study."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _MOST_PAIRS = 2 * 10**8  # of images, whose distances are computed unless one sa
 
 @dataclass(frozen=True)
 class Scores:
-    """What was found. `scores["fid"]` or `scores["fd"]` is a value.
+    """The scores of a set of images. `scores["fid"]` or `scores["fd"]` is a value.
 
     Attributes:
-        measured: By measure, in the order in which they were asked for.
+        measured: By measure, in the order of the request.
         generated: The number of generated images.
         reference: The number of real ones.
         embedder: The embedder's name.
@@ -48,7 +48,7 @@ class Scores:
         kid_subset_size: How many images KID's subsets had; none if it took the whole sets.
         notes: Sentences for people.
         seconds: How long it took.
-        nearest: The real images nearest to each generated one, if they were asked for.
+        nearest: The real images nearest to each generated one, if requested.
     """
 
     measured: Mapping[str, Measured]
@@ -65,9 +65,9 @@ class Scores:
 
     def __getitem__(self, name: str) -> float:
         """The value of a measure (`fd`) or metric (`fid`)."""
-        for measure_, found in self.measured.items():
-            if name in (measure_, found.metric):
-                return found.value
+        for measure_name, measured in self.measured.items():
+            if name in (measure_name, measured.metric):
+                return measured.value
         raise KeyError(name)
 
 
@@ -107,18 +107,18 @@ def score_images(
         weights: A file of weights for `inception` and its like.
         cache_folder: Where embedder and statistics are kept; by default the user's.
         device: Where the embedder lives; by default a GPU, if there is one.
-        watch: Told what is being embedded, how many of how many images are done.
+        watch: Called with the side that is being embedded, the images done, and their total.
 
     Raises:
         UserError: If the images or an option are not of these, or too few.
     """
     clock = time.perf_counter()
-    theirs = streamed("generated", generated)
+    samples = streamed("generated", generated)
     real = streamed("reference", reference, labels)
     info = embedder_info(embedder)
-    chosen = chosen_measures(embedder, metrics, theirs, real)
-    subset_size = _subset_size("kid" in chosen, kid_subset_size, len(theirs), len(real))
-    for side, images in (("generated", theirs), ("reference", real)):
+    chosen = chosen_measures(embedder, metrics, samples, real)
+    subset_size = _subset_size("kid" in chosen, kid_subset_size, len(samples), len(real))
+    for side, images in (("generated", samples), ("reference", real)):
         if len(images) < 2:
             raise UserError(
                 f"There is {len(images)} {side} image in `{images.name}`, but it takes 2 or more"
@@ -128,9 +128,9 @@ def score_images(
             f"The value of `neighbours` is {neighbours}, but must be <= {len(real)}, "
             "the number of reference images"
         )
-    if not info.any_size and theirs.shape != real.shape:
+    if not info.any_size and samples.shape != real.shape:
         raise UserError(
-            f"The generated images are {list(theirs.shape)} and the reference {list(real.shape)}, "
+            f"The generated images are {list(samples.shape)} and the reference {list(real.shape)}, "
             f"but with the embedder {embedder!r} they must be alike; "
             "--size and --channels make them so"
         )
@@ -143,54 +143,56 @@ def score_images(
         seed=seed,
         weights=weights,
     )
-    check_memory(len(theirs), made.dim, moments=False, features=True)
-    known = real_statistics(
+    check_memory(len(samples), made.dim, moments=False, features=True)
+    statistics = real_statistics(
         real,
         made,
         folder,
         moments=any(MEASURES[name].needs_moments for name in chosen),
         features=neighbours > 0
         or any(MEASURES[name].needs_features or MEASURES[name].needs_training for name in chosen),
-        watch=_told(watch, "reference", len(real)),
+        watch=_counter(watch, "reference", len(real)),
     )
-    features = torch.cat([*embedded(theirs, made, _told(watch, "generated", len(theirs)))])
+    features = torch.cat([*embedded(samples, made, _counter(watch, "generated", len(samples)))])
     comparison = Comparison(
         features,
-        known.reference,
-        real=known.features,
+        statistics.reference,
+        real=statistics.features,
         labels=None if real.labels is None else torch.tensor(real.labels),
         seed=seed,
         kid_subset_size=subset_size,
     )
-    values = measure(comparison, chosen)
-    found = None
+    neighbourhood = None
     if neighbours:
-        assert known.features is not None
-        found = nearest(features, known.features, neighbours)
+        assert statistics.features is not None
+        neighbourhood = nearest(features, statistics.features, neighbours)
     return Scores(
         measured={
             name: Measured(
-                metric_name(name, made.name), values[name].value, values[name].spread, known.digest
+                metric_name(name, made.name),
+                value.value,
+                value.spread,
+                statistics.digest,
             )
-            for name in chosen
+            for name, value in measure(comparison, chosen).items()
         },
-        generated=len(theirs),
+        generated=len(samples),
         reference=len(real),
         embedder=made.name,
         embedder_digest=made.digest,
         dim=features.shape[1],
-        reference_digest=known.digest,
+        reference_digest=statistics.digest,
         kid_subset_size=subset_size,
-        notes=_notes(chosen, metrics, subset_size, len(theirs), len(real), features.shape[1]),
+        notes=_notes(chosen, metrics, subset_size, len(samples), len(real), features.shape[1]),
         seconds=time.perf_counter() - clock,
-        nearest=found,
+        nearest=neighbourhood,
     )
 
 
 def chosen_measures(
     embedder: str, metrics: Sequence[str] | None, generated: ImageStream, real: ImageStream
 ) -> tuple[str, ...]:
-    """The measures that are meant by metrics, or that are useful here if none are named.
+    """The measures that metrics name, or the useful ones by default.
 
     Raises:
         UserError: If one is not known, is of another embedder, or needs labels that are missing.
@@ -218,22 +220,22 @@ def chosen_measures(
     return tuple(dict.fromkeys(chosen))
 
 
-def _subset_size(wanted: bool, given: int | None, generated: int, real: int) -> int | None:
+def _subset_size(kid: bool, requested: int | None, generated: int, real: int) -> int | None:
     """How many images KID's subsets have; none for the whole sets."""
     fewest = min(generated, real)
-    if given is None:
+    if requested is None:
         return SUBSET_SIZE if fewest >= SUBSET_SIZE else None
-    if not wanted:
+    if not kid:
         raise UserError("The value of `kid_subset_size` was given, but kid is not measured")
-    if not 2 <= given <= fewest:
+    if not 2 <= requested <= fewest:
         raise UserError(
-            f"The value of `kid_subset_size` is {given}, but must be 2 to {fewest}, "
+            f"The value of `kid_subset_size` is {requested}, but must be 2 to {fewest}, "
             f"there being {generated} generated and {real} reference images"
         )
-    return given
+    return requested
 
 
-def _told(
+def _counter(
     watch: Callable[[str, int, int], None] | None, side: str, total: int
 ) -> Callable[[int], None] | None:
     if watch is None:
@@ -250,7 +252,7 @@ def _told(
 
 def _notes(
     chosen: Sequence[str],
-    asked: Sequence[str] | None,
+    requested: Sequence[str] | None,
     subset_size: int | None,
     generated: int,
     real: int,
@@ -270,6 +272,6 @@ def _notes(
     if min(generated, real) < _FEWEST:
         notes.append(f"With {min(generated, real)} images no number here says much.")
     left_out = [name for name in _DEFAULT if name not in chosen]
-    if asked is None and left_out:
+    if requested is None and left_out:
         notes.append(f"Not measured with as many or few images: {', '.join(left_out)}; name them.")
     return tuple(notes)

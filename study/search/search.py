@@ -53,7 +53,7 @@ class PastTrial:
 
 
 class Search:
-    """Asks, judges and is told: the whole search of one study.
+    """The whole search of one study: it suggests trials, and says which to prune.
 
     Nothing of it is ever pickled: `add_past` rebuilds it from the ledger.
 

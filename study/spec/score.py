@@ -115,8 +115,8 @@ class Score(Section):
 
     @model_validator(mode="after")
     def _embedder_fits(self) -> Self:
-        meant = METRICS[self.metric][1]
-        if meant is None:
+        fixed = METRICS[self.metric][1]
+        if fixed is None:
             if self.embedder is None:
                 raise Misfit(
                     ("embedder",), "`metric: fd` needs an embedder, by name or import path"
@@ -126,9 +126,9 @@ class Score(Section):
                 raise Misfit(
                     ("embedder",), f"with '{self.embedder}' the metric is called {named}: say so"
                 )
-        elif self.embedder not in (None, meant):
+        elif self.embedder not in (None, fixed):
             raise Misfit(
-                ("embedder",), f"'{self.embedder}' must be '{meant}', which {self.metric} means"
+                ("embedder",), f"'{self.embedder}' must be '{fixed}', which {self.metric} means"
             )
         measure = METRICS[self.metric][0]
         if measure in self.also:

@@ -163,7 +163,7 @@ def _digest(path: str, target: object, network: object) -> str:
     each with the file of its class or code; of an `nn.Module` also its layers, the files of their
     classes, and all that its state dict holds; of a `functools.partial` also function and
     arguments. What other files they call is not covered, nor what a function or an object that is
-    no `nn.Module` keeps in variables of its own.
+    no `nn.Module` keeps in its variables.
     """
     module = sys.modules[path.partition(":")[0]]
     things = [module, target] if network is target else [module, target, network]
