@@ -11,7 +11,8 @@ from study.driver.trial_weights import read_weights_file
 from study.results.storage import Storage
 from study.spec import Study, StudyFile, UserError
 from study.spec.datasets import is_path
-from study.spec.names import DATASETS, METRICS
+from study.spec.embedder_info import embedder_info
+from study.spec.names import DATASETS
 
 
 def preflight(study_file: StudyFile, storage: Storage) -> None:
@@ -67,10 +68,8 @@ def _to_look_at(spec: Study) -> bool:
 def _embedders(spec: Study) -> list[str]:
     """The embedders that may be missing, or have something wrong: Inception, and one's own."""
     scores = [spec.score, *([] if spec.finalists is None else [spec.final().score])]
-    names = {score.embedder_name for score in scores} | {
-        METRICS[rung.metric][1] for rung in spec.score.rungs if rung.metric is not None
-    }
-    return sorted(name for name in names if name and (name.startswith("inception") or ":" in name))
+    names = {name for score in scores for name in score.embedder_names}
+    return sorted(name for name in names if embedder_info(name).external)
 
 
 def _looked_for(dataset: str) -> bool:

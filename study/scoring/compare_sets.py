@@ -1,4 +1,4 @@
-"""Any images beside any others: the measures on their own, without a study."""
+"""Scores of any set of images against any other, without a study."""
 
 from __future__ import annotations
 
@@ -17,29 +17,28 @@ from study.data.streams import ImageStream
 from study.scoring.embedders import make_embedder
 from study.scoring.image_input import Images, first, streamed
 from study.scoring.kernel_distance import SUBSET_SIZE
-from study.scoring.measures import MEASURES, Comparison, measure, note
+from study.scoring.measures import Comparison, measure, note
 from study.scoring.neighbours import Neighbours, nearest
-from study.scoring.scorer import OF_MOMENTS, OF_TRAINING, Measured, check_measures
+from study.scoring.scorer import Measured, check_measures
 from study.scoring.statistics_cache import check_memory, embedded, real_statistics
+from study.spec.embedder_info import EMBEDDERS, embedder_info
 from study.spec.errors import UserError
-from study.spec.names import EMBEDDERS, metric_name
-from study.spec.names import nearest as most_like
+from study.spec.measure_info import MEASURES
+from study.spec.names import metric_name
 
 _DEFAULT = ("fd", "kid", "precision", "recall", "density", "coverage")
-_OF_LABELS = ("modes", "mode_divergence")
 _FEWEST = 50
 """Fewer images than these, and hardly any number says much."""
 
 _MOST_PAIRS = 2 * 10**8  # of images, whose distances are computed unless one says which measures
-_LEARNING = ("vae", "lenet")
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What was found. `scores["fid"]` or `scores["fd"]` is a value.
+    """The scores of a set of images. `scores["fid"]` or `scores["fd"]` is a value.
 
     Attributes:
-        measured: By measure, in the order in which they were asked for.
+        measured: By measure, in the order of the request.
         generated: The number of generated images.
         reference: The number of real ones.
         embedder: The embedder's name.
@@ -49,7 +48,7 @@ class Scores:
         kid_subset_size: How many images KID's subsets had; none if it took the whole sets.
         notes: Sentences for people.
         seconds: How long it took.
-        nearest: The real images nearest to each generated one, if they were asked for.
+        nearest: The real images nearest to each generated one, if requested.
     """
 
     measured: Mapping[str, Measured]
@@ -66,9 +65,9 @@ class Scores:
 
     def __getitem__(self, name: str) -> float:
         """The value of a measure (`fd`) or metric (`fid`)."""
-        for measure_, found in self.measured.items():
-            if name in (measure_, found.metric):
-                return found.value
+        for measure_name, measured in self.measured.items():
+            if name in (measure_name, measured.metric):
+                return measured.value
         raise KeyError(name)
 
 
@@ -108,17 +107,18 @@ def score_images(
         weights: A file of weights for `inception` and its like.
         cache_folder: Where embedder and statistics are kept; by default the user's.
         device: Where the embedder lives; by default a GPU, if there is one.
-        watch: Told what is being embedded, how many of how many images are done.
+        watch: Called with the side that is being embedded, the images done, and their total.
 
     Raises:
         UserError: If the images or an option are not of these, or too few.
     """
     clock = time.perf_counter()
-    theirs = streamed("generated", generated)
+    samples = streamed("generated", generated)
     real = streamed("reference", reference, labels)
-    chosen = chosen_measures(embedder, metrics, theirs, real)
-    subset_size = _subset_size("kid" in chosen, kid_subset_size, len(theirs), len(real))
-    for side, images in (("generated", theirs), ("reference", real)):
+    info = embedder_info(embedder)
+    chosen = chosen_measures(embedder, metrics, samples, real)
+    subset_size = _subset_size("kid" in chosen, kid_subset_size, len(samples), len(real))
+    for side, images in (("generated", samples), ("reference", real)):
         if len(images) < 2:
             raise UserError(
                 f"There is {len(images)} {side} image in `{images.name}`, but it takes 2 or more"
@@ -128,83 +128,82 @@ def score_images(
             f"The value of `neighbours` is {neighbours}, but must be <= {len(real)}, "
             "the number of reference images"
         )
-    if not embedder.startswith("inception") and theirs.shape != real.shape:
+    if not info.any_size and samples.shape != real.shape:
         raise UserError(
-            f"The generated images are {list(theirs.shape)} and the reference {list(real.shape)}, "
+            f"The generated images are {list(samples.shape)} and the reference {list(real.shape)}, "
             f"but with the embedder {embedder!r} they must be alike; "
             "--size and --channels make them so"
         )
     folder = cache_folder or user_cache_folder()
     made = make_embedder(
         embedder,
-        real.in_memory() if embedder in _LEARNING else first(real),
+        real.in_memory() if info.learns else first(real),
         cache_folder=folder,
         device=device or ("cuda" if torch.cuda.is_available() else "cpu"),
         seed=seed,
         weights=weights,
     )
-    check_memory(len(theirs), made.dim, moments=False, features=True)
-    known = real_statistics(
+    check_memory(len(samples), made.dim, moments=False, features=True)
+    statistics = real_statistics(
         real,
         made,
         folder,
-        moments=not set(OF_MOMENTS).isdisjoint(chosen),
-        features=neighbours > 0 or any(MEASURES[name].needs_features for name in chosen),
-        watch=_told(watch, "reference", len(real)),
+        moments=any(MEASURES[name].needs_moments for name in chosen),
+        features=neighbours > 0
+        or any(MEASURES[name].needs_features or MEASURES[name].needs_training for name in chosen),
+        watch=_counter(watch, "reference", len(real)),
     )
-    features = torch.cat([*embedded(theirs, made, _told(watch, "generated", len(theirs)))])
+    features = torch.cat([*embedded(samples, made, _counter(watch, "generated", len(samples)))])
     comparison = Comparison(
         features,
-        known.reference,
-        real=known.features,
+        statistics.reference,
+        real=statistics.features,
         labels=None if real.labels is None else torch.tensor(real.labels),
         seed=seed,
         kid_subset_size=subset_size,
     )
-    values = measure(comparison, chosen)
-    found = None
+    neighbourhood = None
     if neighbours:
-        assert known.features is not None
-        found = nearest(features, known.features, neighbours)
+        assert statistics.features is not None
+        neighbourhood = nearest(features, statistics.features, neighbours)
     return Scores(
         measured={
             name: Measured(
-                metric_name(name, made.name), values[name].value, values[name].spread, known.digest
+                metric_name(name, made.name),
+                value.value,
+                value.spread,
+                statistics.digest,
             )
-            for name in chosen
+            for name, value in measure(comparison, chosen).items()
         },
-        generated=len(theirs),
+        generated=len(samples),
         reference=len(real),
         embedder=made.name,
         embedder_digest=made.digest,
         dim=features.shape[1],
-        reference_digest=known.digest,
+        reference_digest=statistics.digest,
         kid_subset_size=subset_size,
-        notes=_notes(chosen, metrics, subset_size, len(theirs), len(real), features.shape[1]),
+        notes=_notes(chosen, metrics, subset_size, len(samples), len(real), features.shape[1]),
         seconds=time.perf_counter() - clock,
-        nearest=found,
+        nearest=neighbourhood,
     )
 
 
 def chosen_measures(
     embedder: str, metrics: Sequence[str] | None, generated: ImageStream, real: ImageStream
 ) -> tuple[str, ...]:
-    """The measures that are meant by metrics, or that are useful here if none are named.
+    """The measures that metrics name, or the useful ones by default.
 
     Raises:
         UserError: If one is not known, is of another embedder, or needs labels that are missing.
     """
-    if ":" not in embedder and embedder not in EMBEDDERS:
-        raise UserError(
-            f"The value of `embedder` is {embedder!r}, but must be one of {', '.join(EMBEDDERS)}, "
-            f"or the import path of a module (package.module:Name){most_like(embedder, EMBEDDERS)}"
-        )
     if metrics is None:
         many = max(len(generated), len(real)) ** 2 > _MOST_PAIRS
-        near = _DEFAULT[:2] if many else _DEFAULT
         few = min(len(generated), len(real)) <= 5  # their balls reach to a fifth neighbour
-        of_labels = _OF_LABELS if real.labels is not None and len(near) > 2 and not few else ()
-        return (near[:2] if few else near) + of_labels
+        if many or few:
+            return _DEFAULT[:2]
+        of_labels = [name for name, info in MEASURES.items() if info.needs_labels]
+        return (*_DEFAULT, *(() if real.labels is None else of_labels))
     by_metric = {metric_name(name, embedder): name for name in MEASURES}
     chosen = [by_metric.get(name, name) for name in metrics]
     of_others = {
@@ -221,22 +220,22 @@ def chosen_measures(
     return tuple(dict.fromkeys(chosen))
 
 
-def _subset_size(wanted: bool, given: int | None, generated: int, real: int) -> int | None:
+def _subset_size(kid: bool, requested: int | None, generated: int, real: int) -> int | None:
     """How many images KID's subsets have; none for the whole sets."""
     fewest = min(generated, real)
-    if given is None:
+    if requested is None:
         return SUBSET_SIZE if fewest >= SUBSET_SIZE else None
-    if not wanted:
+    if not kid:
         raise UserError("The value of `kid_subset_size` was given, but kid is not measured")
-    if not 2 <= given <= fewest:
+    if not 2 <= requested <= fewest:
         raise UserError(
-            f"The value of `kid_subset_size` is {given}, but must be 2 to {fewest}, "
+            f"The value of `kid_subset_size` is {requested}, but must be 2 to {fewest}, "
             f"there being {generated} generated and {real} reference images"
         )
-    return given
+    return requested
 
 
-def _told(
+def _counter(
     watch: Callable[[str, int, int], None] | None, side: str, total: int
 ) -> Callable[[int], None] | None:
     if watch is None:
@@ -253,26 +252,26 @@ def _told(
 
 def _notes(
     chosen: Sequence[str],
-    asked: Sequence[str] | None,
+    requested: Sequence[str] | None,
     subset_size: int | None,
     generated: int,
     real: int,
     dim: int,
 ) -> tuple[str, ...]:
     notes = []
-    if not set(OF_MOMENTS).isdisjoint(chosen):
+    if any(MEASURES[name].needs_moments for name in chosen):
         biased = "A Fréchet distance falls as N grows: compare it with others of the same N only."
         notes.append(note(min(generated, real), dim) or biased)
     if "kid" in chosen and subset_size is None:
         notes.append(
             f"kid is over the whole sets: there are fewer than {SUBSET_SIZE} images for subsets."
         )
-    copied = [name for name in OF_TRAINING if name in chosen]
+    copied = [name for name, info in MEASURES.items() if info.needs_training and name in chosen]
     if copied:
         notes.append(f"{' and '.join(copied)}: the reference is taken for what was trained on.")
     if min(generated, real) < _FEWEST:
         notes.append(f"With {min(generated, real)} images no number here says much.")
     left_out = [name for name in _DEFAULT if name not in chosen]
-    if asked is None and left_out:
+    if requested is None and left_out:
         notes.append(f"Not measured with as many or few images: {', '.join(left_out)}; name them.")
     return tuple(notes)

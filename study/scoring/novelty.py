@@ -57,10 +57,10 @@ def authenticity(samples: Tensor, train: Tensor) -> float:
     Raises:
         UserError: If there are too few images, a feature is not finite, or d differs.
     """
-    found = nearest(samples, train)
-    chosen, whose = np.unique(found.indices[:, 0].cpu().numpy(), return_inverse=True)
-    # Only the training images that are somebody's neighbour need neighbours of their own: 2, the
-    # nearest being the image itself, or a copy at distance 0.
+    closest = nearest(samples, train)
+    chosen, whose = np.unique(closest.indices[:, 0].cpu().numpy(), return_inverse=True)
+    # Only training images that are the nearest of a sample need their own neighbours: 2, of which
+    # the first is the image itself, or a copy at distance 0.
     rivals = nearest(train[chosen], train, 2).distances[:, 1].cpu()[whose]  # [N]
-    distances = found.distances[:, 0].cpu()  # [N]
+    distances = closest.distances[:, 0].cpu()  # [N]
     return float(((rivals <= distances) & (distances > 0)).double().mean())

@@ -16,6 +16,7 @@ from study.spec.holes import Choice, HoleError, Label
 from study.spec.names import nearest
 from study.spec.overlays import with_overlays
 from study.spec.overrides import apply_override, parse_override
+from study.spec.search import SEARCH_SAMPLERS
 from study.spec.section import Misfit
 from study.spec.space import Filled, Space
 from study.spec.study import Study
@@ -305,7 +306,7 @@ def _check_point(space: Space, picks: Picks, path: TreePath, checker: _Checker) 
 
 def _check_sampler(space: Space, study: Study, checker: _Checker) -> None:
     search = study.search
-    if search.sampler == "grid":
+    if SEARCH_SAMPLERS[search.sampler].enumerates:
         try:
             next(space.grid())
         except HoleError as error:

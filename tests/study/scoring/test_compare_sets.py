@@ -11,8 +11,9 @@ from torch import Tensor
 import study
 from study.data import ImageSet, Split, load_images, split
 from study.data.streams import stream_of
-from study.scoring import Moments, Scores, frechet_distance, prepare_scorer, score_images
+from study.scoring import Scores, prepare_scorer, score_images
 from study.scoring.coverage import density_coverage, precision_recall
+from study.scoring.frechet import Moments, frechet_distance
 from study.scoring.kernel_distance import kid, mmd
 from study.scoring.neighbours import nearest
 from study.spec.errors import UserError
@@ -194,7 +195,12 @@ def test_progress_is_told_in_images(digits: Split, tmp_path: Path) -> None:
 RGB = np.zeros((9, 3, 8, 8), np.uint8)
 
 MISTAKES: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
-    "float tensor": (torch.rand(9, 3, 8, 8), RGB, {}, r"given as generated are float32 .* from 0"),
+    "float tensor": (
+        torch.linspace(0, 1, 1728).view(9, 3, 8, 8),
+        RGB,
+        {},
+        r"given as generated are float32 .* from 0",
+    ),
     "NaN": (RGB, np.full((9, 3, 8, 8), np.nan), {}, "given as reference are .* NaN or infinity"),
     "shape": (RGB[0], RGB, {}, r"uint8 \[3, 8, 8\], but must be \[N, C, H, W\], C being 1 or 3"),
     "channels": (RGB[:, :2], RGB, {}, r"uint8 \[9, 2, 8, 8\], but must be \[N, C, H, W\]"),

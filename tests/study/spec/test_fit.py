@@ -8,7 +8,7 @@ import pytest
 from study_trees import changed, parse_study
 
 from study.spec import UserError
-from study.spec.names import LEAST_IMAGES
+from study.spec.measure_info import MEASURES
 
 MORPHING: dict[str, Any] = {
     "family": "morphing",
@@ -58,9 +58,9 @@ def test_measures_that_need_more_images_than_are_generated(
     assert refused(**sections).startswith(rule)
 
 
-@pytest.mark.parametrize("name", [*LEAST_IMAGES])
+@pytest.mark.parametrize("name", [*MEASURES])
 def test_as_many_images_as_a_measure_takes_are_enough(name: str) -> None:
-    least = LEAST_IMAGES[name].generated
+    least = MEASURES[name].least.generated
     metric = {"metric": "kid_pixels"} if name == "fd" else {"metric": "fd_pixels"}
     study = parse_study(changed(score={**metric, "also": [name], "samples": least})).study
     assert study.score.samples == least

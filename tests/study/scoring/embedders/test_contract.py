@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,15 +13,16 @@ from torch import Tensor
 
 from study.data import ImageSet, load_images
 from study.scoring.embedders import (
-    EMBEDDERS,
+    MAKERS,
     Embedder,
     PixelEmbedder,
     VAEEmbedder,
+    lenet,
     make_embedder,
 )
 from study.scoring.embedders.base import in_blocks
 from study.scoring.embedders.vae_network import Training, train_vae
-from study.spec import names
+from study.spec.embedder_info import EMBEDDERS, embedder_info
 from study.spec.errors import UserError
 
 CPU = torch.device("cpu")
@@ -69,14 +72,13 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_names_are_those_of_the_study_file() -> None:
-    assert tuple(EMBEDDERS) == names.EMBEDDERS
+    assert tuple(MAKERS) == tuple(EMBEDDERS)
 
 
 def test_it_says_what_it_is(embedder: Embedder) -> None:
-    assert embedder.name in EMBEDDERS or ":" in embedder.name
     assert len(embedder.digest) == 64
     assert embedder.dim > 0
-    assert not embedder.any_size
+    assert embedder.any_size == embedder_info(embedder.name).any_size
 
 
 def test_it_gives_float_features_without_gradients(embedder: Embedder, images: Tensor) -> None:
@@ -183,8 +185,36 @@ def test_what_can_not_be_made_is_told(name: str, message: str, tmp_path: Path) -
         make_embedder(name, None, cache_folder=tmp_path, device=CPU, seed=0)
 
 
-def test_weights_are_for_inception(digits: ImageSet, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="'vae' takes no weights file"):
+@pytest.mark.parametrize("name", [*EMBEDDERS, "torch.nn:Flatten"])
+def test_a_weights_file_is_refused_unless_declared(
+    digits: ImageSet, tmp_path: Path, name: str
+) -> None:
+    reason = "no.pth" if embedder_info(name).weights_file else f"'{name}' takes no weights file"
+    with pytest.raises(UserError, match=reason):
         make_embedder(
-            "vae", digits, cache_folder=tmp_path, device=CPU, seed=0, weights=tmp_path / "w.pth"
+            name, digits, cache_folder=tmp_path, device=CPU, seed=0, weights=tmp_path / "no.pth"
         )
+
+
+@pytest.mark.parametrize("name", ["pixels", "vae", "lenet", "torch.nn:Flatten"])
+def test_embedders_learn_as_declared(
+    digits: ImageSet, own: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for module, training in (("vae_network", Training), ("lenet", lenet.Training)):
+        path = f"study.scoring.embedders.{module}.Training"
+        monkeypatch.setattr(path, partial(training, steps=2))
+    name = own if name not in EMBEDDERS else name
+    info = embedder_info(name)
+
+    def digest(train: ImageSet) -> str:
+        return make_embedder(name, train, cache_folder=tmp_path, device=CPU, seed=0).digest
+
+    halves = [digits.take(rows, part=str(rows)) for rows in (range(900), range(900, 1797))]
+    first, second = map(digest, halves)
+    assert (first != second) == info.learns
+    without_labels = replace(halves[0], labels=None)
+    if info.needs_labels:
+        with pytest.raises(UserError, match="learns from labels"):
+            digest(without_labels)
+    else:
+        assert len(digest(without_labels)) == 64

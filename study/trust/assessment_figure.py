@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from study.diagnostics.figures import tidy
 from study.results.plots import COLOURS
+from study.trust.assessment import Assessment, MetricAssessment
+from study.trust.assessment_report import headline, limit_text
 from study.trust.corruptions import Corruption
 from study.trust.dose_response import Response, threshold
-from study.trust.experiment import MetricTrust, Trust
-from study.trust.table import headline, told_from
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,37 +30,39 @@ _CHARACTERS = 60  # in a line of a verdict
 _MARKERS = "osD^vP"
 
 
-def trust_figure(trust: Trust) -> Figure:
-    """Examples and scores of each corruption; stars mark the level told apart from clean images.
+def assessment_figure(assessment: Assessment) -> Figure:
+    """Examples and scores of each corruption; stars mark the detection limits.
 
     On the left every score is a share of the same metric's score at the highest level. On the right
-    it is told how far it is above that of clean images, in the largest differences that chance
-    makes between two scores: above the line at 1, one score of N images is enough to know. Bands
-    are one standard deviation of one score.
+    is its excess over the score of clean images, in units of the largest difference that chance
+    makes between two scores: above the line at 1, one score of N images suffices to detect it.
+    Bands are one standard deviation of one score.
     """
-    height, width = trust.shape[1:]
-    metrics = trust.metrics
+    height, width = assessment.shape[1:]
+    metrics = assessment.metrics
     above = [
         max(2 * _half(kind) * _LEFT / len(kind.levels) * height / width, _LINE * len(metrics))
-        for kind in trust.corruptions
+        for kind in assessment.corruptions
     ]
     heights = [each + _CURVES + _AROUND for each in above]
     figure = Figure(figsize=(13, sum(heights) + 0.7), layout="constrained")
     legend = "stars: told apart from clean images; bands: one standard deviation of a score"
-    figure.suptitle(f"{headline(trust)}\n{legend}", fontsize=11)
+    figure.suptitle(f"{headline(assessment)}\n{legend}", fontsize=11)
     grid = figure.add_gridspec(len(heights), 1, hspace=0.04, height_ratios=heights)
-    for index, kind in enumerate(trust.corruptions):
+    for index, kind in enumerate(assessment.corruptions):
         part = figure.add_subfigure(grid[index])
-        title = f"{kind.title}" + (f" ({trust.invaders})" if kind.name == "invasion" else "")
+        title = f"{kind.title}" + (f" ({assessment.foreign})" if kind.replaces_images else "")
         part.suptitle(title, fontsize=12, fontweight="bold", x=0.01, ha="left")
         panels = part.subplots(2, 2, height_ratios=(above[index], _CURVES), width_ratios=(1.15, 1))
-        _examples(panels[0, 0], kind, trust.examples[kind.name])
+        _examples(panels[0, 0], kind, assessment.examples[kind.name])
         _legend(panels[0, 1], metrics, index, kind)
         _shares(panels[1, 0], metrics, index)
         _differences(panels[1, 1], metrics, index)
         for panel in panels[1]:
             panel.set_xlabel(kind.unit)
-            panel.set_xticks(range(len(kind.levels)), [kind.told(each) for each in kind.levels])
+            panel.set_xticks(
+                range(len(kind.levels)), [kind.level_text(each) for each in kind.levels]
+            )
             panel.set_xlim(-0.5, len(kind.levels) - 0.5)
             tidy(panel)
     return figure
@@ -73,8 +75,7 @@ def _half(kind: Corruption) -> float:
 
 def _examples(panel: Axes, kind: Corruption, examples: NDArray[np.uint8]) -> None:
     """Examples of each level [levels, n, C, H, W], above the level's place on the axis below."""
-    many = kind.name == "invasion"  # which no single picture shows
-    tiles = [_mosaic(each if many else each[:4]) for each in examples]
+    tiles = [_mosaic(each if kind.replaces_images else each[:4]) for each in examples]
     half = _half(kind)
     top = 2 * half * tiles[0].shape[0] / tiles[0].shape[1]
     for place, tile in enumerate(tiles):
@@ -98,7 +99,7 @@ def _mosaic(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return tile
 
 
-def _legend(panel: Axes, metrics: Sequence[MetricTrust], index: int, kind: Corruption) -> None:
+def _legend(panel: Axes, metrics: Sequence[MetricAssessment], index: int, kind: Corruption) -> None:
     """Each metric's line, and its verdict."""
     panel.set(xlim=(0, 1), ylim=(len(metrics), 0))
     panel.set_axis_off()
@@ -108,19 +109,19 @@ def _legend(panel: Axes, metrics: Sequence[MetricTrust], index: int, kind: Corru
         name = textwrap.shorten(each.metric, 28)
         start = (
             "told from no level"
-            if response.told_from is None
-            else (f"told from {told_from(response, kind)}")
+            if response.detection_limit is None
+            else (f"told from {limit_text(response, kind)}")
         )
-        told = f"{start}\n{textwrap.fill(response.verdict(kind.told), _CHARACTERS)}"
+        text = f"{start}\n{textwrap.fill(response.verdict(kind.level_text), _CHARACTERS)}"
         texts = (
             panel.text(0.08, middle, name, va="center", fontsize=10),
-            panel.text(0.29, middle, told, va="center", fontsize=9, linespacing=1.1),
+            panel.text(0.29, middle, text, va="center", fontsize=9, linespacing=1.1),
         )
-        for text in texts:
-            text.set_in_layout(False)  # which would make the curves narrower
+        for label in texts:
+            label.set_in_layout(False)  # which would make the curves narrower
 
 
-def _shares(panel: Axes, metrics: Sequence[MetricTrust], index: int) -> None:
+def _shares(panel: Axes, metrics: Sequence[MetricAssessment], index: int) -> None:
     for place, each in enumerate(metrics):
         response = each.responses[index]
         highest = response.scores[-1].mean
@@ -130,7 +131,7 @@ def _shares(panel: Axes, metrics: Sequence[MetricTrust], index: int) -> None:
     panel.set_title("score, as a share of that at the highest level", fontsize=9)
 
 
-def _differences(panel: Axes, metrics: Sequence[MetricTrust], index: int) -> None:
+def _differences(panel: Axes, metrics: Sequence[MetricAssessment], index: int) -> None:
     for place, each in enumerate(metrics):
         response = each.responses[index]
         chance = np.array([threshold(response.scores[0], other) for other in response.scores])
@@ -170,10 +171,14 @@ def _curve(
     colour = COLOURS[place % len(COLOURS)]
     panel.fill_between(across, means - spreads, means + spreads, color=colour, alpha=0.15, lw=0)
     panel.plot(across, means, **_style(place))
-    if response.told_from is None:
+    if response.detection_limit is None:
         return
-    at = float(np.interp(response.told_from, [each.level for each in response.scores], across))
-    height = float(np.interp(at, across, means)) if mark is None or response.bounded else mark
+    at = float(
+        np.interp(response.detection_limit, [each.level for each in response.scores], across)
+    )
+    height = (
+        float(np.interp(at, across, means)) if mark is None or response.limit_is_bound else mark
+    )
     star: dict[str, Any] = {
         "marker": "*",
         "markersize": 14,

@@ -1,8 +1,8 @@
-"""Is a metric to be trusted on these images? Real images are harmed by degrees, and scored.
+"""Assesses metrics on real images, which are corrupted at rising levels and scored.
 
-A metric that is worth a ranking calls harmed images worse, and the more so the more they are
-harmed. One half of a data set is the reference, and what embedders learn from; from the other half
-come sets of N images, which are harmed and compared with it, as generated images would be.
+A metric that can rank generators scores corrupted images as worse, the more so the higher the
+level. One half of a data set is the reference, and what embedders learn from; from the other half
+come sets of N images, which are corrupted and compared with it as generated images would be.
 """
 
 from __future__ import annotations
@@ -22,27 +22,30 @@ from study.scoring.embedders import Embedder, make_embedder
 from study.scoring.frechet import Moments, Reference
 from study.scoring.measures import Comparison, measure, note
 from study.scoring.statistics_cache import check_memory
+from study.spec.embedder_info import embedder_info
 from study.spec.errors import UserError
-from study.spec.names import metric_name
+from study.spec.measure_info import MEASURES
+from study.spec.names import is_import_path, metric_name
 from study.trust.corruptions import LEVELS, Corruption, corruptions
 from study.trust.dose_response import LevelScores, Response, smallest_difference
-from study.trust.foreign_images import choose_invaders, shape_of
-from study.trust.image_sets import draw_sets, sample_size
+from study.trust.foreign_images import choose_foreign_images, shape_of
+from study.trust.repeated_sets import draw_sets, sample_size
 
-METRICS = ("fd", "kid")
-"""The measures that can be put to the test."""
+ASSESSED = ("fd", "kid")
+"""The measures that can be assessed."""
 REPEATS = 5
-"""How many sets are scored at each level, unless told otherwise."""
+"""How many sets are scored at each level by default."""
 
-# A covariance of d x d doubles: of more dimensions than these, only for those who ask for it.
+_DEFAULT_EMBEDDERS = ("vae", "pixels", "lenet", "inception")
+# A covariance of d x d doubles: in more dimensions than these only on request.
 _MOST_PIXELS = 4096
 _MUCH_BLACK = 0.1
 _EXAMPLES = 16
 
 
 @dataclass(frozen=True)
-class MetricTrust:
-    """What one metric made of the harmed images.
+class MetricAssessment:
+    """How one metric responds to the corruptions.
 
     Attributes:
         metric: Its name, as score rows have it.
@@ -50,7 +53,7 @@ class MetricTrust:
         embedder_digest: SHA-256 (hex) over all that decides its features.
         smallest_difference: How far two scores of N images must be apart before chance is ruled
             out (95 %).
-        responses: One for each corruption, in the order of `Trust.corruptions`.
+        responses: One for each corruption, in the order of `Assessment.corruptions`.
     """
 
     metric: str
@@ -61,12 +64,12 @@ class MetricTrust:
 
 
 @dataclass(frozen=True, eq=False)
-class Trust:
-    """What harmed images show of some metrics. All scores are of equally many images.
+class Assessment:
+    """How some metrics respond to corrupted images. All scores are of equally many images.
 
     Attributes:
         dataset: The data set's name.
-        invaders: The name of the set that invades.
+        foreign: The name of the set whose images replace others.
         shape: (C, H, W) of all images.
         measure: `fd` or `kid`.
         samples: N, the images in every set that was scored.
@@ -74,14 +77,14 @@ class Trust:
         overlapping: Whether these sets share images; their spread is widened for it.
         reference: The number of images compared with.
         seed: Decides everything random.
-        corruptions: The kinds of harm, with their levels.
+        corruptions: The kinds of corruption, with their levels.
         metrics: One for each embedder.
-        notes: What a reader should know, a sentence each.
-        examples: Of each corruption, uint8 [levels, 16 or fewer, C, H, W]: images so harmed.
+        notes: Sentences for people.
+        examples: By corruption, corrupted images, uint8 [levels, 16 or fewer, C, H, W].
     """
 
     dataset: str
-    invaders: str
+    foreign: str
     shape: tuple[int, int, int]
     measure: str
     samples: int
@@ -90,15 +93,15 @@ class Trust:
     reference: int
     seed: int
     corruptions: tuple[Corruption, ...]
-    metrics: tuple[MetricTrust, ...]
+    metrics: tuple[MetricAssessment, ...]
     notes: tuple[str, ...]
     examples: Mapping[str, NDArray[np.uint8]]
 
 
-def trust(
+def assess_metrics(
     images: ImageSet,
     *,
-    by: ImageSet | None = None,
+    foreign: ImageSet | None = None,
     embedders: Sequence[str | Embedder] | None = None,
     metric: str = "fd",
     samples: int | None = None,
@@ -109,49 +112,50 @@ def trust(
     device: torch.device | str = "cpu",
     weights: Path | None = None,
     watch: Callable[[str], None] = lambda what: None,
-) -> Trust:
-    """Score real images, harmed at rising levels, against others of their set.
+) -> Assessment:
+    """Score real images, corrupted at rising levels, against others of their set.
 
     Args:
         images: The real images.
-        by: The images that invade; those that `invaders_of` names if none. Brought to their shape.
+        foreign: The images that replace others, brought to their shape; by default those of
+            `default_foreign_set`.
         embedders: By name, by import path, or made already; the `default_embedders` if none.
         metric: `fd` (Fréchet distance) or `kid` (kernel distance, unbiased, over whole sets).
         samples: N; by default as many as disjoint sets can have, 1000 at most. More overlap.
         repeats: R, the sets scored at each level, at least 2.
-        seed: Decides the halves, the sets, the harm, and what embedders learn.
+        seed: Decides the halves, the sets, the corruption, and what embedders learn.
         levels: Other levels, by the keys of `study.trust.corruptions.LEVELS`: 0, and rising.
         cache_folder: Where embedders are kept; the user's own by default.
         device: Where embedders live.
-        weights: A file with the weights of `inception`.
-        watch: Told what is being scored.
+        weights: A file of weights, for embedders that take one.
+        watch: Called with what is being scored.
 
     Raises:
         UserError: If there are too few images, an embedder or metric is unknown or does not fit
-            them, the invaders cannot be brought to their shape, or a value is out of its range.
+            them, the foreign images cannot be brought to their shape, or a value is out of range.
     """
-    if metric not in METRICS:
-        raise UserError(f"The value of `metric` is {metric!r}, but must be {' or '.join(METRICS)}")
+    if metric not in ASSESSED:
+        raise UserError(f"The value of `metric` is {metric!r}, but must be {' or '.join(ASSESSED)}")
     halves = split(images, Fraction(0.5), seed=seed)
     reference, rest = halves.train, halves.held_out
     count = sample_size(images, len(rest), samples, repeats)
     shape = shape_of(images)
-    invaders = choose_invaders(images, by, shape)
+    replacing = choose_foreign_images(images, foreign, shape)
     kinds = corruptions(
         shape[1] * shape[2],
         count,
-        invaders.images,
+        replacing.images,
         {name: tuple(each) for name, each in (levels or {}).items()},
     )
     asked = tuple(embedders or default_embedders(images, device))
-    known = [
+    made = [
         make_embedder(
             each,
             reference,
             cache_folder=cache_folder or default_cache_folder(),
             device=device,
             seed=seed,
-            weights=weights if each.startswith("inception") else None,
+            weights=weights if embedder_info(each).weights_file else None,
         )
         if isinstance(each, str)
         else each
@@ -164,16 +168,16 @@ def trust(
         notes.append(f"pixels is left out: {shape} makes more than {_MOST_PIXELS} dimensions.")
     if not embedders and "inception" not in asked:
         notes.append("inception is left out: without a GPU it takes hours (--embedder inception).")
-    for embedder in known:
+    for embedder in made:
         score = _scorer(embedder, reference.tensor(), metric, seed)
-        metrics.append(_examine(embedder, metric, score, sets, kinds, widening, seed, watch))
-        if ":" in embedder.name:
+        metrics.append(_assess(embedder, metric, score, sets, kinds, widening, seed, watch))
+        if is_import_path(embedder.name):
             notes.append(f"{metrics[-1].metric} is in the features of {embedder.name}.")
-        told = note(count, embedder.dim) if metric == "fd" else None
-        notes += [f"{embedder.name}: {told}"] if told else []
-    return Trust(
+        caution = note(count, embedder.dim) if MEASURES[metric].needs_moments else None
+        notes += [f"{embedder.name}: {caution}"] if caution else []
+    return Assessment(
         dataset=images.name,
-        invaders=invaders.name,
+        foreign=replacing.name,
         shape=shape,
         measure=metric,
         samples=count,
@@ -193,23 +197,28 @@ def default_embedders(images: ImageSet, device: torch.device | str = "cpu") -> t
 
     `inception` joins them on a GPU: on a CPU it would take hours over so many sets.
     """
-    fitting = {
-        "vae": True,
-        "pixels": np.prod(images.images.shape[1:]) <= _MOST_PIXELS,
-        "lenet": images.labels is not None,
-        "inception": torch.device(device).type != "cpu",
-    }
-    return tuple(name for name, fits in fitting.items() if fits)
+    on_cpu = torch.device(device).type == "cpu"
+    too_many_pixels = np.prod(images.images.shape[1:]) > _MOST_PIXELS
+    fitting = []
+    for name in _DEFAULT_EMBEDDERS:
+        info = embedder_info(name)
+        if info.needs_labels and images.labels is None:
+            continue
+        if (info.slow_on_cpu and on_cpu) or (name == "pixels" and too_many_pixels):
+            continue
+        fitting.append(name)
+    return tuple(fitting)
 
 
 def _scorer(
     embedder: Embedder, reference: Tensor, metric: str, seed: int
 ) -> Callable[[NDArray[np.uint8]], float]:
     """The score of a set of images."""
-    check_memory(len(reference), embedder.dim, moments=metric == "fd", features=True)
+    info = MEASURES[metric]
+    check_memory(len(reference), embedder.dim, moments=info.needs_moments, features=True)
     real = embedder(reference).cpu()
-    moments = Reference.of(Moments.of(real)) if metric == "fd" else None
-    features = real if metric == "kid" else None
+    moments = Reference.of(Moments.of(real)) if info.needs_moments else None
+    features = real if info.needs_features else None
 
     def score(images: NDArray[np.uint8]) -> float:
         generated = embedder(torch.tensor(images)).cpu()
@@ -219,7 +228,7 @@ def _scorer(
     return score
 
 
-def _examine(
+def _assess(
     embedder: Embedder,
     metric: str,
     score: Callable[[NDArray[np.uint8]], float],
@@ -228,13 +237,13 @@ def _examine(
     widening: float,
     seed: int,
     watch: Callable[[str], None],
-) -> MetricTrust:
+) -> MetricAssessment:
     watch(f"{embedder.name}: clean images")
     clean = LevelScores(0.0, tuple(map(score, sets)), widening)
     responses = []
     for kind in kinds:
         watch(f"{embedder.name}: {kind.title}")
-        harmed = [
+        corrupted = [
             LevelScores(
                 level,
                 tuple(
@@ -245,8 +254,8 @@ def _examine(
             )
             for level in kind.levels[1:]
         ]
-        responses.append(Response(kind.name, (clean, *harmed)))
-    return MetricTrust(
+        responses.append(Response(kind.name, (clean, *corrupted)))
+    return MetricAssessment(
         metric=metric_name(metric, embedder.name),
         embedder=embedder.name,
         embedder_digest=embedder.digest,
@@ -260,7 +269,7 @@ def _examples(images: NDArray[np.uint8], kind: Corruption, seed: int) -> NDArray
 
 
 def _seed(seed: int, kind: Corruption, repeat: int) -> int:
-    """A seed of its own for the harm done to each set; the same at every level."""
+    """The seed of a set's corruption, the same at every level."""
     entropy = [seed, 2, [*LEVELS].index(kind.name), repeat]
     return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])
 

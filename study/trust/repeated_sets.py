@@ -1,4 +1,4 @@
-"""The sets of real images that a metric is tried on."""
+"""The repeated sets of real images that a metric is assessed on."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from study.data import ImageSet
 from study.spec.errors import UserError
 
 MOST_SAMPLES = 1000
-"""How large sets are at most, unless told otherwise."""
+"""The largest default size of a set."""
 
 
 def sample_size(images: ImageSet, available: int, samples: int | None, repeats: int) -> int:
-    """N, the images in a set: as many as were asked for, or as many as disjoint sets can have.
+    """N, the images in a set: as requested, or as many as disjoint sets can have.
 
     Args:
         images: All images, half of which are the reference.
         available: How many are left to draw from.
-        samples: What was asked for; none for up to `MOST_SAMPLES`.
-        repeats: How many sets there are to be.
+        samples: The requested N; None for up to `MOST_SAMPLES`.
+        repeats: The number of sets.
 
     Raises:
-        UserError: If there are too few images, or too many or few were asked for.
+        UserError: If there are too few images, or N is out of range.
     """
     if repeats < 2:
         raise UserError(f"The value of `repeats` is {repeats}, but must be >= 2 to show a spread")
@@ -45,13 +45,13 @@ def sample_size(images: ImageSet, available: int, samples: int | None, repeats: 
 def draw_sets(
     pool: NDArray[np.uint8], count: int, repeats: int, seed: int
 ) -> tuple[list[NDArray[np.uint8]], bool]:
-    """Sets of so many images: disjoint if there are enough, else each drawn by itself.
+    """Sets of N images: disjoint if there are enough, else each drawn independently.
 
     Args:
         pool: The images to draw from, uint8 [M, C, H, W].
         count: N, at most M.
-        repeats: How many sets.
-        seed: Decides them.
+        repeats: The number of sets.
+        seed: Decides which images each has.
 
     Returns:
         The sets, uint8 [N, C, H, W] each, and whether they share images.
