@@ -10,6 +10,15 @@ from study.spec.names import OBJECTIVES
 from study.spec.section import Misfit, Section
 from study.spec.short_form import ShortForm
 
+MinEpochs = Annotated[int, Field(ge=1, description="Epochs before the first rung.")]
+ReductionFactor = Annotated[int, Field(ge=2, description="One trial in so many goes on.")]
+StartupTrials = Annotated[
+    int, Field(ge=0, description="Trials that always run to their end first.")
+]
+WarmupEpochs = Annotated[
+    int, Field(ge=0, description="Epochs of each trial that are never judged.")
+]
+
 
 class NonePruner(Section):
     """Every trial runs to its end."""
@@ -21,8 +30,8 @@ class AshaPruner(Section):
     """Asynchronous successive halving (Li et al. 2020): at each rung the best 1/factor go on."""
 
     kind: Literal["asha"]
-    min_epochs: int = Field(1, ge=1, description="Epochs before the first rung.")
-    reduction_factor: int = Field(3, ge=2, description="One trial in so many goes on.")
+    min_epochs: MinEpochs = 1
+    reduction_factor: ReductionFactor = 3
     early_stopping_rate: int = Field(0, ge=0, description="Rungs left out at the start.")
 
 
@@ -30,16 +39,16 @@ class HyperbandPruner(Section):
     """Several successive halvings, from eager to patient (Li et al. 2018)."""
 
     kind: Literal["hyperband"]
-    min_epochs: int = Field(1, ge=1, description="Epochs before the first rung.")
-    reduction_factor: int = Field(3, ge=2, description="One trial in so many goes on.")
+    min_epochs: MinEpochs = 1
+    reduction_factor: ReductionFactor = 3
 
 
 class MedianPruner(Section):
     """Stop a trial whose best report is worse than the median of the others' at that epoch."""
 
     kind: Literal["median"]
-    startup_trials: int = Field(5, ge=0, description="Trials that always run to their end first.")
-    warmup_epochs: int = Field(0, ge=0, description="Epochs of each trial that are never judged.")
+    startup_trials: StartupTrials = 5
+    warmup_epochs: WarmupEpochs = 0
 
 
 class PercentilePruner(Section):
@@ -47,8 +56,8 @@ class PercentilePruner(Section):
 
     kind: Literal["percentile"]
     percentile: float = Field(25.0, gt=0, le=100, description="Percent of trials that go on.")
-    startup_trials: int = Field(5, ge=0, description="Trials that always run to their end first.")
-    warmup_epochs: int = Field(0, ge=0, description="Epochs of each trial that are never judged.")
+    startup_trials: StartupTrials = 5
+    warmup_epochs: WarmupEpochs = 0
 
 
 class PatientPruner(Section):
@@ -73,7 +82,7 @@ class ThresholdPruner(Section):
     kind: Literal["threshold"]
     lower: float | None = Field(None, description="Stop below this score.")
     upper: float | None = Field(None, description="Stop above this score.")
-    warmup_epochs: int = Field(0, ge=0, description="Epochs of each trial that are never judged.")
+    warmup_epochs: WarmupEpochs = 0
 
     @model_validator(mode="after")
     def _has_a_side(self) -> Self:
