@@ -4,6 +4,7 @@ import io
 import math
 import pickle
 from collections.abc import Callable
+from functools import partialmethod
 from itertools import islice
 from typing import Any
 
@@ -17,6 +18,7 @@ from models import (
     TrainingOptions,
     TrainingState,
     build_family,
+    generate,
     to_float,
     train,
     train_epoch,
@@ -329,14 +331,38 @@ def test_the_augmentation_is_drawn_for_the_batch_and_applied_to_what_is_learned_
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
-def test_compiling_changes_no_name_in_a_checkpoint(
-    model: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+def test_a_compiled_family_trains_and_samples_as_ever_and_its_checkpoint_has_the_same_names(
+    images: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compiled: list[nn.Module] = []
-    monkeypatch.setattr(nn.Module, "compile", lambda module: compiled.append(module))
-    state = start(model, compile=True)
-    assert compiled == [*state.family.children(), *state.ema.children()]
-    assert state.state_dict()["family"].keys() == start(model).state_dict()["family"].keys()
+    """With torch's tracer in full, and no code generated, which would take a minute."""
+    model = {
+        "family": "ddpm",
+        "timesteps": 20,
+        "schedule": "cosine",
+        "network": {"kind": "cnn", "channels": [4]},
+    }
+    graphs: list[torch.fx.GraphModule] = []
+
+    def keep(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[..., Any]:
+        del inputs
+        graphs.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(nn.Module, "compile", partialmethod(nn.Module.compile, backend=keep))
+    plain, compiled = (start(model, compile=compile_) for compile_ in (False, True))
+    torch.compiler.reset()
+    for state in (plain, compiled):
+        list(train(state, images[:8], epochs=2))
+        assert len(graphs) == (state is compiled)  # the network's, once
+    assert plain.state_dict()["family"].keys() == compiled.state_dict()["family"].keys()
+    torch.testing.assert_close(compiled.family.state_dict(), plain.family.state_dict())
+    samples = [
+        generate(state.ema, 4, sampler="ddim", steps=3, seed=0) for state in (plain, compiled)
+    ]
+    assert len(graphs) == 2  # the averaged network's too
+    torch.testing.assert_close(*samples, rtol=0, atol=1)
+    plain.load_state_dict(compiled.state_dict())
+    assert same(plain.family, compiled.family)
 
 
 def test_images_of_another_kind_are_refused(model: dict[str, Any], images: Tensor) -> None:
