@@ -22,7 +22,7 @@ import torch
 from torch import Generator, Tensor
 
 from models.noise_schedule import Schedule
-from models.predictions import Denoiser, Variance
+from models.predictions import Denoiser, Variance, predict_at
 
 _HALF_BIN = 1 / 255  # images lie in [-1, 1]
 _EDGE = 0.999  # beyond it, a bin is the first or the last
@@ -80,10 +80,9 @@ def bits_per_dim(
         at = torch.full((len(x0),), t, device=x0.device)
         epsilon = torch.randn(x0.shape, generator=generator, device=x0.device, dtype=x0.dtype)
         x_t = schedule.add_noise(x0, at, epsilon)
-        prediction = model.predict(x_t, at)
-        estimate = prediction.x0.clamp(-1, 1) if clip_x0 else prediction.x0
+        prediction = predict_at(model, x_t, t, clip_x0=clip_x0)
         log_variance = model_log_variance(schedule, at, x0, variance, prediction.variance_share)
-        terms.append(bound_terms(schedule, x0, at, estimate, log_variance))
+        terms.append(bound_terms(schedule, x0, at, prediction.x0, log_variance))
     by_t = torch.stack(terms, dim=1)  # [B, n]
     prior = prior_term(schedule, x0)
     return Bound(

@@ -11,6 +11,15 @@ from pydantic import Field, model_validator
 from study.spec.section import Misfit, Section
 from study.spec.short_form import ShortForm
 
+MinEpochs = Annotated[int, Field(ge=1, description="Epochs before the first rung.")]
+ReductionFactor = Annotated[int, Field(ge=2, description="One trial in so many goes on.")]
+StartupTrials = Annotated[
+    int, Field(ge=0, description="Trials that always run to their end first.")
+]
+WarmupEpochs = Annotated[
+    int, Field(ge=0, description="Epochs of each trial that are never judged.")
+]
+
 
 class _Pruner(Section):
     stops_trials: ClassVar[bool] = True
@@ -32,8 +41,8 @@ class AshaPruner(_Pruner):
 
     kind: Literal["asha"]
     keeps_rungs = True
-    min_epochs: int = Field(1, ge=1, description="Epochs before the first rung.")
-    reduction_factor: int = Field(3, ge=2, description="One trial in so many goes on.")
+    min_epochs: MinEpochs = 1
+    reduction_factor: ReductionFactor = 3
     early_stopping_rate: int = Field(0, ge=0, description="Rungs left out at the start.")
 
 
@@ -42,16 +51,16 @@ class HyperbandPruner(_Pruner):
 
     kind: Literal["hyperband"]
     keeps_rungs = True
-    min_epochs: int = Field(1, ge=1, description="Epochs before the first rung.")
-    reduction_factor: int = Field(3, ge=2, description="One trial in so many goes on.")
+    min_epochs: MinEpochs = 1
+    reduction_factor: ReductionFactor = 3
 
 
 class MedianPruner(_Pruner):
     """Stop a trial whose best report is worse than the median of the others' at that epoch."""
 
     kind: Literal["median"]
-    startup_trials: int = Field(5, ge=0, description="Trials that always run to their end first.")
-    warmup_epochs: int = Field(0, ge=0, description="Epochs of each trial that are never judged.")
+    startup_trials: StartupTrials = 5
+    warmup_epochs: WarmupEpochs = 0
 
 
 class PercentilePruner(_Pruner):
@@ -59,15 +68,15 @@ class PercentilePruner(_Pruner):
 
     kind: Literal["percentile"]
     percentile: float = Field(25.0, gt=0, le=100, description="Percent of trials that go on.")
-    startup_trials: int = Field(5, ge=0, description="Trials that always run to their end first.")
-    warmup_epochs: int = Field(0, ge=0, description="Epochs of each trial that are never judged.")
+    startup_trials: StartupTrials = 5
+    warmup_epochs: WarmupEpochs = 0
 
 
 class PatientPruner(_Pruner):
     """Stop a trial that has not improved for some reports."""
 
     kind: Literal["patient"]
-    patience: int = Field(2, ge=0, description="Reports without improvement that are borne.")
+    patience: int = Field(2, ge=0, description="Reports without improvement before it stops.")
     min_delta: float = Field(0.0, ge=0, description="Improvements smaller than this do not count.")
 
 
@@ -85,7 +94,7 @@ class ThresholdPruner(_Pruner):
     kind: Literal["threshold"]
     lower: float | None = Field(None, description="Stop below this score.")
     upper: float | None = Field(None, description="Stop above this score.")
-    warmup_epochs: int = Field(0, ge=0, description="Epochs of each trial that are never judged.")
+    warmup_epochs: WarmupEpochs = 0
 
     @model_validator(mode="after")
     def _has_a_side(self) -> Self:

@@ -142,3 +142,18 @@ def test_debians_fashion_mnist_is_the_original(monkeypatch: pytest.MonkeyPatch) 
     assert image_set.images.shape == (60000, 1, 28, 28)
     assert image_set.labels is not None
     assert np.bincount(image_set.labels).tolist() == [6000] * 10
+
+
+def test_all_of_mnists_training_set(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setenv("STUDY_DATA", str(real_data))
+    image_set = load_images("mnist")
+    assert image_set.images.shape == (60000, 1, 28, 28)
+    assert image_set.labels is not None
+    # Y. LeCun et al.: the numbers of each digit.
+    assert np.bincount(image_set.labels).tolist() == [
+        5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949,
+    ]  # fmt: skip
+    small = load_images("mnist5k").images
+    found = {image.tobytes() for image in image_set.images}
+    assert sum(image.tobytes() in found for image in small) > 4900
