@@ -122,7 +122,7 @@ def explain_trial(
             clock = time.perf_counter()
             try:
                 finding = DIAGNOSTICS[name].diagnose(subject)
-            except (UserError, ValueError) as error:  # too few images, say: the others may do
+            except UserError as error:  # such as too few images, which the others may not need
                 if only:
                     raise UserError(f"--only {name}: not possible: {error}") from None
                 explained.append(Explained(name, f"not possible: {error}"))

@@ -209,3 +209,16 @@ def test_the_help_lists_the_diagnostics(call: Call, capsys: pytest.CaptureFixtur
     told = " ".join(capsys.readouterr().out.split())
     for name, about in ABOUT.items():
         assert f"{name} {about}" in told
+
+
+def test_a_fault_of_our_own_is_not_reported_as_not_possible(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(subject: Subject) -> Finding:
+        raise ValueError("shapes [1, 8] and [2, 8] do not match")
+
+    trained(storage)
+    broken = Diagnostic(fail, (Family,))
+    monkeypatch.setattr("study.trained.explain.DIAGNOSTICS", {**DIAGNOSTICS, "samples": broken})
+    with pytest.raises(ValueError, match="do not match"):
+        explain_trial(storage, "small", 0, only=["samples"])
