@@ -6,6 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from study.scoring.neighbours import Neighbours, nearest
+from study.spec.errors import UserError
 
 COPY_RATIO = 1 / 3
 """A sample whose nearest training image is less than this times as far as the second nearest is
@@ -21,10 +22,10 @@ def memorised(neighbours: Neighbours) -> Tensor:
             copy even where the training set holds that image twice.
 
     Raises:
-        ValueError: If there are less than 2 neighbours.
+        UserError: If there are fewer than 2 neighbours.
     """
     if neighbours.distances.shape[1] < 2:
-        raise ValueError("There is 1 neighbour for each sample, but it takes 2 or more")
+        raise UserError("There is 1 neighbour for each sample, but it takes 2 or more")
     first, second = neighbours.distances[:, 0], neighbours.distances[:, 1]  # [N]
     return (first < COPY_RATIO * second) | (first == 0)
 
