@@ -6,8 +6,8 @@ import pytest
 from optuna import pruners
 from study_trees import changed, parse_study
 
-from study.search import PastTrial, Search, make_pruner
-from study.search.pruners import like_with_like
+from study.search import PastTrial, Search
+from study.search.pruners import like_with_like, make_pruner
 from study.spec.search import Pruner
 from study.spec.short_form import kinds
 

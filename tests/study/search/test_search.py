@@ -12,7 +12,8 @@ import pytest
 from optuna.trial import TrialState
 from study_trees import changed, parse_study
 
-from study.search import SAMPLERS, PastTrial, Search, Suggestion, trial_seed
+from study.search import PastTrial, Search, Suggestion, trial_seed
+from study.search.proposers import SAMPLERS
 from study.spec import StudyFile
 from study.spec.search import Pruner
 from study.spec.short_form import kinds

@@ -9,7 +9,8 @@ import optuna
 import pytest
 from pydantic import TypeAdapter
 
-from study.search import SAMPLERS, make_pruner
+from study.search.proposers import SAMPLERS
+from study.search.pruners import make_pruner
 from study.spec.search import SEARCH_SAMPLERS, Pruner, SearchSampler
 from study.spec.short_form import kinds
 

@@ -7,21 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor
 
 from study.data import ImageSet, load_images
 from study.scoring.embedders import (
     MAKERS,
     Embedder,
-    PixelEmbedder,
-    VAEEmbedder,
     lenet,
     make_embedder,
 )
-from study.scoring.embedders.base import in_blocks
-from study.scoring.embedders.vae_network import Training, train_vae
+from study.scoring.embedders.vae_network import Training
 from study.spec.embedder_info import EMBEDDERS, embedder_info
 from study.spec.errors import UserError
 
@@ -113,62 +108,6 @@ def test_images_of_another_kind_are_refused(embedder: Embedder, images: Tensor) 
     for wrong in (images.float(), images[:, :, :7], images[0], images.repeat(1, 3, 1, 1)):
         with pytest.raises(UserError, match=r"but must be torch.uint8 \[N, 1, 8, 8\]"):
             embedder(wrong)
-
-
-# Each of them
-
-
-def test_pixels_are_the_pixels() -> None:
-    embedder = PixelEmbedder((3, 1, 2), CPU)
-    features = embedder(torch.tensor([[[[0, 51]], [[102, 153]], [[204, 255]]]], dtype=torch.uint8))
-    assert torch.allclose(features, torch.tensor([[0, 0.2, 0.4, 0.6, 0.8, 1]]))
-    assert embedder.digest != PixelEmbedder((1, 3, 2), CPU).digest
-
-
-def test_digests_are_those_of_scores_already_written(images: Tensor) -> None:
-    digest = PixelEmbedder((1, 8, 8), CPU).digest
-    assert digest == "b3c002556461732769b2e421fa559c771da7680e9cb0726e614ea1c76c51d3bf"
-
-
-def test_a_vaes_digest_covers_its_weights(images: Tensor) -> None:
-    vae = train_vae(images, seed=0, training=Training(steps=2))
-    digest = VAEEmbedder(vae, (1, 8, 8), CPU).digest
-    assert digest == VAEEmbedder(vae, (1, 8, 8), CPU).digest
-    with torch.no_grad():
-        next(vae.parameters()).view(-1)[0] += 1e-6
-    assert digest != VAEEmbedder(vae, (1, 8, 8), CPU).digest
-
-
-def test_a_vae_is_trained_anew_for_other_images_and_seeds(
-    digits: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("study.scoring.embedders.vae_network.Training", lambda: Training(steps=2))
-
-    def make(train: ImageSet, seed: int) -> str:
-        return make_embedder("vae", train, cache_folder=tmp_path, device=CPU, seed=seed).digest
-
-    half = digits.take(range(900), part="first half")
-    digests = [make(digits, 0), make(digits, 1), make(half, 0)]
-    assert len(set(digests)) == 3
-    assert len(list(tmp_path.glob("vae-*.safetensors"))) == 3
-    assert make(digits, 0) == digests[0]
-    assert len(list(tmp_path.glob("vae-*.safetensors"))) == 3
-
-
-# What they share
-
-
-@given(count=st.integers(0, 9), size=st.integers(1, 4))
-def test_blocks_are_of_one_length_and_nothing_is_lost(count: int, size: int) -> None:
-    seen = []
-
-    def network(block: Tensor) -> Tensor:
-        seen.append(len(block))
-        return block * 2
-
-    inputs = torch.arange(2.0 * count).view(count, 2)
-    assert torch.equal(in_blocks(network, inputs.split(size), size), inputs * 2)
-    assert set(seen) == {size}
 
 
 @pytest.mark.parametrize(
