@@ -13,7 +13,6 @@ class EmbedderInfo:
     """What is known of an embedder from its name.
 
     Attributes:
-        about: One line for people.
         learns: Whether it is trained on the real images of the study or comparison.
         needs_labels: Whether it learns from their labels as well.
         any_size: Whether it takes images of any size; otherwise of the one it was made for.
@@ -22,7 +21,6 @@ class EmbedderInfo:
         slow_on_cpu: Whether embedding an image may take a CPU as long as generating it.
     """
 
-    about: str
     learns: bool = False
     needs_labels: bool = False
     any_size: bool = False
@@ -36,31 +34,20 @@ class EmbedderInfo:
         return self.weights_file or self.imported
 
 
-def _inception(resize: str) -> EmbedderInfo:
-    return EmbedderInfo(
-        f"FID's network of 2015-12-05, {resize}",
-        any_size=True,
-        weights_file=True,
-        slow_on_cpu=True,
-    )
-
+_INCEPTION = EmbedderInfo(any_size=True, weights_file=True, slow_on_cpu=True)
 
 EMBEDDERS = {
-    "inception": _inception("resizing as its TensorFlow graph does"),
-    "inception_torch": _inception("resizing as pytorch-fid does"),
-    "inception_antialias": _inception("resizing as torchmetrics does"),
-    "inception_clean": _inception("resizing as clean-fid does"),
-    "vae": EmbedderInfo("posterior mean of a VAE trained on the real images", learns=True),
-    "lenet": EmbedderInfo(
-        "last layer but one of a classifier trained on the real images",
-        learns=True,
-        needs_labels=True,
-    ),
-    "pixels": EmbedderInfo("the pixels themselves, in [0, 1]"),
+    "inception": _INCEPTION,  # FID's network of 2015-12-05, resizing as its TensorFlow graph does
+    "inception_torch": _INCEPTION,  # resizing as pytorch-fid does
+    "inception_antialias": _INCEPTION,  # resizing as torchmetrics does
+    "inception_clean": _INCEPTION,  # resizing as clean-fid does
+    "vae": EmbedderInfo(learns=True),  # the posterior mean
+    "lenet": EmbedderInfo(learns=True, needs_labels=True),  # the last layer but one
+    "pixels": EmbedderInfo(),  # the pixels themselves, in [0, 1]
 }
 """What turns images into features, by name; `study.scoring.embedders` makes them."""
 
-IMPORTED = EmbedderInfo("a module of the user's", imported=True, slow_on_cpu=True)
+IMPORTED = EmbedderInfo(imported=True, slow_on_cpu=True)
 """The embedder that an import path names, `package.module:Name`."""
 
 

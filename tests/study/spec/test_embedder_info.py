@@ -11,7 +11,6 @@ from study.spec.errors import UserError
 def test_an_embedder_is_looked_up_by_name_or_import_path() -> None:
     for name, info in EMBEDDERS.items():
         assert embedder_info(name) is info
-        assert info.about
         assert not info.imported
     assert embedder_info("package.module:Name") is IMPORTED
     assert IMPORTED.imported
