@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from study.scoring.compare_sets import Scores, score_images
+from study.scoring.image_scores import Scores, score_images
 from study.scoring.scorer import Scorer, prepare_scorer
 
 __all__ = ["Scorer", "Scores", "prepare_scorer", "score_images"]
