@@ -73,7 +73,7 @@ def test_noise_has_one_scale_of_colours() -> None:
         assert np.allclose(cells[row, :8, 9:17], expected, atol=1e-6)
 
 
-def test_a_curve_for_each_set_of_images() -> None:
+def test_a_curve_for_each_set_repeating() -> None:
     curve = noise_curve(predict_noise(knows_the_images(), X0, [0, 10, 39], seeded()))
     figure = curve_figure({"training images": curve, "held-out images": curve})
     assert [len(panel.lines) for panel in figure.axes] == [2, 3]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from subjects import make_subject, of_images
+from subjects import make_subject, repeating
 
 from study.data import load_images, split
 from study.diagnostics import training_neighbours
@@ -25,7 +25,7 @@ def numbers(finding: Finding) -> dict[str, float]:
 def test_copies_of_training_images_are_told(tmp_path: Path) -> None:
     copies = RANDOM.permutation(PARTS.train.images)
     found = numbers(
-        training_neighbours.diagnose(make_subject(tmp_path, generated=of_images(copies)))
+        training_neighbours.diagnose(make_subject(tmp_path, generated=repeating(copies)))
     )
     assert found["memorised"] == 1
     assert found["nearest_distance"] == 0
@@ -35,7 +35,7 @@ def test_copies_of_training_images_are_told(tmp_path: Path) -> None:
 
 def test_real_digits_that_were_held_out_are_novel(tmp_path: Path) -> None:
     new = RANDOM.permutation(PARTS.held_out.images)
-    found = numbers(training_neighbours.diagnose(make_subject(tmp_path, generated=of_images(new))))
+    found = numbers(training_neighbours.diagnose(make_subject(tmp_path, generated=repeating(new))))
     assert found["memorised"] < 0.1
     assert found["authenticity"] == pytest.approx(found["authenticity.held_out"], abs=0.35)
 
