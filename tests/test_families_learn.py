@@ -80,7 +80,11 @@ CASES = {
     "gan": Case(gan(discriminator={"kind": "dcgan", "channels": [32, 64]}), 2.8, 4, ADAM),
     "gan-min-max": Case(gan(discriminator=CRITIC, loss="min_max"), 7.0, 4, ADAM),
     "gan-hinge-spectral-norm": Case(
-        gan(discriminator={**CRITIC, "norm": "none", "spectral_norm": True}, loss="hinge"),
+        gan(
+            discriminator={**CRITIC, "norm": "none", "spectral_norm": True},
+            loss="hinge",
+            discriminator_rate=4.0,
+        ),
         6.0,
         4,
         ADAM,
@@ -114,7 +118,7 @@ SEEN = {
     "morphing": 2.5,
     "gan": 1.7,
     "gan-min-max": 5.0,
-    "gan-hinge-spectral-norm": 3.6,
+    "gan-hinge-spectral-norm": 5.0,
     "gan-wgan-clip": 7.2,
     "gan-wgan-gp": 1.7,
     "gan-unrolled": 3.8,
