@@ -225,7 +225,7 @@ def pixel_distance(
 @pytest.mark.parametrize(
     ("settings", "share"),
     [
-        # Seen: 0.025 to 0.03 of the untrained model's distance, for the mean 0.08. Real digits by
+        # Seen: 0.025 to 0.04 of the untrained model's distance, for the mean 0.12. Real digits by
         # themselves: 0.01.
         ({}, 0.05),
         ({"prediction": "v", "weighting": "min_snr", "loss": "huber"}, 0.05),
@@ -239,7 +239,7 @@ def test_a_diffusion_model_learns_digits(
     """The pixels' means and covariances approach those of real digits, with every sampler."""
     before, after = trained(small_digits, {"family": "ddpm", **settings})
     start = pixel_distance(before, small_digits, "ddim", 20)
-    for sampler, steps in (("ddim", 20), ("ancestral", 100), ("dpm_solver", 10)):
+    for sampler, steps in (("ddim", 20), ("ancestral", 25), ("dpm_solver", 10)):
         assert pixel_distance(after, small_digits, sampler, steps) < share * start
 
 
