@@ -80,7 +80,11 @@ CASES = {
     "gan": Case(gan(discriminator={"kind": "dcgan", "channels": [32, 64]}), 2.8, 4, ADAM),
     "gan-min-max": Case(gan(discriminator=CRITIC, loss="min_max"), 7.0, 4, ADAM),
     "gan-hinge-spectral-norm": Case(
-        gan(discriminator={**CRITIC, "norm": "none", "spectral_norm": True}, loss="hinge"),
+        gan(
+            discriminator={**CRITIC, "norm": "none", "spectral_norm": True},
+            loss="hinge",
+            discriminator_rate=4.0,
+        ),
         6.0,
         4,
         ADAM,
@@ -114,7 +118,7 @@ SEEN = {
     "morphing": 2.5,
     "gan": 1.7,
     "gan-min-max": 5.0,
-    "gan-hinge-spectral-norm": 3.6,
+    "gan-hinge-spectral-norm": 5.0,
     "gan-wgan-clip": 7.2,
     "gan-wgan-gp": 1.7,
     "gan-unrolled": 3.8,
@@ -221,7 +225,7 @@ def pixel_distance(
 @pytest.mark.parametrize(
     ("settings", "share"),
     [
-        # Seen: 0.025 to 0.03 of the untrained model's distance, for the mean 0.08. Real digits by
+        # Seen: 0.025 to 0.04 of the untrained model's distance, for the mean 0.12. Real digits by
         # themselves: 0.01.
         ({}, 0.05),
         ({"prediction": "v", "weighting": "min_snr", "loss": "huber"}, 0.05),
@@ -235,7 +239,7 @@ def test_a_diffusion_model_learns_digits(
     """The pixels' means and covariances approach those of real digits, with every sampler."""
     before, after = trained(small_digits, {"family": "ddpm", **settings})
     start = pixel_distance(before, small_digits, "ddim", 20)
-    for sampler, steps in (("ddim", 20), ("ancestral", 100), ("dpm_solver", 10)):
+    for sampler, steps in (("ddim", 20), ("ancestral", 25), ("dpm_solver", 10)):
         assert pixel_distance(after, small_digits, sampler, steps) < share * start
 
 

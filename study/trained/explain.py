@@ -14,8 +14,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from study.diagnostics.about import ABOUT, FEWEST_SAMPLES, MOST_SAMPLES, SAMPLES
 from study.diagnostics.catalogue import DIAGNOSTICS, applying
+from study.diagnostics.descriptions import DESCRIPTIONS, FEWEST_SAMPLES, MOST_SAMPLES, SAMPLES
 from study.diagnostics.subject import Finding, Picture, Subject
 from study.results.ledger import Ledger
 from study.results.storage import Storage, join
@@ -111,8 +111,8 @@ def explain_trial(
     skipped = [name for name in names if name not in apply]
     if only and skipped:
         raise UserError(
-            f"--only {skipped[0]} ({ABOUT[skipped[0]]}) does not apply to trial {loaded.trial} of "
-            f"'{study}', a {family}: those that do are {', '.join(apply)}"
+            f"--only {skipped[0]} ({DESCRIPTIONS[skipped[0]]}) does not apply to trial "
+            f"{loaded.trial} of '{study}', a {family}: those that do are {', '.join(apply)}"
         )
     place = PictureFolder(storage, join(study, "explain", f"trial-{loaded.trial:04d}"), folder)
     explained = []

@@ -82,7 +82,7 @@ def test_the_weights_depend_on_the_seed_alone(model: dict[str, Any]) -> None:
     assert torch.equal(torch.get_rng_state(), state)  # the process's own randomness is untouched
 
 
-def test_a_network_and_a_family_of_ones_own(
+def test_a_network_and_a_family_by_import_path(
     model: dict[str, Any], own_module: str, digits: Tensor
 ) -> None:
     network = {"kind": "custom", "path": f"{own_module}:Flat", "options": {"bias": 0.5}}

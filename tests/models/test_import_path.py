@@ -19,7 +19,7 @@ from models import (
         ("builtins:list", "which makes a list, but must make a torch.nn.Module"),
     ],
 )
-def test_a_wrong_import_path_is_told(
+def test_a_wrong_import_path_is_reported(
     model: dict[str, Any], own_module: str, path: str, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):

@@ -123,11 +123,11 @@ def test_the_morph_image_is_not_estimated_anew_which_would_be_ddim() -> None:
 
 
 @pytest.mark.parametrize("sampler", sorted(MORPH_SAMPLERS))
-def test_a_sampler_begins_with_morph_images_unless_told_otherwise(sampler: str) -> None:
+def test_a_sampler_begins_with_morph_images_by_default(sampler: str) -> None:
     model = Morphing(Imperfect(), cosine(20), SHAPE, morph_set())
     z = to_float(morph_set()[:3])
     plain = MORPH_SAMPLERS[sampler](model, z, steps=5, generator=seeded())
-    told = MORPH_SAMPLERS[sampler](model, z, steps=5, generator=seeded(), z=z, t=19)
-    for left, right in zip(plain, told, strict=True):
+    explicit = MORPH_SAMPLERS[sampler](model, z, steps=5, generator=seeded(), z=z, t=19)
+    for left, right in zip(plain, explicit, strict=True):
         assert left.t == right.t
         assert torch.equal(left.x, right.x)

@@ -55,7 +55,7 @@ def test_labels_come_with_images_and_choose_by_label(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("array", "told"),
+    ("array", "message"),
     [
         (GREY.astype(np.float32), r"float32 \[5, 1, 10, 10\] from 0 to 255, but must be uint8"),
         (GREY / 255, r"float64 .* from 0 to 1, .*: save them as \(255 \* images\)"),
@@ -68,9 +68,11 @@ def test_labels_come_with_images_and_choose_by_label(tmp_path: Path) -> None:
         (np.zeros((10,), np.uint8), r"uint8 \[10\]"),
     ],
 )
-def test_arrays_of_another_kind_are_told(tmp_path: Path, array: np.ndarray, told: str) -> None:
+def test_arrays_of_another_kind_are_reported(
+    tmp_path: Path, array: np.ndarray, message: str
+) -> None:
     np.save(tmp_path / "wrong.npy", array)
-    with pytest.raises(UserError, match=rf"The images in .*wrong.npy are {told}"):
+    with pytest.raises(UserError, match=rf"The images in .*wrong.npy are {message}"):
         read_arrays(tmp_path / "wrong.npy")
 
 
@@ -88,7 +90,7 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["broken.npy", "broken.npz"])
 @pytest.mark.parametrize("kept", [0, 4, 60, -20])
-def test_broken_files_are_told(tmp_path: Path, name: str, kept: int) -> None:
+def test_broken_files_are_reported(tmp_path: Path, name: str, kept: int) -> None:
     path = tmp_path / name
     if name.endswith("npy"):
         np.save(path, GREY)
@@ -100,7 +102,7 @@ def test_broken_files_are_told(tmp_path: Path, name: str, kept: int) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_missing_files_and_arrays_are_told(tmp_path: Path) -> None:
+def test_missing_files_and_arrays_are_reported(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"The file .*none.npy does not exist"):
         read_arrays(tmp_path / "none.npy")
     np.savez(tmp_path / "two.npz", a=GREY, b=GREY)
@@ -117,17 +119,19 @@ def test_missing_files_and_arrays_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "told"),
+    ("labels", "message"),
     [
         (np.array([0, 1, -1, 2, 3]), "from -1 to 3"),
         (np.array([0, 1, 2, 3, 2**63 + 5], np.uint64), "from 0 to 9223372036854775813"),
     ],
 )
-def test_labels_that_count_nothing_are_told(tmp_path: Path, labels: np.ndarray, told: str) -> None:
+def test_labels_that_count_nothing_are_reported(
+    tmp_path: Path, labels: np.ndarray, message: str
+) -> None:
     path = tmp_path / "a.npz"
     np.savez(path, images=GREY, labels=labels)
     for read in (read_arrays, stored_images):
-        with pytest.raises(UserError, match=rf"labels in .*a.npz are {told}, but must be in 0"):
+        with pytest.raises(UserError, match=rf"labels in .*a.npz are {message}, but must be in 0"):
             read(path)
 
 

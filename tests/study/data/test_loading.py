@@ -21,7 +21,7 @@ def test_a_part_of_a_named_set_is_prepared() -> None:
     assert all((image == whole).all(axis=(1, 2, 3)).any() for image in chosen.images[::20])
 
 
-def test_an_unknown_data_set_is_told_with_the_nearest() -> None:
+def test_an_unknown_data_set_is_reported_with_the_nearest() -> None:
     known = "digits, fashion_mnist, mnist, mnist5k, photo_patches"
     with pytest.raises(UserError, match=rf"'mnist6k', .* {known}, .*; did you mean mnist5k\?$"):
         load_images("mnist6k")
@@ -56,7 +56,7 @@ def test_a_path_needs_a_size(tmp_path: Path) -> None:
         load_images(str(tmp_path))
 
 
-def test_a_single_picture_and_a_missing_folder_are_told(tmp_path: Path) -> None:
+def test_a_single_picture_and_a_missing_folder_are_reported(tmp_path: Path) -> None:
     small = Preparation(size=8)
     Image.new("L", (9, 9)).save(tmp_path / "one.png")
     with pytest.raises(UserError, match=r"one.png', but a file must end in .npy or .npz"):

@@ -37,7 +37,7 @@ HEADS = {
 
 @pytest.mark.parametrize("ending", ["npy", "npz", "labels.npz"])
 @pytest.mark.parametrize("payload", HEADS.values(), ids=HEADS.keys())
-def test_a_header_that_lies_is_told_before_anything_is_made_for_it(
+def test_a_header_that_lies_is_reported_before_anything_is_made_for_it(
     tmp_path: Path, payload: bytes, ending: str
 ) -> None:
     path = tmp_path / f"a.{ending}"
@@ -49,16 +49,18 @@ def test_a_header_that_lies_is_told_before_anything_is_made_for_it(
             if ending == "labels.npz":
                 archive.writestr("images.npy", headed((2, 8, 8)))
     for read in (read_arrays, stored_images):
-        with pytest.raises(UserError, match=r"The file .* can not be read") as told:
+        with pytest.raises(UserError, match=r"The file .* can not be read") as caught:
             read(path)
-        assert "\n" not in str(told.value)
-    if "but there are" in str(told.value):
-        assert str(told.value).count(", of ") == 1
+        assert "\n" not in str(caught.value)
+    if "but there are" in str(caught.value):
+        assert str(caught.value).count(", of ") == 1
 
 
 @pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
 @pytest.mark.parametrize("start", [60, 150, 300, 2000])
-def test_a_damaged_archive_of_any_packing_is_told(tmp_path: Path, packing: int, start: int) -> None:
+def test_a_damaged_archive_of_any_packing_is_reported(
+    tmp_path: Path, packing: int, start: int
+) -> None:
     images = np.random.default_rng(0).integers(0, 256, (200, 1, 8, 8), dtype=np.uint8)
     unpacked = io.BytesIO()
     np.save(unpacked, images)

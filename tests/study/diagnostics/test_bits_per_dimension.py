@@ -11,15 +11,15 @@ T = 40
 
 
 def test_the_bound_adds_up(tmp_path: Path) -> None:
-    found = {
+    totals = {
         m.quantity: m.value for m in bits.diagnose(make_subject(tmp_path)).measures if not m.axis
     }
     terms = [
         m.value for m in bits.diagnose(make_subject(tmp_path)).measures if m.quantity == "term"
     ]
     assert len(terms) == T
-    assert found["decoder"] == pytest.approx(terms[0])
-    assert found["bits_per_dim"] == pytest.approx(found["prior"] + sum(terms), rel=1e-5)
+    assert totals["decoder"] == pytest.approx(terms[0])
+    assert totals["bits_per_dim"] == pytest.approx(totals["prior"] + sum(terms), rel=1e-5)
 
 
 def test_the_headline_says_how_many_terms_were_computed(
@@ -33,7 +33,7 @@ def test_the_headline_says_how_many_terms_were_computed(
         (some, 7, bits.IMAGES),
         (full, T, bits.FULL_IMAGES),
     ):
-        found = [m for m in finding.measures if m.quantity == "term"]
-        assert len(found) == terms
-        assert {m.samples for m in found} == {images}
+        computed = [m for m in finding.measures if m.quantity == "term"]
+        assert len(computed) == terms
+        assert {m.samples for m in computed} == {images}
         assert [m.value for m in finding.measures if m.quantity == "terms"] == [terms]

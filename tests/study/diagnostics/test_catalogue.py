@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 from subjects import MODELS, build, make_subject
 
-from study.diagnostics.about import ABOUT
 from study.diagnostics.catalogue import DIAGNOSTICS, applying
+from study.diagnostics.descriptions import DESCRIPTIONS
 from study.diagnostics.subject import Picture
 
 FITTING = {
@@ -31,7 +31,7 @@ def pixels(picture: Picture) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 
 def test_the_names_for_the_command_line_are_those_of_the_diagnostics() -> None:
-    assert [*ABOUT] == [*DIAGNOSTICS]
+    assert [*DESCRIPTIONS] == [*DIAGNOSTICS]
 
 
 def test_folds_apply_where_some_were_gone_through(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_samples_from_given_starts_are_the_familys() -> None:
     assert torch.allclose(run_from(family, z, generator, steps=4), last.x)
 
 
-def test_the_documents_levels_and_numbers_and_a_mixture() -> None:
+def test_the_levels_and_numbers_and_a_mixture() -> None:
     assert {0, 0.001, 0.005, 0.01, 0.1, 0.25, 0.5} == {*LEVELS}
     assert AVERAGES == (1, 5, 10, 20)
     sections = [start.section for start in all_starts(200)]
@@ -63,8 +63,8 @@ def test_every_start_is_scored_for_quality_and_for_variety(tmp_path: Path) -> No
         assert measure.x is not None
         by_start.setdefault((series, measure.x), {})[name] = measure.value
     assert len(by_start) == 13
-    for found in by_start.values():
-        assert {"fd_pixels", "recall", "coverage", "pairwise_distance", "unique_share"} <= {*found}
+    for scores in by_start.values():
+        assert {"fd_pixels", "recall", "coverage", "pairwise_distance", "unique_share"} <= {*scores}
     # No noise, and the mean of one image, are images of the set: the same ones, by the same seed.
     assert by_start["noise", 0] == pytest.approx(by_start["average", 1])
     spreads = [by_start["average", n]["pairwise_distance"] for n in AVERAGES]

@@ -41,13 +41,13 @@ def knows_the_images() -> DDPM:
     return ddpm(Answer(answer))
 
 
-def test_who_knows_the_image_knows_the_noise() -> None:
+def test_a_network_that_knows_the_image_knows_the_noise() -> None:
     curve = noise_curve(predict_noise(knows_the_images(), X0, [0, 10, 39], seeded()))
     assert curve.mse.max() < 1e-8
     assert curve.deviation == pytest.approx([1, 1, 1], abs=0.08)
 
 
-def test_who_says_nothing_is_off_by_the_noises_variance() -> None:
+def test_a_network_that_predicts_zero_is_off_by_the_noises_variance() -> None:
     silent = ddpm(Answer(lambda x, t: torch.zeros_like(x)))
     curve = noise_curve(predict_noise(silent, X0, range(T), seeded()))
     assert curve.mse.mean() == pytest.approx(1, abs=0.02)
@@ -73,7 +73,7 @@ def test_noise_has_one_scale_of_colours() -> None:
         assert np.allclose(cells[row, :8, 9:17], expected, atol=1e-6)
 
 
-def test_a_curve_for_each_set_of_images() -> None:
+def test_a_curve_for_each_set_repeating() -> None:
     curve = noise_curve(predict_noise(knows_the_images(), X0, [0, 10, 39], seeded()))
     figure = curve_figure({"training images": curve, "held-out images": curve})
     assert [len(panel.lines) for panel in figure.axes] == [2, 3]

@@ -23,15 +23,15 @@ def morphing(network: torch.nn.Module) -> Morphing:
     return Morphing(network, cosine(T), (1, 8, 8), morph_images()).eval().requires_grad_(False)
 
 
-def test_who_knows_the_images_restores_them_from_anywhere() -> None:
+def test_a_network_that_knows_the_images_restores_them_from_anywhere() -> None:
     family = morphing(Answer(lambda z, t: X0))
-    for found in restore(family, X0, [0, 7, 20, 39], seeded(), steps=10):
-        assert found.error("one_shot", X0) == 0
-        assert found.error("improved", X0) < 1e-9
-        assert not torch.allclose(found.degraded, X0)
+    for restoration in restore(family, X0, [0, 7, 20, 39], seeded(), steps=10):
+        assert restoration.error("one_shot", X0) == 0
+        assert restoration.error("improved", X0) < 1e-9
+        assert not torch.allclose(restoration.degraded, X0)
 
 
-def test_who_changes_nothing_restores_worse_from_further_away() -> None:
+def test_a_network_that_changes_nothing_restores_worse_from_further_away() -> None:
     family = morphing(Answer(lambda z, t: z))
     errors = [
         r.error("one_shot", X0) for r in restore(family, X0, [0, 10, 20, 39], seeded(), steps=5)

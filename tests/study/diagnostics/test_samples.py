@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.spatial.distance import pdist
-from subjects import make_subject, of_images
+from subjects import make_subject, repeating
 
 from study.data import load_images, split
 from study.diagnostics import samples
@@ -24,9 +24,9 @@ def numbers(finding: Finding) -> dict[str, float]:
 
 def test_quality_and_variety_of_samples(tmp_path: Path) -> None:
     new = RANDOM.permutation(PARTS.held_out.images)
-    real = numbers(samples.diagnose(make_subject(tmp_path, generated=of_images(new), samples=200)))
+    real = numbers(samples.diagnose(make_subject(tmp_path, generated=repeating(new), samples=200)))
     one = numbers(
-        samples.diagnose(make_subject(tmp_path, generated=of_images(new[:1]), samples=200))
+        samples.diagnose(make_subject(tmp_path, generated=repeating(new[:1]), samples=200))
     )
     assert real["fd_pixels"] < one["fd_pixels"]
     assert real["recall"] > 0.8 > 0.1 > one["recall"]
