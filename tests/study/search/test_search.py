@@ -12,9 +12,11 @@ import pytest
 from optuna.trial import TrialState
 from study_trees import changed, parse_study
 
-from study.search import SAMPLERS, PastTrial, Search, Suggestion, trial_seed
+from study.search import PastTrial, Search, Suggestion, trial_seed
+from study.search.proposers import SAMPLERS
 from study.spec import StudyFile
-from study.spec.names import PRUNERS
+from study.spec.search import Pruner
+from study.spec.short_form import kinds
 
 EPOCHS = 9
 THRESHOLD = {"kind": "threshold", "upper": 6.0}
@@ -70,7 +72,7 @@ TOLD = {
 }
 
 
-@pytest.mark.parametrize("pruner", PRUNERS)
+@pytest.mark.parametrize("pruner", kinds(Pruner))
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_sampler_goes_with_every_pruner(sampler: str, pruner: str) -> None:
     study_file = make(sampler, THRESHOLD if pruner == "threshold" else pruner, trials=10)
@@ -87,7 +89,9 @@ def test_every_sampler_goes_with_every_pruner(sampler: str, pruner: str) -> None
     assert search.ask() is None
 
 
-@pytest.mark.parametrize("pruner", [name for name in PRUNERS if name not in ("none", "wilcoxon")])
+@pytest.mark.parametrize(
+    "pruner", [name for name in kinds(Pruner) if name not in ("none", "wilcoxon")]
+)
 def test_pruners_stop_bad_trials(pruner: str) -> None:
     settings: Any = {"kind": pruner}
     if pruner == "threshold":
