@@ -108,9 +108,9 @@ def overridden(trials: Sequence[TrialRow]) -> frozenset[str]:
 def in_words(measured: Identity) -> str:
     """What a score measures; digests are left out."""
     sampler = measured.sampler or "each trial's own sampler"
-    how = sampler if measured.steps is None else f"{sampler} in {measured.steps} steps"
+    means = sampler if measured.steps is None else f"{sampler} in {measured.steps} steps"
     last = ", the trained weights" if measured.weights == "trained" else ""
-    return f"{measured.metric} of {measured.samples:,} images by {how}{last}"
+    return f"{measured.metric} of {measured.samples:,} images by {means}{last}"
 
 
 def common(identities: Sequence[Identity]) -> Identity | None:

@@ -42,13 +42,13 @@ class Comparison:
     """What came of trials beside each other.
 
     Attributes:
-        told: A line for each trial: its score, and in what it differs from the others.
+        lines: One for each trial: its score, and in what it differs from the others.
         note: What to know about their scores, or nothing.
         folder: Where the pictures are, as people find it.
         files: Their names in it.
     """
 
-    told: tuple[str, ...]
+    lines: tuple[str, ...]
     note: str
     folder: str
     files: tuple[str, ...]

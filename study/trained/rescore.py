@@ -130,8 +130,14 @@ class _Plan:
     @property
     def way(self) -> Way:
         """How it is scored."""
-        score, how = self.spec.score, self.spec.sampling
-        return (score.metric_name, score.samples, how.text, how.steps, self.weights)
+        score, sampling = self.spec.score, self.spec.sampling
+        return (
+            score.metric_name,
+            score.samples,
+            sampling.text,
+            sampling.steps,
+            self.weights,
+        )
 
     def missing(self, bench: Workbench) -> list[int]:
         """The seeds that the ledger has no scores of."""
@@ -176,7 +182,7 @@ def _measure(
     if not seeds:
         watch(f"{where}: is in the ledger already")
         return
-    score, how = plan.spec.score, plan.spec.sampling
+    score, sampling = plan.spec.score, plan.spec.sampling
     loaded = load_trial(
         bench.storage,
         plan.trained.study,
@@ -186,8 +192,8 @@ def _measure(
     )
     for index, seed in enumerate(seeds, 1):
         place = f", seed {index} of {len(seeds)}" if len(seeds) > 1 else ""
-        steps = "1 step" if how.steps == 1 else f"{how.steps} steps"
-        watch(f"{where}{place}: {score.samples:,} images by {how.text} in {steps} ...")
+        steps = "1 step" if sampling.steps == 1 else f"{sampling.steps} steps"
+        watch(f"{where}{place}: {score.samples:,} images by {sampling.text} in {steps} ...")
         results, _ = evaluate(
             loaded.family,
             plan.spec,

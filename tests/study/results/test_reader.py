@@ -148,12 +148,14 @@ def test_two_thousand_trials_are_read_in_a_moment(storage: Storage) -> None:
         to_arrow(replace(complete(i, 1.0), spec=tree, config=config), STAMP) for i in range(2000)
     ]
     table = concat(rows, tables.SCHEMAS["trials"]).combine_chunks()
-    started = time.process_time()
-    trials = from_arrow(table, TrialRow)
-    seconds = time.process_time() - started
+    seconds = []
+    for _ in range(3):
+        started = time.process_time()
+        trials = from_arrow(table, TrialRow)
+        seconds.append(time.process_time() - started)
     assert len(trials) == 2000
     assert trials[-1].config == config
-    assert seconds < 1.0  # 0.2 s on one core; the rest is for a machine that is busy
+    assert min(seconds) < 0.3
 
 
 def test_the_views_for_people_keep_json_text(storage: Storage) -> None:
