@@ -14,6 +14,7 @@ from paths import ROOT
 from pyarrow import parquet
 from typer.testing import CliRunner
 
+from study.api import open_study
 from study.cli import app
 from study.driver.resume import read_past
 from study.results.leaderboard import read_leaderboard
@@ -60,6 +61,16 @@ def test_summary_leader_and_rescored_trials(old: Storage) -> None:
     (group,) = rescored(read_study(old, "early"))
     assert [(row.trial, row.before) for row in group.trials] == RANKED[:2]
     assert [row.seeds for row in group.trials] == [2, 2]
+
+
+def test_it_is_opened_from_python(old: Storage) -> None:
+    results = open_study("early", old.uri)
+    assert [(row.trial, row.value) for row in results.best(3)] == RANKED
+    finals = results.finals()
+    assert finals is not None
+    assert [row.trial for row in finals.finalists] == [1, 3]
+    assert results.front() is None
+    assert [*results.trials["picks"].map(type).unique()] == [str]
 
 
 def test_a_resumed_study_finds_all_trials_ended(old: Storage) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ from trained_trials import trained
 
 from study import cli
 from study.api import Results
+from study.results.ledger import Ledger
+from study.results.reader import read_rows
 from study.results.storage import Storage
+from study.results.tables import ScoreRow
 from study.spec import UserError
 from study.trained.compare import compare_trials, parse_trial
 
@@ -54,6 +58,15 @@ def test_trials_of_a_study_side_by_side(storage: Storage) -> None:
     assert sorted(pictures["path"]) == sorted(f"small/explain/beside-0-1/{f}" for f in found.files)
     assert {*pictures["trial"]} == {0}
     assert results.diagnostics.empty
+
+
+def test_what_is_measured_beside_the_objective_is_not_its_score(storage: Storage) -> None:
+    (row,) = read_rows(storage, ScoreRow, "small", trial=0)
+    with Ledger(storage, "small") as ledger:
+        ledger.append(replace(row, metric="precision", value=0.5))
+    compared = compare_trials(storage, "small", 0, ["1"])
+    assert compared.lines[0].startswith("trial 0: fd_pixels 3;")
+    assert compared.note == ""
 
 
 def test_another_studys_trial_and_its_score(storage: Storage, tmp_path: Path) -> None:
