@@ -89,7 +89,7 @@ class SimulatedLanes:
         clock: SimulatedClock,
         faults: Sequence[Fault] = (),
         timing: Timing = Timing(),
-        retry: RetryPolicy = RetryPolicy(),
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 (frozen)
     ) -> None:
         self.images = 0  # trained, as far as reports say
         self.killed = False

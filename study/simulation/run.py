@@ -71,8 +71,8 @@ def simulate(
     lanes: int,
     seed: int | None = None,
     faults: Sequence[Fault] = (),
-    timing: Timing = Timing(),
-    retry: RetryPolicy = RetryPolicy(),
+    timing: Timing = Timing(),  # noqa: B008 (frozen)
+    retry: RetryPolicy = RetryPolicy(),  # noqa: B008 (frozen)
     flush_seconds: float | None = 3600.0,
     resume: bool = False,
     listeners: Sequence[Listener] = (),
