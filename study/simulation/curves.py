@@ -75,8 +75,8 @@ class Curve:
 
 Curves = Callable[[Assignment, Picks], Curve]
 """The learning curve of a trial, by its assignment (spec, seed) and what the search picked: the
-same for the same arguments. A final run comes with the picks of the trial that it trains again, without
-those that `finalists:` overrides."""
+same for the same arguments. A final run comes with the picks of the trial that it trains again,
+without those that `finalists:` overrides."""
 
 
 class RecordedCurves:

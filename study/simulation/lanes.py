@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 from study.driver.conductor import Conductor
 from study.driver.events import Event, TrialEnded, TrialStarted
@@ -59,8 +60,9 @@ class _Lane:
 
     name: str
     hand: Assignment | Rest | None = None
-    training: bool = False  # or scoring, or waiting for its workers to be up
-    up: float | None = None  # when its workers are, or will be; None before it is started
+    phase: Literal["free", "training", "resting", "ending"] = "free"
+    started: bool = False
+    since: float = 0.0  # when its workers began with what is in hand, or will once they are up
     event: int = -1  # number of the one event that the lane waits for
     busy: float = 0.0  # seconds spent on trials, those lost by faults too
 
@@ -128,6 +130,9 @@ class SimulatedLanes:
             self._clock.move_to(seconds)
             act()
             self._wake()
+        for lane in self._lanes:
+            if lane.phase == "training":
+                self._stop(lane)  # the driver was killed
         self._leave_checkpoints()
 
     def _at(self, seconds: float, lane: _Lane | None, act: Callable[[], None]) -> None:
@@ -148,10 +153,13 @@ class SimulatedLanes:
                 if isinstance(assignment, Assignment):
                     self._begin(assignment)
                     self._train(lane)
+                else:
+                    lane.phase = "resting"
 
     def _start(self, lane: _Lane) -> None:
-        if lane.up is None:
-            lane.up = self._clock.seconds() + self._timing.start
+        if not lane.started:
+            lane.started = True
+            lane.since = self._clock.seconds() + self._timing.start
 
     def _begin(self, assignment: Assignment) -> None:
         curve = self._curves(assignment, self._picks.pop(assignment.number))
@@ -162,9 +170,9 @@ class SimulatedLanes:
         """Train the trial in hand from its last report to the next one."""
         trial = self._trial(lane)
         report = next_report(trial.assignment, trial.curve, trial.last)
-        lane.training = True
-        lane.up = max(self._clock.seconds(), lane.up or 0.0)
-        seconds = lane.up + _spent(report) - _spent(trial.last)
+        lane.phase = "training"
+        lane.since = max(self._clock.seconds(), lane.since)
+        seconds = lane.since + _spent(report) - _spent(trial.last)
         self._at(seconds, lane, partial(self._report, lane, report))
 
     def _report(self, lane: _Lane, report: Report) -> None:
@@ -178,28 +186,28 @@ class SimulatedLanes:
             self._end(lane)
 
     def _stop(self, lane: _Lane) -> None:
-        """The training in hand is over, or undone: what the lane waited for does not come."""
-        assert lane.up is not None  # it trains
-        lane.busy += max(0.0, self._clock.seconds() - lane.up)
-        lane.training, lane.event = False, -1
+        """Training has come to a report, or a fault: what the lane waited for does not come."""
+        lane.busy += max(0.0, self._clock.seconds() - lane.since)
+        lane.phase, lane.event = "ending", -1
 
     def _end(self, lane: _Lane) -> None:
         """What was in hand is over; a little later the lane is free."""
-        seconds = max(self._clock.seconds(), lane.up or 0.0) + self._timing.between
+        lane.phase = "ending"
+        seconds = max(self._clock.seconds(), lane.since) + self._timing.between
         self._at(seconds, lane, partial(self._free, lane))
 
     def _free(self, lane: _Lane) -> None:
         assert lane.hand is not None
         self._conductor.release(lane.hand.number)
-        lane.hand = None
+        lane.hand, lane.phase = None, "free"
         self._hand_out()
 
     def _wake(self) -> None:
         """End the rests that have become pointless: a trial has ended, or all are to stop."""
         for lane in self._lanes:
-            if isinstance(lane.hand, Rest) and (
-                self._conductor.ended > lane.hand.ended or self._conductor.interrupted
-            ):
+            if lane.phase != "resting" or not isinstance(lane.hand, Rest):
+                continue
+            if self._conductor.ended > lane.hand.ended or self._conductor.interrupted:
                 self._conductor.report(Report(lane.hand.number, "done", 0, 0, 0.0, 0.0))
                 self._end(lane)
 
@@ -229,42 +237,42 @@ class SimulatedLanes:
 
     def _kill_workers(self, lane: _Lane, counts: bool) -> None:
         now = self._clock.seconds()
-        if not lane.training or now < (lane.up or 0.0):
+        if lane.phase != "training" or now < lane.since:
             return  # a lane without a trial starts them again, and nobody notices
         trial = self._trial(lane)
         trial.deaths += counts
         self._stop(lane)
-        lane.up = now + self._timing.restart
+        lane.since = now + self._timing.restart
         if trial.deaths > self._retry.worker_deaths:
             reason = f"its workers died {trial.deaths} times"
             report = failed(trial.assignment.number, reason, trial.last)
-            self._at(lane.up, lane, partial(self._report, lane, report))
+            self._at(lane.since, lane, partial(self._report, lane, report))
         else:
             self._train(lane)
 
     def _lose(self, lane: _Lane) -> None:
-        training = lane.training
-        if training:
+        trains = lane.phase == "training"
+        if trains:
             self._stop(lane)
-        lane.name, lane.up = next(self._names), None
-        if training:
-            trial = self._trial(lane)
-            trial.losses += 1
-            if trial.losses > self._retry.lane_losses:
-                number = trial.assignment.number
-                self._conductor.lose(number, f"lane lost: {trial.losses} times")
-                self._free(lane)
-            else:
-                self._start(lane)
-                self._train(lane)
+        lane.name, lane.started = next(self._names), False
+        if not trains:
+            return  # the new lane is started when there is something for it
+        trial = self._trial(lane)
+        trial.losses += 1
+        if trial.losses > self._retry.lane_losses:
+            self._conductor.lose(trial.assignment.number, f"lane lost: {trial.losses} times")
+            self._free(lane)
+        else:
+            self._start(lane)
+            self._train(lane)
 
     def _interrupt(self) -> None:
         self._conductor.interrupted = True
         now = self._clock.seconds()
         for lane in self._lanes:
-            if lane.training and lane.up is not None:
+            if lane.phase == "training":
                 trial = self._trial(lane)
-                elapsed = max(0.0, now - lane.up)
+                elapsed = max(0.0, now - lane.since)
                 report = interrupted_report(trial.assignment, trial.curve, trial.last, elapsed)
                 if report is not None:
                     self._at(now, lane, partial(self._report, lane, report))

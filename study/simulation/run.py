@@ -101,11 +101,12 @@ def simulate(
     if seed is not None:
         study_file = _with_seed(study_file, seed)
     name = study_file.study.name
-    past = read_past(storage, name) if resume else None
-    if past is None:
+    if not resume:
         storage.claim(name, study_file.text)
-        clock = SimulatedClock()
+        past, clock = None, SimulatedClock()
     else:
+        storage.require(name)
+        past = read_past(storage, name)
         study_file = past.study_file
         clock = SimulatedClock(_last_written(storage, name))
     ledger = SimulatedLedger(storage, name, clock, flush_seconds)

@@ -17,6 +17,9 @@ from study.results.ledger import Ledger
 from study.results.query import connect
 from study.results.storage import Storage
 from study.search import Search
+from study.simulation.clock import SimulatedClock
+from study.simulation.curves import Curves
+from study.simulation.lanes import SimulatedLanes
 from study.spec import StudyFile
 
 
@@ -32,6 +35,8 @@ class Stage:
         watch: bool = False,
     ) -> None:
         study_file = study_file or parse_study(tree())
+        self.lanes = lanes
+        self.clock = SimulatedClock()
         self.storage = Storage.from_uri(str(folder))
         self.storage.claim("small", study_file.text)
         self.search = Search(study_file)
@@ -55,7 +60,14 @@ class Stage:
             [self.hear],
             unfinished or [],
             finals,
+            self.clock,
         )
+
+    def run(self, curves: Curves) -> None:
+        """Run all trials in simulated lanes."""
+        SimulatedLanes(
+            self.conductor, curves, self.lanes, storage=self.storage, clock=self.clock
+        ).run()
 
     def hear(self, event: Event) -> None:
         self.events.append(event)
