@@ -191,7 +191,7 @@ def test_a_day_of_16_lanes_takes_few_files(tmp_path: Path) -> None:
 
     def curves(assignment: Assignment, picks: Picks) -> Curve:
         worth = abs(math.log(float(picks["train.learning_rate"] or 1) / 1e-3))
-        hours = 0.5 + worth / 10
+        hours = 0.6 + worth / 10
         return Curve([Point(1000 * e, 3600 * hours * e, worth + 5 / e, 60.0) for e in range(1, 28)])
 
     storage = in_folder(tmp_path)
