@@ -141,17 +141,24 @@ class RecordedCurves:
         Raises:
             UserError: No configuration of the table is the trial's, or near it.
         """
-        distances = {config: self._distance(config, picks) for config in self._curves}
-        closest = min(distances, key=lambda config: distances[config], default=None)
-        limit = math.inf if self._nearest else SAME
-        if closest is None or not distances[closest] < limit:
+        config = tuple(picks.get(name) for name in self._holes)
+        trainings = self._curves.get(config) or self._closest(picks)
+        if trainings is None:
             listed = ", ".join(f"{name}={value!r}" for name, value in picks.items())
             raise UserError(
                 f"no recorded training has the {'choices' if self._nearest else 'configuration'} "
                 f"of trial {assignment.number}: {listed}"
             )
-        trainings = self._curves[closest]
         return trainings[assignment.seed % len(trainings)]
+
+    def _closest(self, picks: Picks) -> list[Curve] | None:
+        """The trainings of the configuration next to some picks; None if it is too far away."""
+        distances = {config: self._distance(config, picks) for config in self._curves}
+        closest = min(distances, key=lambda config: distances[config], default=None)
+        limit = math.inf if self._nearest else SAME
+        if closest is None or not distances[closest] < limit:
+            return None
+        return self._curves[closest]
 
     def _distance(self, config: Sequence[Label], picks: Mapping[str, Label]) -> float:
         recorded = dict(zip(self._holes, config, strict=True))

@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from pyarrow import parquet
 from simulated import EPOCHS, content, grid_study, in_folder, learning, table
 
 from study.driver.retry import RetryPolicy
@@ -13,6 +14,7 @@ from study.simulation.faults import Fault, LaneLoss, Preemption, WorkerDeath
 from study.simulation.lanes import Timing
 from study.simulation.run import simulate
 
+FINALISTS = {"top": 2, "training_seeds": 2, "sampling_seeds": 2}
 FOREVER = RetryPolicy(worker_deaths=10**6, lane_losses=10**6)
 EPOCH = 40.0  # a little more than an epoch with its score takes
 
@@ -42,8 +44,36 @@ def test_faults_lose_no_report_and_count_no_epoch_twice(
     whole = run(tmp_path / "whole", trials=8, lanes=3)
     storage = run(tmp_path / "faults", *faults, trials=8, lanes=3, retry=FOREVER)
     assert told(storage) == told(whole)
-    epochs = [(row["trial"], row["epoch"]) for row in table(storage, "reports")]
+    # Every row that was ever written, and not only the newest of each key.
+    written = parquet.read_table(tmp_path / "faults" / "small" / "reports")
+    epochs = sorted(zip(*(written[name].to_pylist() for name in ("trial", "epoch")), strict=True))
     assert epochs == [(trial, epoch) for trial in range(8) for epoch in range(1, EPOCHS + 1)]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("finalists", [None, FINALISTS])
+def test_whatever_happens_every_trial_ends(
+    tmp_path: Path, seed: int, finalists: dict[str, Any] | None
+) -> None:
+    source, kinds = Random(seed), (WorkerDeath, Preemption, LaneLoss)
+    faults = [source.choice(kinds)(source.uniform(0, 3000), source.randrange(3)) for _ in range(80)]
+    storage = in_folder(tmp_path)
+    study = grid_study(trials=8, pruner="asha", finalists=finalists)
+    simulate(study, storage, learning(), lanes=3, faults=faults, retry=RetryPolicy(1, 1))
+    states = {row["state"] for row in table(storage, "trials")}
+    assert states <= {"complete", "pruned", "failed"}
+    assert "failed" in states
+    assert len(table(storage, "trials")) >= 8
+    written = parquet.read_table(tmp_path / "small" / "reports")
+    assert written.num_rows == len(table(storage, "reports"))
+
+
+def test_a_lane_may_be_lost_while_its_workers_restart_for_the_last_time(tmp_path: Path) -> None:
+    faults = [WorkerDeath(100.0, 0), LaneLoss(104.0, 0)]
+    storage = run(tmp_path, *faults, trials=2, retry=RetryPolicy(0, 0))
+    first, second = table(storage, "trials")
+    assert (first["state"], first["reason"]) == ("failed", "its workers died 1 times")
+    assert (second["state"], second["lane"]) == ("complete", "lane-1")
 
 
 def test_a_death_costs_what_was_trained_since_the_last_report_and_the_restart(

@@ -3,15 +3,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from simulated import EPOCHS, grid_study, in_folder, learning, table
+from simulated import EPOCHS, grid_study, in_folder, learning, table, worth
 from stages import Stage
 
 from study.driver.events import Event, TrialEnded, TrialStarted
+from study.driver.messages import Assignment
 from study.simulation.clock import START
-from study.simulation.curves import Curve
+from study.simulation.curves import Curve, Point
 from study.simulation.lanes import Timing
 from study.simulation.run import simulate
-from study.spec import UserError
+from study.spec import Picks, UserError
 
 QUICK = Timing(start=0.0, between=0.0, restart=0.0)
 FINALISTS = {"top": 2, "training_seeds": 3, "sampling_seeds": 2}
@@ -100,6 +101,18 @@ def test_finals_read_what_the_search_has_written(tmp_path: Path) -> None:
 def _final_scores(scores: list[dict[str, object]]) -> list[list[object]]:
     trials = {score["trial"] for score in scores if score["stage"] == "final"}
     return [[s["value"] for s in scores if s["trial"] == trial] for trial in trials]
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 5])
+def test_no_lane_trains_a_finalist_whose_place_is_clear(tmp_path: Path, lanes: int) -> None:
+    def curves(assignment: Assignment, picks: Picks) -> Curve:
+        value = worth(picks) + (picks["model.network.channels"] == "[8]")
+        value += assignment.seed / 2**32 / 1000
+        return Curve([Point(e, 30.0 * e, value, spread=1e-4) for e in range(1, 10)])
+
+    study = grid_study(trials=4, finalists={**FINALISTS, "training_seeds": 9})
+    result = simulate(study, in_folder(tmp_path), curves, lanes=lanes)
+    assert result.states == {"complete": 4 + 2 * 2}  # of a budget of 2 * 9
 
 
 def test_more_lanes_than_trials_do_no_harm(tmp_path: Path) -> None:

@@ -148,6 +148,7 @@ def test_a_killed_study_ends_with_the_same_values(tmp_path: Path, at: float) -> 
     first = simulate(study, parts, learning(), lanes=3, faults=[Kill(at)], flush_seconds=None)
     assert first.killed
     assert first.seconds == at
+    assert 2 * at < sum(first.busy) + 3 * (25.0 + 3 * 0.2) < 3 * at + 3
     simulate(study, parts, learning(), lanes=3, resume=True)
     assert values(parts) == values(whole)
     assert [row["trial"] for row in table(parts, "trials")] == [*range(8)]
