@@ -1,6 +1,7 @@
 # make quickstart   a whole study on real digits, a few minutes on two cores
-# make test         tests, linter, type checker and import-direction check
-# Both set up .venv on a fresh machine, from the pinned constraints, once.
+# make test         tests, linter, type checker and import contracts: all there is
+# make check        the same without the tests that take a Ray or train for seconds: for every day
+# Each sets up .venv on a fresh machine, from the pinned constraints, once.
 # PYTHON=python3.12 make test   chooses the interpreter (3.11 or newer)
 
 PYTHON ?= python3
@@ -9,17 +10,24 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 NAME ?= quickstart-$(shell date +%Y%m%d-%H%M%S)
 
-.PHONY: quickstart test setup setup-test clean
+.PHONY: quickstart test check lint setup setup-test clean
 
 quickstart: $(VENV)/.ready
 	$(BIN)/study run search_spaces/quickstart.yaml --name $(NAME)
 
-test: $(VENV)/.ready-test
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+
+test: lint
+	$(PYTEST)
+
+check: lint
+	$(PYTEST) -m "not ray and not slow"
+
+lint: $(VENV)/.ready-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
 
 setup: $(VENV)/.ready
 setup-test: $(VENV)/.ready-test

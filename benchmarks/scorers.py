@@ -87,7 +87,7 @@ class Ours:
 
     def folders(self, generated: Path, real: Path) -> float:
         from study.data.streams import open_images
-        from study.scoring.compare_sets import score_images
+        from study.scoring.image_scores import score_images
 
         scores = score_images(
             open_images(str(generated)),

@@ -22,7 +22,7 @@ import torch
 from torch import Generator, Tensor
 
 from models.noise_schedule import Schedule
-from models.predictions import Denoiser, Variance
+from models.predictions import Denoiser, Variance, predict_at
 
 _HALF_BIN = 1 / 255  # images lie in [-1, 1]
 _EDGE = 0.999  # beyond it, a bin is the first or the last
@@ -38,8 +38,8 @@ class Bound:
         prior: L_T, [B].
         decoder: L_0, [B].
         by_t: L_t at each of `timesteps`, [B, n]; the first column is `decoder`.
-        timesteps: Which were looked at, [n], rising from 0. In `total`, each term stands for its
-            neighbours that were left out as well.
+        timesteps: Those that were evaluated, [n], rising from 0. In `total`, each term also stands
+            for its neighbours that were left out.
     """
 
     total: Tensor
@@ -66,7 +66,7 @@ def bits_per_dim(
         x0: Images, [B, C, H, W] float32: k / 127.5 - 1 for integers k in 0 .. 255.
         generator: The source of the noise, on the images' device.
         variance: Of p(x_{t-1} | x_t): beta tilde, beta, or what the model has learned.
-        timesteps: How many timesteps to look at, 1 .. T, or all. t = 0 is always one of them; the
+        timesteps: How many timesteps to evaluate, 1 .. T, or all. t = 0 is always one of them; the
             others are closer together where t is small, for there the terms change fast.
         clip_x0: Clamp the estimates of the clean images to [-1, 1], where the data are.
 
@@ -80,10 +80,9 @@ def bits_per_dim(
         at = torch.full((len(x0),), t, device=x0.device)
         epsilon = torch.randn(x0.shape, generator=generator, device=x0.device, dtype=x0.dtype)
         x_t = schedule.add_noise(x0, at, epsilon)
-        prediction = model.predict(x_t, at)
-        estimate = prediction.x0.clamp(-1, 1) if clip_x0 else prediction.x0
+        prediction = predict_at(model, x_t, t, clip_x0=clip_x0)
         log_variance = model_log_variance(schedule, at, x0, variance, prediction.variance_share)
-        terms.append(bound_terms(schedule, x0, at, estimate, log_variance))
+        terms.append(bound_terms(schedule, x0, at, prediction.x0, log_variance))
     by_t = torch.stack(terms, dim=1)  # [B, n]
     prior = prior_term(schedule, x0)
     return Bound(
@@ -133,9 +132,9 @@ def _divergence(
     taking it so loses no digits.
     """
     log_posterior, _ = schedule.log_variance_range(t, x0)
-    of_x0, _ = schedule.posterior_scales(t, x0)
+    x0_scale, _ = schedule.posterior_scales(t, x0)
     ratio = log_posterior - log_variance
-    error = (of_x0 * (x0 - estimate)).square() * torch.exp(-log_variance)
+    error = (x0_scale * (x0 - estimate)).square() * torch.exp(-log_variance)
     return (torch.expm1(ratio) - ratio + error) / 2
 
 

@@ -41,7 +41,7 @@ def build_family(
 
     Args:
         model: `family` and its settings: the keyword arguments of the functions in `FAMILIES`, with
-            every part (`schedule`, `network`, `loss`, ...) given as `Settings`.
+            every part (`schedule`, `network`, `loss`, ...) as `Settings`.
         image_shape: (C, H, W) of the images.
         seed: Chooses the initial weights.
         towards: The images that a morphing model degrades towards, uint8 [M, C, H, W]; a `MorphSet`
@@ -53,13 +53,13 @@ def build_family(
     if "family" not in model:
         raise ValueError("`model.family` is missing")
     settings = {name: value for name, value in model.items() if name != "family"}
-    given: dict[str, Any] = {"image_shape": image_shape}
+    fixed: dict[str, Any] = {"image_shape": image_shape}
     if model["family"] == "morphing":
-        given["towards"] = towards
+        fixed["towards"] = towards
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # the CPU's alone: nothing else is drawn from
         return call_named(
-            FAMILIES, model["family"], settings, name_path="model.family", path="model", **given
+            FAMILIES, model["family"], settings, name_path="model.family", path="model", **fixed
         )
 
 
@@ -180,8 +180,8 @@ def _custom_network(
     return network
 
 
-def _part(table: Mapping[str, Callable[..., T]], settings: Settings, key: str, **given: Any) -> T:
+def _part(table: Mapping[str, Callable[..., T]], settings: Settings, key: str, **fixed: Any) -> T:
     """The part of the model under a key."""
     path = f"model.{key}"
     kind, options = short_form(settings, path)
-    return call_named(table, kind, options, name_path=f"{path}.kind", path=path, **given)
+    return call_named(table, kind, options, name_path=f"{path}.kind", path=path, **fixed)

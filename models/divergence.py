@@ -20,7 +20,7 @@ class Diverged(ArithmeticError):
     """
 
     def __init__(self, epoch: int, batch: int, value: float) -> None:
-        """Tell where."""
+        """Keep where it happened."""
         super().__init__(
             f"Training diverged in epoch {epoch}, batch {batch}: the gradient's norm is {value}"
         )

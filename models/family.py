@@ -43,7 +43,7 @@ class Family(nn.Module, ABC):
     be split over workers, or weighed image by image, without changing the result.
 
     Most families train one network by one loss. Where players take turns (a GAN), each turn is a
-    *phase*: `phases` says whose turn it is in a batch, `player` whose weights move in it.
+    *phase*: `phases` says whose turn it is in a batch, `players` whose weights move in it.
 
     Args:
         image_shape: (C, H, W) of the images.
@@ -118,7 +118,7 @@ class Family(nn.Module, ABC):
     ) -> Iterator[State]:
         """Make images, giving the state after each step.
 
-        The last state's `x` are the images, [count, C, H, W] float32, by and large in [-1, 1].
+        The last state's `x` are the images, [count, C, H, W] float32, mostly in [-1, 1].
 
         Args:
             count: How many images.

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from models.family import Augment, Family, State, as_they_are
 from models.gan_losses import GANLoss, NonSaturating, Penalty
+from models.unrolling import Critic
 
 
 class GAN(Family):
@@ -157,13 +156,23 @@ class GAN(Family):
                 fake = augment(self._images(z))
             return self._discriminator_losses(self.discriminator, augment(x0), fake, shares)
         z, *inner = draws
-        critic = _Critic.like(self.discriminator)
+        critic = Critic.like(self.discriminator)
         if not inner:
             return self.loss.generator(critic(augment(self._images(z))).to(x0.dtype))
         # compiled code can be differentiated once only
         with torch.compiler.set_stance("force_eager"):
             real, (latents, shares) = augment(x0), inner
-            critic = self._unrolled(critic, real, latents, shares, augment)
+
+            def step_loss(critic: Critic, z: Tensor, share: Tensor) -> Tensor:
+                fake = augment(self._images(z))
+                return self._discriminator_losses(critic, real, fake, share).mean()
+
+            critic = critic.unrolled(
+                step_loss,
+                zip(latents.unbind(1), shares.unbind(1), strict=True),
+                rate=self.unroll_rate,
+                bounded=self.penalty.bounded,
+            )
             fake = augment(self._images(z))
             if not self.loss.zero_sum:
                 return self.loss.generator(critic(fake).to(x0.dtype))
@@ -238,63 +247,6 @@ class GAN(Family):
             pair = ours, theirs
         # In the images' precision, whatever that of the network: small differences count.
         return pair[0].to(real.dtype), pair[1].to(real.dtype)
-
-    def _unrolled(
-        self, critic: _Critic, real: Tensor, latents: Tensor, shares: Tensor, augment: Augment
-    ) -> _Critic:
-        """The critic after gradient steps that are differentiable in the generator's weights."""
-        critic = critic.at({name: w.requires_grad_() for name, w in critic.weights.items()})
-        with torch.enable_grad():
-            for z, share in zip(latents.unbind(1), shares.unbind(1), strict=True):
-                fake = augment(self._images(z))
-                loss = self._discriminator_losses(critic, real, fake, share).mean()
-                gradients = torch.autograd.grad(
-                    loss, list(critic.weights.values()), create_graph=True
-                )
-                critic = critic.at(
-                    {
-                        name: self.penalty.bounded(weight - self.unroll_rate * gradient)
-                        for (name, weight), gradient in zip(
-                            critic.weights.items(), gradients, strict=True
-                        )
-                    }
-                )
-        return critic
-
-
-@dataclass(frozen=True, eq=False)
-class _Critic:
-    """A discriminator with weights and buffers in place of its own, which stay as they are.
-
-    Attributes:
-        module: The discriminator.
-        weights: By the parameters' names.
-        buffers: By the buffers' names; calls move them.
-    """
-
-    module: nn.Module
-    weights: Mapping[str, Tensor]
-    buffers: Mapping[str, Tensor]
-
-    @classmethod
-    def like(cls, module: nn.Module) -> _Critic:
-        """What the module is now, with weights that get no gradient, which saves computing it."""
-        return cls(
-            module,
-            {name: weight.detach() for name, weight in module.named_parameters()},
-            {name: buffer.clone() for name, buffer in module.named_buffers()},
-        )
-
-    def at(self, weights: Mapping[str, Tensor]) -> _Critic:
-        """The same, at other weights."""
-        return replace(self, weights=weights)
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """The logits [B] of images [B, C, H, W]."""
-        logits: Tensor = functional_call(
-            self.module, (dict(self.weights), dict(self.buffers)), (x,)
-        )
-        return logits
 
 
 def _check_phase(phase: str) -> None:

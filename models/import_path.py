@@ -7,21 +7,21 @@ from collections.abc import Callable
 from typing import Any
 
 
-def make_object(path: str, where: str, *given: Any, **options: Any) -> Any:
+def make_object(path: str, where: str, *arguments: Any, **options: Any) -> Any:
     """Call what `package.module:Name` names.
 
     Args:
         path: The import path.
         where: Where a person wrote it, for errors.
-        given: What it is called with.
-        options: And the options that a person wrote.
+        arguments: What it is called with.
+        options: The options that a person wrote.
 
     Raises:
-        ValueError: As `load_object`, or if it does not take what it is given.
+        ValueError: As `load_object`, or if it does not take these arguments.
     """
     make = load_object(path, where)
     try:
-        return make(*given, **options)
+        return make(*arguments, **options)
     except TypeError as error:
         raise ValueError(f"`{where}`, {path!r}, cannot be made: {error}") from error
 
@@ -43,9 +43,9 @@ def load_object(path: str, where: str) -> Callable[..., Any]:
         module = importlib.import_module(module_name)
     except (ImportError, SyntaxError) as error:
         raise ValueError(f"The value of `{where}` is {path!r}, but {error}") from error
-    found = getattr(module, name, None)
-    if not callable(found):
+    target = getattr(module, name, None)
+    if not callable(target):
         raise ValueError(
             f"The value of `{where}` is {path!r}, but `{module_name}` has no class `{name}`"
         )
-    return found  # type: ignore[no-any-return]
+    return target  # type: ignore[no-any-return]

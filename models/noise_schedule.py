@@ -124,8 +124,8 @@ class Schedule:
         Returns:
             The mean, shaped like `x0`.
         """
-        of_x0, of_x_t = self.posterior_scales(t, x0)
-        return of_x0 * x0 + of_x_t * x_t
+        x0_scale, x_t_scale = self.posterior_scales(t, x0)
+        return x0_scale * x0 + x_t_scale * x_t
 
     def log_variance_range(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
         """The logarithms of beta tilde and of beta, between which a model's variance lies.

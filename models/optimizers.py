@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Literal
 
@@ -15,30 +16,29 @@ Decay = Literal["none", "cosine"]
 
 
 def adam(
+    kind: type[torch.optim.Adam],
     parameters: Parameters,
     *,
     learning_rate: float,
     weight_decay: float,
     betas: Sequence[float] = (0.9, 0.999),
 ) -> torch.optim.Optimizer:
-    """Adam (Kingma & Ba 2015); weight decay is added to the gradient."""
-    first, second = _checked(betas)
-    return torch.optim.Adam(
-        parameters, lr=learning_rate, weight_decay=weight_decay, betas=(first, second), fused=True
-    )
+    """Adam, in torch's class for either kind of weight decay.
 
+    `torch.optim.Adam` adds weight decay to the gradient (Kingma & Ba 2015); `torch.optim.AdamW`
+    decouples it (Loshchilov & Hutter 2019).
 
-def adamw(
-    parameters: Parameters,
-    *,
-    learning_rate: float,
-    weight_decay: float,
-    betas: Sequence[float] = (0.9, 0.999),
-) -> torch.optim.Optimizer:
-    """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
-    first, second = _checked(betas)
-    return torch.optim.AdamW(
-        parameters, lr=learning_rate, weight_decay=weight_decay, betas=(first, second), fused=True
+    Raises:
+        ValueError: If `betas` are not two numbers in [0, 1).
+    """
+    if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+        raise ValueError(f"The value of `betas` is {list(betas)}, but must be two, in [0, 1)")
+    return kind(
+        parameters,
+        lr=learning_rate,
+        weight_decay=weight_decay,
+        betas=(betas[0], betas[1]),
+        fused=True,
     )
 
 
@@ -54,7 +54,11 @@ def sgd(
 
 
 OPTIMIZERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = MappingProxyType(
-    {"adam": adam, "adamw": adamw, "sgd": sgd}
+    {
+        "adam": partial(adam, torch.optim.Adam),
+        "adamw": partial(adam, torch.optim.AdamW),
+        "sgd": sgd,
+    }
 )
 """The optimizers by name: each takes parameters, learning rate, weight decay, and its options."""
 
@@ -85,9 +89,3 @@ def add_penalty_gradients(
         torch._foreach_add_(gradients, torch._foreach_sign(weights), alpha=l1)
     if l2:
         torch._foreach_add_(gradients, weights, alpha=2 * l2)
-
-
-def _checked(betas: Sequence[float]) -> tuple[float, float]:
-    if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
-        raise ValueError(f"The value of `betas` is {list(betas)}, but must be two, in [0, 1)")
-    return betas[0], betas[1]

@@ -16,9 +16,9 @@ def call_named(
     *,
     name_path: str,
     path: str,
-    **given: Any,
+    **fixed: Any,
 ) -> T:
-    """Call the function of that name with `options` and `given`.
+    """Call the function of that name with `options` and `fixed`.
 
     Args:
         table: The functions by name.
@@ -26,7 +26,7 @@ def call_named(
         options: Checked against the function's own signature.
         name_path: Where a person wrote the name, for errors.
         path: Where a person wrote the options, for errors.
-        given: Arguments that are not theirs to give.
+        fixed: Arguments that are no options: naming one of them is an error.
 
     Raises:
         ValueError: If the name or an option is unknown, or an option without a default is missing.
@@ -35,15 +35,15 @@ def call_named(
         known = ", ".join(table)
         raise ValueError(f"The value of `{name_path}` is {name!r}, but must be one of {known}")
     parameters = inspect.signature(table[name]).parameters
-    theirs = {key: parameters[key] for key in parameters if key not in given}
+    accepted = {key: parameters[key] for key in parameters if key not in fixed}
     for key in options:
-        if key not in theirs:
-            known = ", ".join(theirs) or "none"
+        if key not in accepted:
+            known = ", ".join(accepted) or "none"
             raise ValueError(f"`{path}.{key}` is unknown: the options of {name!r} are {known}")
-    for key, parameter in theirs.items():
+    for key, parameter in accepted.items():
         if key not in options and parameter.default is inspect.Parameter.empty:
             raise ValueError(f"`{path}.{key}` is missing: {name!r} has no default for it")
-    return table[name](**given, **options)
+    return table[name](**fixed, **options)
 
 
 def short_form(value: str | Mapping[str, Any], path: str) -> tuple[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ each prediction here is such a function, with its inverse. Samplers see none of 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal, Protocol
 
@@ -45,6 +45,19 @@ class Denoiser(Protocol):
 
     def predict(self, x_t: Tensor, t: Tensor) -> Prediction:
         """The clean images and the noise in `x_t` [B, C, H, W] at timesteps `t` [B]."""
+
+
+def predict_at(model: Denoiser, x_t: Tensor, t: int, *, clip_x0: bool) -> Prediction:
+    """A model's prediction for images that are all at one timestep.
+
+    Args:
+        model: What predicts.
+        x_t: Noisy images, [B, C, H, W].
+        t: Their timestep.
+        clip_x0: Clamp the clean images to [-1, 1], where the data are; the noise stays as it is.
+    """
+    prediction = model.predict(x_t, torch.full((len(x_t),), t, device=x_t.device))
+    return replace(prediction, x0=prediction.x0.clamp(-1, 1)) if clip_x0 else prediction
 
 
 @dataclass(frozen=True)
@@ -99,8 +112,8 @@ def _mean_estimate(
     There is little of x0 in the mean where t is large, so a small error of the mean is a large one
     of x0: without clamping x0 to [-1, 1], where the data are, DDIM's noise would be far off.
     """
-    of_x0, of_x_t = schedule.posterior_scales(t, x_t)
-    x0 = ((output - of_x_t * x_t) / of_x0).clamp(-1, 1)
+    x0_scale, x_t_scale = schedule.posterior_scales(t, x_t)
+    x0 = ((output - x_t_scale * x_t) / x0_scale).clamp(-1, 1)
     return _x0_estimate(schedule, x0, x_t, t)
 
 

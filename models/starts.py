@@ -119,7 +119,7 @@ def average(
     *,
     images: int = 5,
 ) -> Tensor:
-    """Means of so many images of the set, drawn with repetition. All else as in `images`.
+    """Means of N images of the set, drawn with repetition. All else as in `images`.
 
     Raises:
         ValueError: If `images` is not positive.
@@ -178,8 +178,8 @@ class Mixture:
         normal = torch.randn(count, len(directions), generator=generator, device=device).double()
         points = means[chosen]  # [count, D]
         for component, factor in enumerate(factors):  # [count, D, D] at once might not fit
-            theirs = (chosen == component)[:, None]
-            points = points + torch.where(theirs, normal @ factor.T, 0)
+            members = (chosen == component)[:, None]
+            points = points + torch.where(members, normal @ factor.T, 0)
         flat = points @ directions  # [count, C H W]
         return flat.view(count, *center.shape).add(center).clamp(-1, 1).float()
 

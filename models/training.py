@@ -132,8 +132,8 @@ def train_epoch(
         for phase in state.family.phases(epoch * len(batches) + batch):
             draws = [draw[share] for draw in state.family.draw(count, generator, phase)]
             with in_precision(options.precision, images.device), _dropout(state, rank, phase):
-                each = state.family.losses(x0, *draws, phase=phase, augment=augment)  # [B]
-            loss = weight * each.sum()
+                per_image = state.family.losses(x0, *draws, phase=phase, augment=augment)  # [B]
+            loss = weight * per_image.sum()
             with tf32_as(options.precision, images.device):
                 _update(state, phase, loss, rate, average)
             losses[phase] = loss.detach()
@@ -168,7 +168,7 @@ def _dropout(state: TrainingState, rank: int, phase: str) -> Iterator[None]:
 def _update(
     state: TrainingState, phase: str, loss: Tensor, rate: float, average: Average | None
 ) -> None:
-    """Move the weights of the phase's player, and nobody else's."""
+    """Move the weights of the phase's player, and no others."""
     options, player = state.options, state.players[phase]
     player.optimizer.zero_grad()
     # Other players' weights get no gradient.

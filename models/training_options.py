@@ -26,7 +26,7 @@ class TrainingOptions:
         clip_norm: Scale the gradient down to this norm where it is longer; None leaves it as it is.
         ema_half_life: Of the weight average, in images seen.
         ema_ramp: The half-life's upper bound, as a share of the images seen.
-        warmup_images: The learning rate rises over so many images.
+        warmup_images: Images over which the learning rate rises.
         decay: `cosine` lets it fall to 0 at `total_images`.
         total_images: Images seen in the whole run; needed for the decay.
         l1: Weight of the penalty sum |w|.

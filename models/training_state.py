@@ -35,7 +35,7 @@ class TrainingState:
 
     Attributes:
         players: What is trained, by phase.
-        buffers: Numbers beside the weights that training changes: batch norm's statistics, say.
+        buffers: What training changes besides weights, such as batch norm's statistics.
         average: The averaged weights.
         watch: Sees the gradient diverge.
         epoch: The epoch of the next batch, from 0.
@@ -103,10 +103,10 @@ class TrainingState:
                 are not.
         """
         for name in ("batch_size", "seed"):
-            mine = getattr(self.options, name)
-            if state[name] != mine:
+            value = getattr(self.options, name)
+            if state[name] != value:
                 raise ValueError(
-                    f"The value of `{name}` is {mine}, but must be {state[name]}, the checkpoint's"
+                    f"The value of `{name}` is {value}, but must be {state[name]}, the checkpoint's"
                 )
         self.family.load_state_dict(state["family"])
         self.ema.load_state_dict(state["ema"])

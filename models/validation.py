@@ -22,7 +22,7 @@ def validation_loss(
     """The mean loss on images that are not learned from, always with the same draws.
 
     Args:
-        family: In evaluation mode. With the averaged weights it tells of what samples come from.
+        family: In evaluation mode. With the averaged weights the loss is of what samples come from.
         images: [N, C, H, W] uint8, N >= 1, on the family's device; all of them on every worker.
         seed: Chooses the draws.
         rank: This worker's index, 0 .. world-1.

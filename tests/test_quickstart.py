@@ -58,7 +58,7 @@ def test_the_file_is_the_study_that_the_readme_promises() -> None:
         "train.learning_rate",
         "train.batch_size",
     } <= names
-    kinds = {spec.model.schedule.kind for _, spec in study_file.branches()}
+    kinds = {branch.study.model.schedule.kind for branch in study_file.branches()}
     assert kinds == {"linear", "cosine", "constant", "inverse_linear"}
     settings = study_file.study.search
     assert (settings.sampler, settings.pruner.kind) == ("tpe", "asha")

@@ -46,3 +46,20 @@ def test_its_sweep_asks_only_what_a_sweep_may(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"`study (\w+)", README))))
 def test_its_commands_exist(name: str) -> None:
     assert name in get_command(app).commands  # type: ignore[attr-defined]
+
+
+OPTIONS = sorted(
+    {
+        (command, option)
+        for text in re.findall(r"`(study \w+[^`]*)`", README)
+        + re.findall(r"^study .*$", README, re.M)
+        for command in re.findall(r"^study (\w+)", text)
+        for option in re.findall(r"(?<!\S)(--?[a-z][a-z-]*)", text)
+    }
+)
+
+
+@pytest.mark.parametrize(("name", "option"), OPTIONS)
+def test_its_options_exist(name: str, option: str) -> None:
+    command = get_command(app).commands[name]  # type: ignore[attr-defined]
+    assert option in [text for parameter in command.params for text in parameter.opts]

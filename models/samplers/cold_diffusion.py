@@ -8,7 +8,7 @@ restored image, would turn both algorithms into DDIM with z in the place of the 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import torch
@@ -17,6 +17,9 @@ from torch import Generator, Tensor
 from models.family import State
 from models.noise_schedule import Schedule
 from models.samplers.spacing import respaced, through
+
+Advance = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""(z_t, D(x, t), D(x, t-1)) -> z_{t-1}, with x the restored images."""
 
 
 class Restorer(Protocol):
@@ -30,7 +33,6 @@ class Restorer(Protocol):
         """The clean images in `z_t` [B, C, H, W] at timesteps `t` [B]."""
 
 
-@torch.no_grad()
 def naive(
     model: Restorer,
     x_T: Tensor,
@@ -54,14 +56,9 @@ def naive(
         ValueError: If `steps` is out of its range.
     """
     del generator
-    x, z, t = _begin(model, x_T, z, t)
-    for now, _, alpha_bar_next in through(model.schedule, respaced(t + 1, steps, "trailing")):
-        restored = _restore(model, x, now)
-        x = _degrade(restored, z, alpha_bar_next)
-        yield State(now, x, restored)
+    return _restore_stepwise(model, x_T, z, t, steps, lambda z_t, degraded, less: less)
 
 
-@torch.no_grad()
 def improved(
     model: Restorer,
     x_T: Tensor,
@@ -78,15 +75,11 @@ def improved(
     those of `naive`.
     """
     del generator
-    x, z, t = _begin(model, x_T, z, t)
-    visited = respaced(t + 1, steps, "trailing")
-    for now, alpha_bar, alpha_bar_next in through(model.schedule, visited):
-        restored = _restore(model, x, now)
-        x = x - _degrade(restored, z, alpha_bar) + _degrade(restored, z, alpha_bar_next)
-        yield State(now, x, restored)
+    return _restore_stepwise(
+        model, x_T, z, t, steps, lambda z_t, degraded, less: z_t - degraded + less
+    )
 
 
-@torch.no_grad()
 def one_shot(
     model: Restorer,
     x_T: Tensor,
@@ -96,21 +89,23 @@ def one_shot(
     z: Tensor | None = None,
     t: int | None = None,
 ) -> Iterator[State]:
-    """Restore once: one step, however many `steps` are allowed. Arguments are those of `naive`."""
-    del steps, generator
-    x, _, t = _begin(model, x_T, z, t)
-    restored = _restore(model, x, t)
-    yield State(t, restored, restored)
+    """Restore once: `naive` in one step, however many `steps` are allowed."""
+    del steps
+    return naive(model, x_T, steps=1, generator=generator, z=z, t=t)
 
 
-def _begin(
-    model: Restorer, x_T: Tensor, z: Tensor | None, t: int | None
-) -> tuple[Tensor, Tensor, int]:
-    return x_T, x_T if z is None else z, model.schedule.timesteps - 1 if t is None else t
-
-
-def _restore(model: Restorer, x: Tensor, t: int) -> Tensor:
-    return model.restore(x, torch.full((len(x),), t, device=x.device))
+@torch.no_grad()
+def _restore_stepwise(
+    model: Restorer, x_T: Tensor, z: Tensor | None, t: int | None, steps: int, advance: Advance
+) -> Iterator[State]:
+    x = x_T
+    z = x_T if z is None else z
+    start = model.schedule.timesteps - 1 if t is None else t
+    visited = respaced(start + 1, steps, "trailing")
+    for now, alpha_bar, alpha_bar_next in through(model.schedule, visited):
+        restored = model.restore(x, torch.full((len(x),), now, device=x.device))
+        x = advance(x, _degrade(restored, z, alpha_bar), _degrade(restored, z, alpha_bar_next))
+        yield State(now, x, restored)
 
 
 def _degrade(x: Tensor, z: Tensor, alpha_bar: float) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from models.bound import check_variance
 from models.family import State
-from models.predictions import Denoiser, Prediction, Variance
+from models.predictions import Denoiser, Variance, predict_at
 from models.samplers.spacing import Spacing, path
 
 
@@ -44,9 +44,9 @@ def ancestral(
     """
     x = x_T
     for t, alpha_bar, alpha_bar_next in path(model.schedule, steps, spacing):
-        prediction = predict(model, x, t)
+        prediction = predict_at(model, x, t, clip_x0=clip_x0)
         check_variance(variance, prediction.variance_share)
-        x0 = prediction.x0.clamp(-1, 1) if clip_x0 else prediction.x0
+        x0 = prediction.x0
         alpha = alpha_bar / alpha_bar_next  # of the respaced chain
         beta = 1 - alpha
         x = (
@@ -94,10 +94,9 @@ def ddim(
         raise ValueError(f"The value of `eta` is {eta}, but must be in [0, 1]")
     x = x_T
     for t, alpha_bar, alpha_bar_next in path(model.schedule, steps, spacing):
-        prediction = predict(model, x, t)
+        prediction = predict_at(model, x, t, clip_x0=clip_x0)
         x0, epsilon = prediction.x0, prediction.epsilon
         if clip_x0:
-            x0 = x0.clamp(-1, 1)
             # The noise that makes x of the clamped estimate: otherwise the two no longer add up to
             # x, and more steps make worse images.
             epsilon = (x - math.sqrt(alpha_bar) * x0) / math.sqrt(1 - alpha_bar)
@@ -149,15 +148,10 @@ def ddim_invert(
         b = math.sqrt(1 - alpha_bar_next) - a * math.sqrt(1 - alpha_bar)
         guess = x
         for _ in range(iterations):
-            prediction = predict(model, guess, t)
+            prediction = predict_at(model, guess, t, clip_x0=False)
             guess = (x - b * prediction.epsilon) / a
         x = guess
         yield State(t, x, prediction.x0)
-
-
-def predict(model: Denoiser, x: Tensor, t: int) -> Prediction:
-    """The model's prediction, all images being at the same timestep."""
-    return model.predict(x, torch.full((len(x),), t, device=x.device))
 
 
 def _noise_like(x: Tensor, generator: Generator) -> Tensor:

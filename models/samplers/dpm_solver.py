@@ -9,8 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from models.family import State
-from models.predictions import Denoiser
-from models.samplers.diffusion import predict
+from models.predictions import Denoiser, predict_at
 from models.samplers.spacing import Spacing, path
 
 
@@ -45,8 +44,7 @@ def dpm_solver(
     x = x_T
     previous: tuple[Tensor, float] | None = None  # the last step's estimate and its lambda
     for t, alpha_bar, alpha_bar_next in path(model.schedule, steps, spacing):
-        x0 = predict(model, x, t).x0
-        x0 = x0.clamp(-1, 1) if clip_x0 else x0
+        x0 = predict_at(model, x, t, clip_x0=clip_x0).x0
         if alpha_bar_next == 1:
             x = x0
         else:

@@ -1,1 +1,1 @@
-"""Before anything starts: what is missing or wrong, and what a study would cost. Without Ray."""
+"""Before anything starts: what is missing or wrong, and what a study would cost."""

@@ -1,4 +1,4 @@
-"""What a study would cost on this machine, by a few batches of each branch. Without Ray."""
+"""What a study would cost on this machine, by a few batches of each branch."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from study.data import ImageSet, user_cache_folder
 from study.driver.placement import Placement
 from study.scoring.embedders import make_embedder
 from study.spec import Picks, Sampling, Study, StudyFile, UserError
+from study.spec.embedder_info import embedder_info
 from study.spec.score import Score
 from study.worker.build import build_model, stand_in, training_options
 
@@ -83,12 +84,13 @@ def estimate(study_file: StudyFile, placement: Placement, trials: int) -> Estima
     """
     longest = _spread(_longest(study_file), MEASURED_BRANCHES)
     embedders = {score.embedder_name for _, spec in longest for score in _all_scores(spec)}
-    embedding = {name: _embedding_seconds(name, study_file.study) for name in embedders}
+    device = _device(placement)
+    embedding = {name: _embedding_seconds(name, study_file.study, device) for name in embedders}
     branches = tuple(_measure(picks, spec, placement, embedding) for picks, spec in longest)
     mean = sum(branch.seconds for branch in branches) / len(branches)
     waves = trials / placement.lanes
     spec = study_file.study
-    corners = [*study_file.corners()]
+    corners = [corner.study for corner in study_file.corners]
     share = _asha_share(longest[0][1])
     epochs = study_file.most_epochs
     most = max(each.generated_images * each.sampling.steps for each in corners)
@@ -116,15 +118,13 @@ def _longest(study_file: StudyFile) -> list[tuple[Picks, Study]]:
     """The branches, each with the longest training and the most steps that it can ask for."""
     space = study_file.space
     most: dict[object, tuple[int, int]] = {}
-    for filled in space.corners():
-        study = Study.model_validate(filled.tree)
-        epochs, steps = most.get(space.way(filled.picks), (0, 0))
-        most[space.way(filled.picks)] = (
-            max(epochs, study.train.epochs),
-            max(steps, study.score.steps),
-        )
+    for corner in study_file.corners:
+        way, study = space.way(corner.picks), corner.study
+        epochs, steps = most.get(way, (0, 0))
+        most[way] = max(epochs, study.train.epochs), max(steps, study.score.steps)
     branches = []
-    for picks, study in study_file.branches():
+    for corner in study_file.branches():
+        picks, study = corner.picks, corner.study
         epochs, steps = most[space.way(picks)]
         train = study.train.model_copy(update={"epochs": epochs})
         score = study.score.model_copy(update={"steps": steps})
@@ -137,12 +137,14 @@ def _all_scores(spec: Study) -> list[Score]:
     return [*spec.scores, *([] if spec.finalists is None else [spec.final().score])]
 
 
-def _embedding_seconds(name: str, spec: Study) -> float:
-    """What it takes Inception, or an embedder of one's own, to look at an image on this machine.
+def _device(placement: Placement) -> torch.device:
+    """Where workers compute: on a GPU only if the placement gives them one."""
+    return torch.device("cuda" if placement.gpus > 0 and torch.cuda.is_available() else "cpu")
 
-    Others take next to nothing.
-    """
-    if not (name.startswith("inception") or ":" in name):
+
+def _embedding_seconds(name: str, spec: Study, device: torch.device) -> float:
+    """What it takes a slow embedder to embed an image on a device; others take next to nothing."""
+    if not embedder_info(name).slow_on_cpu:
         return 0.0
     shape = (MEASURED_EMBEDDINGS, *spec.data.image_shape)
     noise = ImageSet("noise", np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
@@ -150,7 +152,7 @@ def _embedding_seconds(name: str, spec: Study) -> float:
         name,
         noise,
         cache_folder=user_cache_folder(),
-        device="cuda" if torch.cuda.is_available() else "cpu",
+        device=device,
         seed=0,
     )
     images = noise.tensor()
@@ -168,7 +170,7 @@ def _spread(items: list[tuple[Picks, Study]], most: int) -> list[tuple[Picks, St
 def _measure(
     picks: Picks, spec: Study, placement: Placement, embedding: Mapping[str, float]
 ) -> BranchCost:
-    device = torch.device("cuda" if placement.gpus > 0 and torch.cuda.is_available() else "cpu")
+    device = _device(placement)
     threads = torch.get_num_threads()
     torch.set_num_threads(max(1, int(placement.cpus)))
     try:

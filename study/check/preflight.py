@@ -1,6 +1,6 @@
-"""What only the workers would find out, found out before anything starts. Without Ray.
+"""What only the workers would find out, found out before anything starts.
 
-A picture that cannot be read, a data set that is nowhere to be had, or a network of the user's own
+A picture that cannot be read, a data set that is nowhere to be had, or a network of their own
 that does not fit would fail one trial after the other. Imports torch only where there is something
 to look at.
 """
@@ -11,11 +11,12 @@ from study.driver.trial_weights import read_weights_file
 from study.results.storage import Storage
 from study.spec import Study, StudyFile, UserError
 from study.spec.datasets import is_path
-from study.spec.names import DATASETS, METRICS
+from study.spec.embedder_info import embedder_info
+from study.spec.names import DATASETS
 
 
 def preflight(study_file: StudyFile, storage: Storage) -> None:
-    """Read the images and build the user's own models, of every branch, as workers will.
+    """Read the images and build their own models, of every branch, as workers will.
 
     Raises:
         UserError: A picture cannot be read, a data set is not to be had or does not fit the study,
@@ -25,7 +26,11 @@ def preflight(study_file: StudyFile, storage: Storage) -> None:
     """
     if study_file.study.weights is not None:
         read_weights_file(storage, study_file.study.weights)
-    specs = {_key(spec): spec for spec in study_file.corners() if _to_look_at(spec)}
+    specs = {
+        _key(corner.study): corner.study
+        for corner in study_file.corners
+        if _to_look_at(corner.study)
+    }
     if not specs:
         return
     import torch
@@ -63,10 +68,8 @@ def _to_look_at(spec: Study) -> bool:
 def _embedders(spec: Study) -> list[str]:
     """The embedders that may be missing, or have something wrong: Inception, and one's own."""
     scores = [spec.score, *([] if spec.finalists is None else [spec.final().score])]
-    names = {score.embedder_name for score in scores} | {
-        METRICS[rung.metric][1] for rung in spec.score.rungs if rung.metric is not None
-    }
-    return sorted(name for name in names if name and (name.startswith("inception") or ":" in name))
+    names = {name for score in scores for name in score.embedder_names}
+    return sorted(name for name in names if embedder_info(name).external)
 
 
 def _looked_for(dataset: str) -> bool:
@@ -95,7 +98,7 @@ def _try_embedder(name: str, spec: Study, storage: Storage) -> None:
 
 
 def _try_model(spec: Study) -> None:
-    """Build a model of the user's own, and show it two images."""
+    """Build a model of their own, and show it two images."""
     import torch
 
     from study.worker.build import build_model, stand_in
@@ -109,8 +112,8 @@ def _try_model(spec: Study) -> None:
             if shape != (2,):
                 raise ValueError(f"its losses are {list(shape)}, but must be [2], one an image")
     except Exception as error:  # whatever the user's code raises
-        told = " ".join(str(error).split())[:300]
+        reason = " ".join(str(error).split())[:300]
         raise UserError(
             f"the model of your own does not take 2 images of {list(spec.data.image_shape)}: "
-            f"{type(error).__name__}: {told}"
+            f"{type(error).__name__}: {reason}"
         ) from error

@@ -1,4 +1,4 @@
-"""`study check`: what a study file holds, where it fits, and what it would cost. Without Ray."""
+"""`study check`: what a study file holds, where it fits, and what it would cost."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def check_study(
     for dimension in dimensions:
         table.add_row(Text(dimension.name), Text(str(dimension.hole)))
     console.print(table)
-    branches = [*study_file.branches()]
+    branches = study_file.branches()
     console.print(f"\n{_count(len(branches), 'branch')}, each valid; filled, one of each:")
-    for picks, branch in branches:
-        shown = leaves(branch.trial_config(), picks)
+    for branch in branches:
+        shown = leaves(branch.study.trial_config(), branch.picks)
         values = ", ".join(
             f"{name}={value}" for name, value in shown.items() if name.startswith("model.")
         )

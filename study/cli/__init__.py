@@ -22,7 +22,12 @@ def main() -> None:
     if os.getcwd() not in sys.path:  # where networks named by import path may lie
         sys.path.append(os.getcwd())
     try:
-        app()
+        app(prog_name="study")  # `python -m study` too
     except UserError as error:
         print(f"study: {error}", file=sys.stderr)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "ray":
+            raise
+        print("study: this command needs ray, which is not installed", file=sys.stderr)
         sys.exit(2)

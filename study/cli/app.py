@@ -14,12 +14,32 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="study",
-    help="Hyperparameter studies of small generative image models, on Ray.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"fidtune {version('fidtune')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Hyperparameter studies of small generative image models, on Ray."""
+
 
 File = Annotated[Path, typer.Argument(help="The study file (YAML).", show_default=False)]
 Name = Annotated[str, typer.Argument(help="The study's name.", show_default=False)]

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from study.cli.app import Name, StorageOption, app, open_storage, print_table
-from study.diagnostics.about import ABOUT, FEWEST_SAMPLES, MOST_SAMPLES, SAMPLES
+from study.diagnostics.descriptions import DESCRIPTIONS, FEWEST_SAMPLES, MOST_SAMPLES, SAMPLES
 from study.spec.errors import UserError
 
 if TYPE_CHECKING:
     from study.results.storage import Storage
 
 _DIAGNOSTICS = "\n".join(
-    ["The diagnostics:", *(f"  [bold]{name:<12}[/bold] {about}" for name, about in ABOUT.items())]
+    [
+        "The diagnostics:",
+        *(f"  [bold]{name:<12}[/bold] {about}" for name, about in DESCRIPTIONS.items()),
+    ]
 )
 
 

@@ -89,7 +89,7 @@ def sample(
     """Generate images with a trial's weights, as a PNG grid."""
     check_picture("-o", output)
     from study.results.image_grid import image_grid
-    from study.trained.sample import sample_trial
+    from study.trained.load import sample_trial
 
     images = sample_trial(open_storage(storage), name, trial, count, seed)
     picture = image_grid(images, scale=max(1, 48 // images.shape[-1]))

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from study.cli.app import Cache, Channels, Size, Weights, app, check_picture
+from study.spec.embedder_info import EMBEDDERS
 from study.spec.errors import UserError
-from study.spec.names import EMBEDDERS, MEASURES
+from study.spec.measure_info import MEASURES
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -133,8 +134,6 @@ def score_table(scores: Scores, width: int) -> Table:
     from rich import box
     from rich.table import Table
 
-    from study.scoring import MEASURES
-
     table = Table(box=box.HORIZONTALS)
     for name, justify in (("metric", "left"), ("value", "right"), ("± s.e.", "right")):
         table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
@@ -142,17 +141,15 @@ def score_table(scores: Scores, width: int) -> Table:
     if width >= _ROOM:
         table.add_column("what it is")
     for measure, found in scores.measured.items():
-        about = MEASURES[measure]
+        info = MEASURES[measure]
         spread = "" if found.spread is None else f"{found.spread:.2g}"
-        better = "" if about.better == "neither" else about.better
-        row = (found.metric, f"{found.value:.5g}", spread, better, about.about)
+        row = (found.metric, f"{found.value:.5g}", spread, info.better, info.about)
         table.add_row(*row[: len(table.columns)])
     return table
 
 
 def as_json(scores: Scores, told: dict[str, Any]) -> dict[str, Any]:
     """All that is known of the scores, as plain values."""
-    from study.scoring import MEASURES
 
     def number(value: float | None) -> float | None:
         return value if value is not None and math.isfinite(value) else None

@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 import typer
 
 from study.cli.app import Cache, Channels, Size, Weights, app, check_picture, print_table
+from study.spec.embedder_info import EMBEDDERS, embedder_info
 from study.spec.errors import UserError
-from study.spec.names import DATASETS, EMBEDDERS
+from study.spec.names import DATASETS
 
 
 @app.command()
@@ -71,19 +72,19 @@ def trust(
     """
     if output is not None:
         check_picture("-o", output)
-    if weights is not None and not any(name.startswith("inception") for name in embedder or ()):
+    if weights is not None and not any(embedder_info(name).weights_file for name in embedder or ()):
         raise UserError(f"--weights {weights}: no --embedder asks for inception's weights")
     import torch
 
     from study.data import Preparation, load_images
-    from study.trust.experiment import trust
-    from study.trust.foreign_images import load_invaders, shape_of
-    from study.trust.table import trust_json, trust_table
+    from study.trust.assessment import assess_metrics
+    from study.trust.assessment_report import assessment_json, assessment_table
+    from study.trust.foreign_images import load_foreign_images, shape_of
 
     images = load_images(dataset, Preparation(size=size, channels=channels))
-    found = trust(
+    assessment = assess_metrics(
         images,
-        by=None if by is None else load_invaders(by, shape_of(images)),
+        foreign=None if by is None else load_foreign_images(by, shape_of(images)),
         embedders=embedder,
         metric=metric,
         samples=samples,
@@ -95,14 +96,14 @@ def trust(
         watch=lambda what: print(f"{what} ...", file=sys.stderr, flush=True),
     )
     if format_ == "json":
-        print(json.dumps(trust_json(found), indent=2))
+        print(json.dumps(assessment_json(assessment), indent=2))
     else:
-        print_table(trust_table(found))
+        print_table(assessment_table(assessment))
     if output is not None:
-        from study.trust.figure import trust_figure
+        from study.trust.assessment_figure import assessment_figure
 
         try:
-            trust_figure(found).savefig(output, format="png", dpi=110)
+            assessment_figure(assessment).savefig(output, format="png", dpi=110)
         except OSError as error:
             raise UserError(f"-o {output}: cannot be written ({error.strerror or error})") from None
         print(f"picture in {output}", file=sys.stderr)

@@ -45,15 +45,15 @@ def read_arrays(path: Path) -> ImageSet:
         raise UserError(f"The file {path} does not exist, but must, to read images") from None
     # NumPy lets what zipfile, zlib and its own parsers raise of a broken file pass through.
     except Exception as error:
-        raise broken(path, error) from error
+        raise unreadable_file(path, error) from error
     return ImageSet(
         name=path.stem,
-        images=upright(path, arrays[of_images(path, arrays)]),
-        labels=integers(path, arrays["labels"]) if "labels" in arrays else None,
+        images=to_nchw(path, arrays[images_key(path, arrays)]),
+        labels=integer_labels(path, arrays["labels"]) if "labels" in arrays else None,
     )
 
 
-def broken(path: Path, error: Exception) -> UserError:
+def unreadable_file(path: Path, error: Exception) -> UserError:
     """That a file is none of NumPy's, in one line."""
     # A tokenizer's error is a tuple of words and place.
     words = error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
@@ -64,7 +64,7 @@ def broken(path: Path, error: Exception) -> UserError:
     )
 
 
-def of_images(path: Path, arrays: Collection[str]) -> str:
+def images_key(path: Path, arrays: Collection[str]) -> str:
     """Which of the arrays in a file are the images.
 
     Raises:
@@ -80,7 +80,7 @@ def of_images(path: Path, arrays: Collection[str]) -> str:
     )
 
 
-def upright(
+def to_nchw(
     path: Path, images: NDArray[Any], whole: tuple[int, ...] | None = None
 ) -> NDArray[np.uint8]:
     """The images as [N, C, H, W], a view where that can be.
@@ -119,7 +119,7 @@ def _is_square(pixels: int) -> bool:
     return math.isqrt(pixels) ** 2 == pixels
 
 
-def integers(path: Path, labels: NDArray[Any]) -> NDArray[np.int64]:
+def integer_labels(path: Path, labels: NDArray[Any]) -> NDArray[np.int64]:
     """The labels as int64, >= 0.
 
     Raises:

@@ -76,7 +76,7 @@ def _read_verified(path: Path) -> bytes | None:
     disagrees with its digest: then it takes the lock, and looks again.
     """
     try:
-        with _os_errors_told(path):
+        with _os_errors_as_user_errors(path):
             payload = path.read_bytes()
             stored = _digest_path(path).read_bytes()
     except FileNotFoundError:
@@ -88,7 +88,7 @@ def _write(path: Path, payload: bytes) -> None:
     for target, content in ((path, payload), (_digest_path(path), _digest_line(path, payload))):
         temporary = target.with_name(f"{target.name}.{uuid4().hex}.tmp")
         try:
-            with _os_errors_told(path):
+            with _os_errors_as_user_errors(path):
                 temporary.write_bytes(content)
                 temporary.replace(target)
         finally:
@@ -98,7 +98,7 @@ def _write(path: Path, payload: bytes) -> None:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     lock = FileLock(path.with_name(f"{path.name}.lock"))
-    with _os_errors_told(path):
+    with _os_errors_as_user_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     try:
@@ -108,8 +108,8 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _os_errors_told(path: Path) -> Iterator[None]:
-    """Tell a folder that can not be used as the user's mistake; a missing file is none."""
+def _os_errors_as_user_errors(path: Path) -> Iterator[None]:
+    """Report a folder that can not be used as the user's mistake; a missing file is none."""
     try:
         yield
     except FileNotFoundError:

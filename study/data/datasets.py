@@ -43,7 +43,7 @@ def digits() -> ImageSet:
 
 
 def photo_patches() -> ImageSet:
-    """520 patches of two colour photographs: [520, 3, 32, 32], 260 of each, told by the label.
+    """520 patches of two colour photographs: [520, 3, 32, 32], 260 of each; the label says which.
 
     They are what scikit-learn ships as `china.jpg` (label 0; by danielbuechele) and `flower.jpg`
     (label 1; vultilion), both under the licence Creative Commons Attribution 2.0 (CC BY 2.0). Each

@@ -68,9 +68,9 @@ def places(name: str) -> list[Path]:
     `$STUDY_DATA/<name>` if that variable is set, the user's cache folder, and where Debian's
     packages `dataset-...` put them.
     """
-    given = os.environ.get("STUDY_DATA")
+    data_folder = os.environ.get("STUDY_DATA")
     return [
-        *([Path(given) / name] if given else []),
+        *([Path(data_folder) / name] if data_folder else []),
         user_cache_folder() / name,
         _SYSTEM / name.replace("_", "-"),
     ]
@@ -88,10 +88,10 @@ def _read(name: str) -> ImageSet:
 
 def _unpacked(name: str, file: str) -> bytes:
     """What a gzip file holds; as its digest is checked, its header need not be."""
-    found = [folder / file for folder in places(name) if (folder / file).is_file()]
-    path = found[0] if found else user_cache_folder() / name / file
+    existing = [folder / file for folder in places(name) if (folder / file).is_file()]
+    path = existing[0] if existing else user_cache_folder() / name / file
     try:
-        content = gzip.decompress(path.read_bytes() if found else _download(name, file))
+        content = gzip.decompress(path.read_bytes() if existing else _download(name, file))
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"The file {path} of `{name}` can not be read ({error})") from error
     digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
@@ -104,7 +104,7 @@ def _unpacked(name: str, file: str) -> bytes:
 
 
 def _download(name: str, file: str) -> bytes:
-    """The gzip file, in the user's cache folder from now on, whoever asks first."""
+    """The gzip file, kept in the user's cache folder."""
     return get_or_make(
         user_cache_folder() / name,
         file,

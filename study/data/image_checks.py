@@ -22,22 +22,22 @@ def wrong_levels(
         shape: Of all of them.
         parts: The images, some at a time.
     """
-    told = f"The images {where} are {dtype} {list(shape)}"
+    images = f"The images {where} are {dtype} {list(shape)}"
     rule = "but must be uint8 in 0..255"
     if dtype == np.bool_:
-        return UserError(f"{told}, {rule}: multiply them by 255, as uint8")
+        return UserError(f"{images}, {rule}: multiply them by 255, as uint8")
     if dtype.kind not in "fiu":
-        return UserError(f"{told}, {rule}")
+        return UserError(f"{images}, {rule}")
     low, high = np.inf, -np.inf
     for part in parts:
         if not np.isfinite(part).all():
-            return UserError(f"{told} with NaN or infinity among them, {rule}")
+            return UserError(f"{images} with NaN or infinity among them, {rule}")
         low, high = min(low, float(part.min())), max(high, float(part.max()))
-    told = f"{told} from {low:g} to {high:g}, {rule}"
+    images = f"{images} from {low:g} to {high:g}, {rule}"
     if dtype.kind in "iu" and low >= 0 and high <= 255:
-        return UserError(f"{told}: save them as images.astype('uint8')")
+        return UserError(f"{images}: save them as images.astype('uint8')")
     if low >= 0 and high <= 1:
-        return UserError(f"{told}: save them as (255 * images).round().astype('uint8')")
+        return UserError(f"{images}: save them as (255 * images).round().astype('uint8')")
     if low >= -1 and high <= 1:
-        return UserError(f"{told}: save them as (127.5 * images + 127.5).round().astype('uint8')")
-    return UserError(f"{told}: bring them to that range, and round")
+        return UserError(f"{images}: save them as (127.5 * images + 127.5).round().astype('uint8')")
+    return UserError(f"{images}: bring them to that range, and round")

@@ -75,19 +75,19 @@ def load_images(dataset: str, preparation: Preparation = _AS_THEY_ARE) -> ImageS
     return read_folder(path, preparation)
 
 
-def locate(given: str) -> Path:
+def locate(text: str) -> Path:
     """The absolute path that a user means; `~` is a home folder. Nothing need be there.
 
     Raises:
         UserError: If it is empty, or of a kind that the system does not even look for.
     """
     try:
-        if not given:
+        if not text:
             raise UserError("A path of images is '', but must not be empty")
-        path = Path(os.path.abspath(Path(given).expanduser()))
+        path = Path(os.path.abspath(Path(text).expanduser()))
         path.exists()
     except OSError as error:  # a name too long, a folder that may not be looked into
-        raise UserError(f"The path {given!r} can not be read: {error.strerror or error}") from error
+        raise UserError(f"The path {text!r} can not be read: {error.strerror or error}") from error
     except RuntimeError as error:  # the home of nobody
-        raise UserError(f"The path {given!r} can not be read: {error}") from error
+        raise UserError(f"The path {text!r} can not be read: {error}") from error
     return path

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from study.data.arrays import broken, integers, of_images
+from study.data.arrays import images_key, integer_labels, unreadable_file
 from study.spec.errors import UserError
 
 _BYTES_AT_ONCE = 2**23
@@ -71,7 +71,7 @@ class StoredArray:
                     yield rows if chosen is None else rows[chosen - start]
         # Of a broken file zipfile, its decompressors and NumPy's parser raise nearly anything.
         except Exception as error:
-            raise broken(self.path, error) from error
+            raise unreadable_file(self.path, error) from error
 
 
 def stored_images(path: Path) -> tuple[StoredArray, NDArray[np.int64] | None]:
@@ -86,19 +86,19 @@ def stored_images(path: Path) -> tuple[StoredArray, NDArray[np.int64] | None]:
         with zipfile.ZipFile(path) as archive:
             members = archive.namelist()
         names = [name.removesuffix(".npy") for name in members if name.endswith(".npy")]
-        stored = _stored(path, f"{of_images(path, names)}.npy")
+        stored = _stored(path, f"{images_key(path, names)}.npy")
         if "labels" not in names:
             return stored, None
         with _opened(path, "labels.npy") as (file, size):
             _checked_header(file, size)
         with np.load(path, allow_pickle=False) as arrays:
-            labels = integers(path, arrays["labels"])
+            labels = integer_labels(path, arrays["labels"])
     except FileNotFoundError:
         raise UserError(f"The file {path} does not exist, but must, to read images") from None
     except UserError:
         raise
     except Exception as error:
-        raise broken(path, error) from error
+        raise unreadable_file(path, error) from error
     if labels.shape != stored.shape[:1]:
         raise UserError(
             f"The labels in {path} are {list(labels.shape)}, but must be "

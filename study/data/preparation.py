@@ -97,5 +97,5 @@ class Preparation:
 
 def _check(name: str, value: object, holds: bool, rule: str) -> None:
     if not holds or (isinstance(value, float) and math.isnan(value)):
-        told = "none" if value is None else repr(value)
-        raise UserError(f"The value of `{name}` is {told}, but must be {rule}")
+        shown = "none" if value is None else repr(value)
+        raise UserError(f"The value of `{name}` is {shown}, but must be {rule}")

@@ -99,7 +99,7 @@ class LeaveOneOut:
     """Hold out one image, to be called with each `image` in turn (cross-validation).
 
     Attributes:
-        image: Its index, at least 0. The seed has no say.
+        image: Its index, at least 0. The seed does not matter.
 
     Raises:
         UserError: If the index is negative.
@@ -131,11 +131,11 @@ SPLITS: Mapping[str, type[Fraction | KFold | LeaveOneOut]] = MappingProxyType(
 )
 """The ways to split by their names in a study file."""
 
-_BY_A_FRACTION = Fraction()
+_DEFAULT = Fraction()
 
 
 def split(
-    image_set: ImageSet, how: Fraction | KFold | LeaveOneOut = _BY_A_FRACTION, *, seed: int = 0
+    image_set: ImageSet, method: Fraction | KFold | LeaveOneOut = _DEFAULT, *, seed: int = 0
 ) -> Split:
     """Split an image set at random, and by label if it has labels.
 
@@ -143,7 +143,7 @@ def split(
 
     Args:
         image_set: At least 2 images.
-        how: How many images to hold out, and which of the ways to do so.
+        method: Which images to hold out, and how many.
         seed: Decides which images are held out, at least 0.
 
     Raises:
@@ -153,8 +153,8 @@ def split(
     if count < 2:
         raise UserError(f"`{image_set.name}` has {count} image, but a split needs at least 2")
     chosen = np.zeros(count, dtype=np.bool_)
-    chosen[how.chosen(by_label(shuffled(count, seed), image_set.labels))] = True
-    name = f"of {how}, seed={seed}"
+    chosen[method.chosen(by_label(shuffled(count, seed), image_set.labels))] = True
+    name = f"of {method}, seed={seed}"
     return Split(
         train=image_set.take(np.flatnonzero(~chosen), part=f"train {name}"),
         held_out=image_set.take(np.flatnonzero(chosen), part=f"held-out {name}"),

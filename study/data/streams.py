@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from study.data.arrays import read_arrays, upright
+from study.data.arrays import read_arrays, to_nchw
 from study.data.image_checks import wrong_levels
 from study.data.image_set import ImageSet
 from study.data.loading import DATASETS, load_images, locate
@@ -133,8 +133,8 @@ class ImageStream:
     def at(self, places: NDArray[np.int64]) -> list[Levels]:
         """The images [C, H, W] at some places of the stream, in that order."""
         unique, back = np.unique(places, return_inverse=True)
-        found = [image for _, image in self.read(self.indices[unique])]
-        return [found[index] for index in back]
+        images = [image for _, image in self.read(self.indices[unique])]
+        return [images[index] for index in back]
 
     def in_memory(self) -> ImageSet:
         """All of them at once.
@@ -163,11 +163,13 @@ def stream_of(image_set: ImageSet) -> ImageStream:
     )
 
 
-def open_images(given: str, *, size: int | None = None, channels: int | None = None) -> ImageStream:
+def open_images(
+    source: str, *, size: int | None = None, channels: int | None = None
+) -> ImageStream:
     """Open images by what a user calls them.
 
     Args:
-        given: The path of a folder of pictures, of a `.npy` or of a `.npz`; or a data set's name,
+        source: The path of a folder of pictures, of a `.npy` or of a `.npz`; or a data set's name,
             with `:train` or `:held_out` for a part of it as a study's default split makes it. What
             is both a data set and a folder is the data set; the folder is written `./NAME`.
         size: Height and width that all images are brought to, cut square at the centre; none leaves
@@ -178,7 +180,7 @@ def open_images(given: str, *, size: int | None = None, channels: int | None = N
         UserError: If there is no such thing, no image in it, or it can not be read.
     """
     preparation = Preparation(size=size, channels=channels)
-    name, colon, part = given.partition(":")
+    name, colon, part = source.partition(":")
     if name in DATASETS:
         whole = load_images(name, preparation)
         if not colon:
@@ -189,17 +191,17 @@ def open_images(given: str, *, size: int | None = None, channels: int | None = N
                 f"{nearest(part, PARTS)}"
             )
         return stream_of(getattr(split(whole), part))
-    path = locate(given)
+    path = locate(source)
     if path.is_dir():
         return _folder_stream(path, preparation)
     if not path.exists():
         raise UserError(
-            f"There is no {given!r}: it must be a folder of pictures, an .npy or .npz file, or a "
+            f"There is no {source!r}: it must be a folder of pictures, an .npy or .npz file, or a "
             f"data set ({', '.join(DATASETS)})" + ("" if is_path(name) else nearest(name, DATASETS))
         )
     if path.suffix not in (".npy", ".npz"):
         raise UserError(
-            f"The file {given} must end in .npy or .npz; pictures are given by their folder"
+            f"The file {source} must end in .npy or .npz; pictures are given by their folder"
         )
     return _file_stream(path, preparation)
 
@@ -211,7 +213,7 @@ def _file_stream(path: Path, preparation: Preparation) -> ImageStream:
     if stored.fortran:  # no row of it is in one piece
         return stream_of(prepare(read_arrays(path), preparation))
     row = next(stored.rows(np.array([0])))
-    first = upright(path, row, stored.shape)
+    first = to_nchw(path, row, stored.shape)
     # Channels that come last are left there: to bring them forward takes longer than all the rest.
     as_stored = first.shape if first.flags.c_contiguous else row.shape
     wanted = steps(preparation, (first.shape[1], first.shape[2], first.shape[3]))
@@ -219,7 +221,7 @@ def _file_stream(path: Path, preparation: Preparation) -> ImageStream:
     def read(indices: NDArray[np.int64]) -> Iterator[Named]:
         place = 0
         for rows in stored.rows(indices):
-            for image in apply_steps(upright(path, rows), wanted):
+            for image in apply_steps(to_nchw(path, rows), wanted):
                 yield f"image {indices[place]}", image
                 place += 1
 

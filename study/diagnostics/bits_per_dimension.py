@@ -78,9 +78,9 @@ def diagnose(subject: Subject) -> Finding:
         ]
     total = float(bounds["held out"].total.mean())
     measures.append(Measure("terms", terms, samples=0))
-    told = f"all {all_terms} terms" if terms == all_terms else f"{terms} of {all_terms} terms"
+    evaluated = f"all {all_terms} terms" if terms == all_terms else f"{terms} of {all_terms} terms"
     return Finding(
-        headline=f"{total:.3g} bits per dimension, from {told}",
+        headline=f"{total:.3g} bits per dimension, from {evaluated}",
         measures=measures,
         pictures={"bound": bound_figure(bounds)},
     )

@@ -30,7 +30,7 @@ from study.diagnostics.subject import Diagnose, Subject
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """A diagnostic; `study.diagnostics.about.ABOUT` says what it shows.
+    """A diagnostic; `study.diagnostics.descriptions.DESCRIPTIONS` says what it shows.
 
     Attributes:
         diagnose: Finds what there is to find.

@@ -29,7 +29,7 @@ from study.scoring.modes import (
 )
 
 MOST_REFERENCES = 4000
-"""So many training images name the modes, at most."""
+"""Training images that define the modes, at most."""
 
 _MOST_TICKS = 20
 
@@ -90,10 +90,10 @@ def collapse_figure(modes: Modes) -> Figure:
         panel.set_xticks(places, modes.names)
     tidy(panel)
     panel.legend(frameon=False, fontsize=9)
-    found = modes_found(modes.generated)
+    modes_made = modes_found(modes.generated)
     nats = divergence(modes.generated, modes.real)
     panel.set_title(
-        f"{found} of {len(places)} modes found, divergence from real shares {nats:.3g} nats",
+        f"{modes_made} of {len(places)} modes found, divergence from real shares {nats:.3g} nats",
         fontsize=11,
     )
     return figure
@@ -106,12 +106,12 @@ def diagnose(subject: Subject) -> Finding:
     known = subject.scorer.features(references.tensor())
     modes = find_modes(features, references, known, subject.seed)
     nats = divergence(modes.generated, modes.real)
-    found = modes_found(modes.generated)
+    modes_made = modes_found(modes.generated)
     spread = precision_recall(subject.real_features, features)
     differ = different_shares(modes.generated, modes.real).double().mean()
     embedder = subject.scorer.identity.embedder_digest
     numbers = {
-        "modes_found": found,
+        "modes_found": modes_made,
         "modes": len(modes.names),
         "divergence": nats,
         "different_bins": float(differ),
@@ -119,7 +119,7 @@ def diagnose(subject: Subject) -> Finding:
         "recall": spread.recall,
     }
     return Finding(
-        headline=f"{found} of {len(modes.names)} modes, {nats:.3g} nats, "
+        headline=f"{modes_made} of {len(modes.names)} modes, {nats:.3g} nats, "
         f"recall {spread.recall:.2f}",
         measures=[subject.measure(q, v, embedder=embedder) for q, v in numbers.items()],
         pictures={"collapse": collapse_figure(modes)},

@@ -16,7 +16,7 @@ from study.diagnostics.schedule_curves import OWN, named_schedules, schedule_sec
 from study.diagnostics.subject import Finding, Measure, Subject
 
 SIGNIFICANCE = 0.05
-"""Below this p-value, pixels are told from standard normal noise."""
+"""Below this p-value, pixels differ from standard normal noise."""
 
 IMAGES = 3
 """How many images are tested together: more pixels, and a sharper test."""
@@ -78,17 +78,17 @@ def gaussianity_figure(p: Mapping[str, Numbers], images: int, bold: tuple[str, .
     curves = {}
     for name, values in p.items():
         first = first_gaussian_step(values)
-        told = "never" if first is None else f"from t = {first}"
+        onset = "never" if first is None else f"from t = {first}"
         window = max(1, len(values) // 40)
-        curves[f"{name}: {told}"] = (range(len(values)), running_mean(values, window))
+        curves[f"{name}: {onset}"] = (range(len(values)), running_mean(values, window))
     marked = [label for label in curves if label.partition(":")[0] in bold]
-    of = f"{images} image" + ("s" if images > 1 else "")
+    sample = f"{images} image" + ("s" if images > 1 else "")
     lines(
         panel,
         curves,
         x="timestep t",
         y="p-value (running mean)",
-        title=f"Kolmogorov-Smirnov test: are the pixels of {of} at t standard normal?",
+        title=f"Kolmogorov-Smirnov test: are the pixels of {sample} at t standard normal?",
         bold=marked,
     )
     panel.axhline(SIGNIFICANCE, color="black", linewidth=0.8, linestyle=":")
@@ -110,7 +110,7 @@ def diagnose(subject: Subject) -> Finding:
     p = {key: p_values(schedule, images, subject.seed) for key, schedule in schedules.items()}
     firsts = {key: first_gaussian_step(values) for key, values in p.items()}
     quantity = "first_gaussian_step"
-    found = [
+    onsets = [
         Measure(quantity if key == name else f"{quantity}.{key}", first, samples=len(images))
         for key, first in firsts.items()
         if first is not None
@@ -122,6 +122,6 @@ def diagnose(subject: Subject) -> Finding:
     first = firsts[name]
     return Finding(
         headline="never like noise" if first is None else f"like noise from t = {first}",
-        measures=[*found, *curve],
+        measures=[*onsets, *curve],
         pictures={"gaussianity": gaussianity_figure(p, len(images), bold=(name,))},
     )

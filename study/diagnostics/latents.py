@@ -145,10 +145,10 @@ def diagnose(subject: Subject) -> Finding:
         )
     even = len(z) // 2
     ways = {way: interpolate(decode, z[:even], z[even : 2 * even], way) for way in WAYS}
-    steps_found = {way: largest_step(images) for way, images in ways.items()}
-    measures += [Measure(f"largest_step.{way}", v, even) for way, v in steps_found.items()]
+    largest_steps = {way: largest_step(images) for way, images in ways.items()}
+    measures += [Measure(f"largest_step.{way}", v, even) for way, v in largest_steps.items()]
     return Finding(
-        headline=f"largest of {POINTS - 1} steps {steps_found['spherical']:.0%} of the way",
+        headline=f"largest of {POINTS - 1} steps {largest_steps['spherical']:.0%} of the way",
         measures=measures,
         pictures={"interpolation": interpolation_figure(ways, title)},
     )

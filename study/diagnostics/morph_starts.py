@@ -68,7 +68,7 @@ AXES: Mapping[str, str] = {"noise": "level", "average": "images", "mixture": "co
 
 
 def all_starts(morph_images: int) -> list[Start]:
-    """The starts that are compared, where the morph set has so many images."""
+    """The starts that are compared, where the morph set has that many images."""
     noise = [Start("noise", level) for level in LEVELS]
     averages = [Start("average", count) for count in AVERAGES]
     mixtures = [Start("mixture", count) for count in COMPONENTS if count <= morph_images]
@@ -110,10 +110,12 @@ def scores_figure(measures: Sequence[Measure], metric: str) -> Figure:
     panels = figure.subplots(2, 2)
     labels = {"noise": "noise level λ", "average": "images averaged, N"}
     for column, (series, label) in enumerate(labels.items()):
-        found = [m for m in measures if m.quantity.endswith(f".{series}")]
+        in_series = [m for m in measures if m.quantity.endswith(f".{series}")]
 
-        def curve(name: str, found: list[Measure] = found) -> tuple[list[float], list[float]]:
-            chosen = [m for m in found if m.quantity.partition(".")[0] == name]
+        def curve(
+            name: str, in_series: list[Measure] = in_series
+        ) -> tuple[list[float], list[float]]:
+            chosen = [m for m in in_series if m.quantity.partition(".")[0] == name]
             return [float(m.x or 0) for m in chosen], [m.value for m in chosen]
 
         upper, lower = panels[:, column]

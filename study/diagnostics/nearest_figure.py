@@ -1,4 +1,4 @@
-"""Generated images beside the real ones that an embedder takes for most like them."""
+"""Generated images next to the real ones that are nearest to them in an embedder's features."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ROWS = 5  # of each kind
 
 
 def nearest_figure(
-    generated: ImageStream, real: ImageStream, found: Neighbours, embedder: str, seed: int
+    generated: ImageStream, real: ImageStream, nearest: Neighbours, embedder: str, seed: int
 ) -> Figure:
     """Some generated images, one a row, with their nearest real images from left to right.
 
@@ -28,30 +28,30 @@ def nearest_figure(
     Args:
         generated: The generated images.
         real: The real ones.
-        found: The nearest of the real ones to each of the generated.
+        nearest: The nearest of the real ones to each of the generated.
         embedder: In whose features, for the title.
         seed: Chooses the upper rows.
     """
     order = np.random.default_rng(seed).permutation(len(generated))[:_ROWS]
-    first = found.distances[:, 0]
-    closeness = first / found.distances[:, 1] if found.distances.shape[1] > 1 else first
+    first = nearest.distances[:, 0]
+    closeness = first / nearest.distances[:, 1] if nearest.distances.shape[1] > 1 else first
     closest = torch.where(first == 0, 0.0, closeness).argsort(stable=True)[:_ROWS].cpu().numpy()
     rows = {f"random {i + 1}": int(place) for i, place in enumerate(order)}
     rows |= {f"closest {i + 1}": int(place) for i, place in enumerate(closest)}
     places = np.array([*rows.values()])
-    beside = found.indices[places].cpu().numpy()  # [rows, count]
-    pictures = generated.at(places) + real.at(beside.ravel())
+    indices = nearest.indices[places].cpu().numpy()  # [rows, count]
+    pictures = generated.at(places) + real.at(indices.ravel())
     shown = _of_one_shape(pictures)
     samples = shown[: len(rows)]
-    neighbours = shown[len(rows) :].reshape(*beside.shape, *shown.shape[1:])
+    neighbours = shown[len(rows) :].reshape(*indices.shape, *shown.shape[1:])
     return image_rows(
         {
             name: torch.cat([samples[row : row + 1], neighbours[row]])
             for row, name in enumerate(rows)
         },
-        ["generated", "nearest", *(f"{k}." for k in range(2, beside.shape[1] + 1))],
+        ["generated", "nearest", *(f"{k}." for k in range(2, indices.shape[1] + 1))],
         f"Generated images and the real ones nearest to them\nbelow: distance by {embedder}",
-        captions=[_distances(found.distances[place].cpu().numpy()) for place in rows.values()],
+        captions=[_distances(nearest.distances[place].cpu().numpy()) for place in rows.values()],
     )
 
 

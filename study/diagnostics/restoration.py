@@ -61,7 +61,7 @@ def restore(
     """
     z = draw_start(family.morph_set, "images", len(x0), generator)
     total = family.schedule.timesteps
-    found = []
+    restorations = []
     for t in timesteps:
         z_t = family.degrade(x0, z, torch.full((len(x0),), t, device=x0.device))
         count = max(1, min(t + 1, round(steps * (t + 1) / total)))
@@ -70,25 +70,28 @@ def restore(
             run = MORPH_SAMPLERS[way]
             *_, last = run(family, z_t, z=z, t=t, steps=count, generator=generator)
             restored[way] = last.x
-        found.append(Restoration(t, z_t, restored))
-    return found
+        restorations.append(Restoration(t, z_t, restored))
+    return restorations
 
 
-def restoration_figure(x0: Tensor, found: Sequence[Restoration]) -> Figure:
+def restoration_figure(x0: Tensor, restorations: Sequence[Restoration]) -> Figure:
     """The first image, degraded to each timestep, above what each way makes of it."""
-    rows = {"degraded": torch.stack([x0[0], *(r.degraded[0] for r in found)])}
-    for way in found[0].restored:
-        rows[way.replace("_", " ")] = torch.stack([r.restored[way][0] for r in found])
-    columns = ["original", *(f"t = {r.t}" for r in found)]
+    rows = {"degraded": torch.stack([x0[0], *(r.degraded[0] for r in restorations)])}
+    for way in restorations[0].restored:
+        rows[way.replace("_", " ")] = torch.stack([r.restored[way][0] for r in restorations])
+    columns = ["original", *(f"t = {r.t}" for r in restorations)]
     return image_rows(rows, columns, "Restored from each timestep")
 
 
-def error_figure(x0: Tensor, found: Sequence[Restoration]) -> Figure:
+def error_figure(x0: Tensor, restorations: Sequence[Restoration]) -> Figure:
     """Error of each way against the timestep restored from."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     panel = figure.subplots()
-    t = [r.t for r in found]
-    curves = {w.replace("_", " "): (t, [r.error(w, x0) for r in found]) for w in found[0].restored}
+    t = [r.t for r in restorations]
+    curves = {
+        w.replace("_", " "): (t, [r.error(w, x0) for r in restorations])
+        for w in restorations[0].restored
+    }
     title = "Error of the restored images"
     lines(panel, curves, x="restored from t", y="mean squared error", title=title, marker=".")
     return figure
@@ -102,19 +105,19 @@ def diagnose(subject: Subject) -> Finding:
     last = family.schedule.timesteps - 1
     timesteps = sorted({round(last * i / (COLUMNS - 1)) for i in range(COLUMNS)})
     steps = subject.steps if subject.steps > 1 else min(20, last + 1)
-    found = restore(family, x0, timesteps, subject.generator("restoration"), steps=steps)
+    restorations = restore(family, x0, timesteps, subject.generator("restoration"), steps=steps)
     measures = [
         Measure(f"mse.{way}", r.error(way, x0), len(x0), "t", r.t, sampler=way, steps=steps)
-        for r in found
+        for r in restorations
         for way in WAYS
     ]
-    middle = found[len(found) // 2]
+    middle = restorations[len(restorations) // 2]
     return Finding(
         headline=f"mean squared error {middle.error('one_shot', x0):.3g} at once, "
         f"{middle.error('improved', x0):.3g} improved, from t = {middle.t}",
         measures=measures,
         pictures={
-            "restoration": restoration_figure(x0, found),
-            "restoration-by-t": error_figure(x0, found),
+            "restoration": restoration_figure(x0, restorations),
+            "restoration-by-t": error_figure(x0, restorations),
         },
     )

@@ -50,7 +50,7 @@ def quality(
     cover = density_coverage(real, features, NEIGHBOURS)
     of_features = {"embedder": identity.embedder_digest}
     against = {**of_features, "reference": identity.reference_digest}
-    found: list[tuple[str, float, dict[str, str]]] = [
+    values: list[tuple[str, float, dict[str, str]]] = [
         (identity.metric, scorer.distance(features), against),
         ("precision", spread.precision, of_features),
         ("recall", spread.recall, of_features),
@@ -61,7 +61,7 @@ def quality(
     ]
     return [
         subject.measure(name + suffix, value, samples=len(images), **which, **where)
-        for name, value, which in found
+        for name, value, which in values
     ]
 
 

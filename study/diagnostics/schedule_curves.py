@@ -1,4 +1,4 @@
-"""Noise schedules: how they fall, for several T, beside each other."""
+"""Noise schedules compared: how they fall, and for several T."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def named_schedules(own: Schedule) -> dict[str, Schedule]:
     made = {name: over_timesteps(name, {}, [own.timesteps]) for name in SCHEDULES}
     return {
         name: s
-        for name, found in made.items()
-        for s in found.values()
+        for name, by_timesteps in made.items()
+        for s in by_timesteps.values()
         if not torch.equal(s.betas, own.betas)
     }
 
@@ -52,13 +52,13 @@ def over_timesteps(
         options: The schedule's own.
         timesteps: The T.
     """
-    found = {}
+    schedules = {}
     for count in timesteps:
         try:
-            found[count] = SCHEDULES[kind](count, **options)
+            schedules[count] = SCHEDULES[kind](count, **options)
         except ValueError:
             continue
-    return found
+    return schedules
 
 
 def _betas(schedule: Schedule) -> Tensor:
@@ -115,7 +115,7 @@ def diagnose(subject: Subject) -> Finding:
     several = {own.timesteps: own}  # of a family from elsewhere no more is known
     if kind in SCHEDULES:
         several = over_timesteps(kind, options, sorted({*SEVERAL_TIMESTEPS, own.timesteps}))
-    beside = {f"{OWN} ({kind})": own, **named_schedules(own)}
+    compared = {f"{OWN} ({kind})": own, **named_schedules(own)}
     left = {count: float(s.alpha_bars[-1].sqrt()) for count, s in several.items()}
     return Finding(
         headline=f"sqrt(alpha_bar) ends at {float(own.alpha_bars[-1].sqrt()):.3g}",
@@ -124,7 +124,7 @@ def diagnose(subject: Subject) -> Finding:
             for count, value in left.items()
         ],
         pictures={
-            "schedules": schedule_figure(beside, bold=[f"{OWN} ({kind})"]),
+            "schedules": schedule_figure(compared, bold=[f"{OWN} ({kind})"]),
             "decay": decay_figure(several, kind),
         },
     )

@@ -37,13 +37,13 @@ _WIDEST = 110  # characters above a row of paths
 
 @dataclass(frozen=True, eq=False)
 class Exhibit:
-    """A trial as it stands beside others.
+    """A trial to compare with others.
 
     Attributes:
         label: Which trial it is.
         differs: In what it differs from the others, in words.
         score: The score of its weights, in words.
-        how: What made its samples, in words.
+        sampling: What made its samples, in words.
         real: Some of the images of its data, uint8 [n, C, H, W].
         samples: Images that it made, uint8 [N, C, H, W].
         path: `STATES` states of images on their way, then their end, uint8 [n, C, H, W] each; None
@@ -57,7 +57,7 @@ class Exhibit:
     label: str
     differs: str
     score: str
-    how: str
+    sampling: str
     real: Tensor
     samples: Tensor
     path: Sequence[Tensor] | None
@@ -67,9 +67,9 @@ class Exhibit:
     group: int | None
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """All about it in one line."""
-        return "; ".join(filter(None, (f"{self.label}: {self.score}", self.differs, self.how)))
+        return "; ".join(filter(None, (f"{self.label}: {self.score}", self.differs, self.sampling)))
 
 
 def denoising_path(
@@ -150,8 +150,8 @@ def paths_figure(exhibits: Sequence[Exhibit], note: str = "") -> Figure | None:
         if len(several) == 1
         else [f"{1 - i / (STATES - 1):.2f} T" for i in range(STATES)]
     )
-    told = [textwrap.shorten(exhibit.told, _WIDEST, placeholder=" …") for exhibit in shown]
-    title = "\n".join(["Denoising paths", *told, *_lines(note)])
+    captions = [textwrap.shorten(exhibit.summary, _WIDEST, placeholder=" …") for exhibit in shown]
+    title = "\n".join(["Denoising paths", *captions, *_lines(note)])
     return image_rows(rows, [*columns, "image"], title)
 
 
@@ -178,15 +178,15 @@ def _stops(timesteps: int) -> list[int]:
 
 
 def _title(exhibit: Exhibit) -> str:
-    told = [exhibit.label, *textwrap.wrap(exhibit.differs, _TITLE)]
-    if len(told) >= _TITLE_LINES:
-        told = [*told[: _TITLE_LINES - 2], f"{told[_TITLE_LINES - 2][: _TITLE - 2]} …"]
-    return "\n".join([*told, exhibit.score])
+    title = [exhibit.label, *textwrap.wrap(exhibit.differs, _TITLE)]
+    if len(title) >= _TITLE_LINES:
+        title = [*title[: _TITLE_LINES - 2], f"{title[_TITLE_LINES - 2][: _TITLE - 2]} …"]
+    return "\n".join([*title, exhibit.score])
 
 
 def _named(exhibit: Exhibit) -> str:
-    told = f"{exhibit.label}: {exhibit.differs}" if exhibit.differs else exhibit.label
-    return textwrap.shorten(told, 2 * _TITLE, placeholder=" …")
+    name = f"{exhibit.label}: {exhibit.differs}" if exhibit.differs else exhibit.label
+    return textwrap.shorten(name, 2 * _TITLE, placeholder=" …")
 
 
 def _headed(figure: Figure, title: str, note: str) -> None:
@@ -199,7 +199,7 @@ def _lines(note: str, width: int = _WIDEST) -> list[str]:
 
 
 def _alike(images: Tensor, channels: int, side: int) -> Tensor:
-    """Images uint8 [n, C, H, W] in so many channels and of that side, their pixels as squares."""
+    """Images uint8 [n, C, H, W] with `channels` channels and of that side, pixels as squares."""
     if images.shape[-1] != side:
         images = interpolate(images, size=(side, side), mode="nearest-exact")
     return images.expand(-1, channels, -1, -1)

@@ -16,7 +16,7 @@ from study.diagnostics.subject import Finding, Subject
 IMAGES = 2
 PATHS = 5
 COLUMNS = 5
-"""Between two pictures of a strip lies the T-th part of so many: 200 timesteps of 1000."""
+"""Two pictures of a strip are T / COLUMNS timesteps apart: 200 of 1000."""
 
 PATH_COLUMNS = 11
 
@@ -68,7 +68,7 @@ def diagnose(subject: Subject) -> Finding:
     else:
         forward = noising(family.schedule, clean, stops, generator)
     shown = {round(i * last / (PATH_COLUMNS - 2)) for i in range(PATH_COLUMNS - 1)}
-    how = f"{subject.sampler}, {subject.steps} step" + ("s" if subject.steps > 1 else "")
+    sampling = f"{subject.sampler}, {subject.steps} step" + ("s" if subject.steps > 1 else "")
     way = denoising(
         family,
         PATHS,
@@ -82,9 +82,9 @@ def diagnose(subject: Subject) -> Finding:
     backward = [Frame(f.t, f.x[: len(clean)]) for f in frames[: len(stops) + 1]]
     path = sorted({f.t: f for f in frames[len(stops) :]}.values(), key=lambda f: -f.t)
     return Finding(
-        headline=f"{PATHS} paths by {how}",
+        headline=f"{PATHS} paths by {sampling}",
         pictures={
-            "strips": strips_figure(clean, forward, backward, how),
-            "paths": paths_figure(path, how),
+            "strips": strips_figure(clean, forward, backward, sampling),
+            "paths": paths_figure(path, sampling),
         },
     )

@@ -17,7 +17,7 @@ from models.family import Family
 from models.images import to_float
 from models.seeding import derive_seed
 from study.data import ImageSet
-from study.diagnostics.about import SAMPLES
+from study.diagnostics.descriptions import SAMPLES
 from study.results.storage import Storage
 from study.scoring import Scorer
 
@@ -27,7 +27,7 @@ FEWEST_HELD_OUT = 50
 """With fewer held-out images than these, samples are compared with all the real images."""
 
 MOST_REAL = 1000
-"""So many real images are compared with at most: neighbours of all pairs are looked for."""
+"""Real images to compare with, at most: neighbours are searched among all pairs."""
 
 
 @dataclass(frozen=True)
@@ -144,8 +144,8 @@ class Subject:
 
     def measure(self, quantity: str, value: float, **where: Any) -> Measure:
         """A measure of the samples that diagnostics share."""
-        how = {"samples": self.samples, "sampler": self.sampler, "steps": self.steps}
-        return Measure(quantity, value, **{**how, **where})
+        defaults = {"samples": self.samples, "sampler": self.sampler, "steps": self.steps}
+        return Measure(quantity, value, **{**defaults, **where})
 
 
 Diagnose: TypeAlias = Callable[[Subject], Finding]

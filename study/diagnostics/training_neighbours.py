@@ -1,4 +1,4 @@
-"""Plausible or novel: samples beside the training images that they are most like."""
+"""Copies or novel images: samples and the training images that are nearest to them."""
 
 from __future__ import annotations
 
@@ -51,25 +51,25 @@ def diagnose(subject: Subject) -> Finding:
     flat = _flat(train)
     samples = subject.generated.cpu()
     count = min(COUNT, len(train))
-    found = nearest(_flat(samples), flat, count)
+    neighbours = nearest(_flat(samples), flat, count)
     unseen = _flat(subject.some(subject.held_out, len(samples), "neighbours").tensor())
-    ratio = float(memorised(found).double().mean())
+    ratio = float(memorised(neighbours).double().mean())
     measures = [
         subject.measure("memorised", ratio),
         subject.measure("authenticity", authenticity(_flat(samples), flat)),
-        subject.measure("nearest_distance", float(found.distances[:, 0].mean())),
+        subject.measure("nearest_distance", float(neighbours.distances[:, 0].mean())),
     ]
     # What images that nobody could have copied would get.
-    kept = nearest(unseen, flat, 2)
+    unseen_neighbours = nearest(unseen, flat, 2)
     measures += [
         subject.measure(f"{name}.held_out", value, samples=len(unseen), sampler="", steps=None)
         for name, value in (
-            ("memorised", float(memorised(kept).double().mean())),
+            ("memorised", float(memorised(unseen_neighbours).double().mean())),
             ("authenticity", authenticity(unseen, flat)),
-            ("nearest_distance", float(kept.distances[:, 0].mean())),
+            ("nearest_distance", float(unseen_neighbours.distances[:, 0].mean())),
         )
     ]
-    suspects = distance_ratio(found).argsort()[:SHOWN]
+    suspects = distance_ratio(neighbours).argsort()[:SHOWN]
     explained = "ratio of the two smallest distances on the left, RMS pixel difference below"
     return Finding(
         headline=f"{ratio:.1%} memorised",
@@ -78,13 +78,13 @@ def diagnose(subject: Subject) -> Finding:
             "neighbours": neighbours_figure(
                 samples[:SHOWN],
                 train,
-                _rows(found, torch.arange(min(SHOWN, len(samples)))),
+                _rows(neighbours, torch.arange(min(SHOWN, len(samples)))),
                 f"Random samples and their nearest training images\n{explained}",
             ),
             "suspects": neighbours_figure(
                 samples[suspects],
                 train,
-                _rows(found, suspects),
+                _rows(neighbours, suspects),
                 f"The samples most like copies (below {COPY_RATIO:.2f})\n{explained}",
             ),
         },

@@ -1,1 +1,1 @@
-"""The driver of a study: decides what is run, and records what happened. No torch, no Ray."""
+"""The driver of a study: decides what is run, and records what happened."""

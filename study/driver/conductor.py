@@ -1,7 +1,8 @@
-"""The driver's one place where search, ledger and lanes meet. Knows no Ray.
+"""The one place where search, ledger and lanes meet.
 
-Tune's searcher and scheduler are two faces of this object (see `tune_faces`): asking and being told
-go to one Optuna study, and whatever happens becomes rows before anybody else hears of it.
+Whoever carries trials out calls four methods and no others: `next_trial`, `report`, `release` and
+`lose`. Lanes on Ray do so through the two faces that Tune sees (`study.lanes.tune_faces`),
+simulated lanes directly. What happens is written to the ledger before any listener hears of it.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class Conductor:
         self.best: tuple[float, int] | None = None
 
     def listen(self, listener: Listener) -> None:
-        """Have another listener told of events."""
+        """Add a listener to events."""
         self._listeners.append(listener)
 
     @property
@@ -134,7 +135,7 @@ class Conductor:
         try:
             spec = self._file.spec(picks)
         except UserError as error:
-            # Two holes that each check had found good can still be wrong together.
+            # Two values that are valid with all others can still be wrong together.
             self._begin(suggestion.seed, number, None, picks)
             self._fail(number, f"invalid: {error}")
             return None

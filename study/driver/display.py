@@ -1,4 +1,4 @@
-"""What a person sees of a running study: a live table, or a line an event without a terminal."""
+"""What is shown of a running study: a live table in a terminal, elsewhere a line an event."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ class LiveDisplay:
 
 
 class SkippedPictures:
-    """Says once how many pictures of the data set were left out.
+    """Shows once how many pictures of the data set were left out.
 
     Args:
         display: Where to say it.
@@ -224,13 +224,13 @@ class SkippedPictures:
     def __init__(self, display: Display, dataset: str) -> None:
         self.display = display
         self.dataset = dataset
-        self.told = False
+        self.shown = False
 
     def __call__(self, event: Event) -> None:
         """Look at the first report that has any."""
-        if self.told or not isinstance(event, TrialReported) or not event.report.skipped:
+        if self.shown or not isinstance(event, TrialReported) or not event.report.skipped:
             return
-        self.told = True
+        self.shown = True
         skipped = event.report.skipped
         noun = "picture" if len(skipped) == 1 else "pictures"
         self.display.message(

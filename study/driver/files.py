@@ -1,4 +1,4 @@
-"""Where a trial's checkpoints and sample grids are kept in the storage. Imports no torch."""
+"""Names in the storage of a trial's checkpoints and sample grids."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ _NAME = re.compile(r"trial-(\d+)-epoch-(\d+)\.pt")
 
 
 def checkpoint_name(study: str, trial: int, epoch: int) -> str:
-    """Where the state of a trial after so many whole epochs is kept."""
+    """Name of the state of a trial after a number of whole epochs."""
     return join(study, "checkpoints", f"trial-{trial:04d}-epoch-{epoch:05d}.pt")
 
 
 def samples_name(study: str, trial: int, epoch: int) -> str:
-    """Where the grid of a trial's samples at an epoch is kept."""
+    """Name of the grid of a trial's samples at an epoch."""
     return join(study, "samples", f"trial-{trial:04d}-epoch-{epoch:05d}.png")
 
 
 def newest_checkpoint(storage: Storage, study: str, trial: int) -> str | None:
     """Name of the trial's latest checkpoint, or None."""
-    found = [_NAME.fullmatch(name) for name in storage.files(join(study, "checkpoints"))]
-    epochs = [int(match[2]) for match in found if match and int(match[1]) == trial]
+    matches = [_NAME.fullmatch(name) for name in storage.files(join(study, "checkpoints"))]
+    epochs = [int(match[2]) for match in matches if match and int(match[1]) == trial]
     return checkpoint_name(study, trial, max(epochs)) if epochs else None
 
 

@@ -1,4 +1,4 @@
-"""What passes between driver, lanes and workers: small values that pickle, and no torch."""
+"""The messages between driver, lanes and workers: small values that pickle."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Report:
         epoch: Whole epochs trained so far.
         epochs: Those since the last report.
         score: The objective; of a final run, that of its first sampling seed.
-        more: What was measured beside it, and of a final run with its other sampling seeds.
+        more: The other measures, and of a final run those with its other sampling seeds.
         skipped: Pictures of the data set that cannot be read and were left out.
         seconds: Training time so far; `score_seconds`: scoring time so far.
     """
@@ -193,7 +193,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What a worker is told when its lane starts."""
+    """What a worker needs to know when its lane starts."""
 
     study: str
     lane: str

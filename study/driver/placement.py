@@ -1,4 +1,4 @@
-"""How many lanes fit a cluster. Knows no Ray, so that `study check` needs none."""
+"""How many lanes fit a cluster, or this machine."""
 
 from __future__ import annotations
 

@@ -5,24 +5,24 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import grpc  # type: ignore[import-untyped]
 import ray
 import yaml
-from ray._private import services
-from ray._private.authentication.authentication_token_setup import (
-    maybe_enable_token_auth_if_token_available,
-)
-from ray._private.grpc_utils import init_grpc_channel
-from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
-from ray.exceptions import AuthenticationError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from study.driver.placement import Resources
-from study.lanes.ray_private import refusal
+from study.driver.placement import Placement, Resources
+from study.lanes.ray_private import (
+    addresses_here,
+    dashboard_of_this_process,
+    drop_pool_warnings,
+    why_silent,
+)
+from study.results.storage import Storage
 from study.spec import UserError
 
 OBJECT_STORE_BYTES = 256 * 2**20
@@ -36,8 +36,8 @@ LAUNCHER_FILE = Path("~/ray_bootstrap_config.yaml").expanduser()
 HEAD = "node:__internal_head__"
 """Ray's mark among a head's resources."""
 
-ANSWER_SECONDS = 8.0
-"""How long a cluster may take to answer at all."""
+LOOK_SECONDS = 60.0
+"""How long the nodes may take to look for the storage. Most of it is Ray starting a process."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ def connect(address: str | None) -> Iterator[Cluster]:
             "dashboard's http://HOST:8265)"
         )
     if ray.is_initialized():
-        yield _cluster(ray._private.worker.global_worker.node.address_info.get("webui_url"))
+        yield _cluster(dashboard_of_this_process())
         return
-    _drop_pool_warnings()
+    drop_pool_warnings()
     context = _join_or_start(address)
     try:
         yield _cluster(context.dashboard_url)
@@ -85,13 +85,13 @@ def connect(address: str | None) -> Iterator[Cluster]:
 
 def _join_or_start(address: str | None) -> Any:
     quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL, "namespace": NAMESPACE}
-    found = _find(address)
-    if found is not None:
+    joined = _find(address)
+    if joined is not None:
         try:
-            return ray.init(address=found, **quiet)
+            return ray.init(address=joined, **quiet)
         except (ConnectionError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise UserError(f"no Ray cluster answers at {found}: {reason}") from None
+            raise UserError(f"no Ray cluster answers at {joined}: {reason}") from None
     # A Ray of our own listens on the loopback, and its dashboard is for a browser on this machine,
     # which has no token to show. Clusters set RAY_AUTH_MODE=token (see cluster.yaml).
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
@@ -120,46 +120,19 @@ def _find(address: str | None) -> str | None:
     if named not in (None, "auto"):
         if not named.rpartition(":")[2].isdigit():
             raise UserError(f"no Ray cluster is at {named}: must be HOST:PORT, or auto")
-        if problem := _knock(named):
+        if problem := why_silent(named):
             raise UserError(f"no Ray cluster answers at {named}: {problem}")
         return named
-    # As Ray does for a cluster on this machine, and for no other: show it our token, if any.
-    maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
-    found = [services.find_bootstrap_address(None)]
-    if named == "auto":
-        found += sorted(services.find_gcs_addresses())
-    for here in found:  # the address of a Ray that has died may be left behind
-        if here is not None and _knock(here) is None:
-            return str(here)
+    for here in addresses_here(any_ray=named == "auto"):
+        if why_silent(here) is None:  # the address of a Ray that has died may be left behind
+            return here
     if named == "auto":
         raise UserError("--address auto: no Ray runs on this machine")
     return None
 
 
-def _knock(address: str) -> str | None:
-    """Why nobody answers at HOST:PORT, or None if a Ray cluster does.
-
-    `ray.init` finds that out too, but takes up to three quarters of a minute, and does not say
-    which it is.
-
-    Raises:
-        UserError: A cluster answers, but does not let us in.
-    """
-    try:
-        with init_grpc_channel(address, [("grpc.enable_http_proxy", 0)]) as channel:
-            stub = gcs_service_pb2_grpc.NodeInfoGcsServiceStub(channel)
-            stub.GetClusterId(gcs_service_pb2.GetClusterIdRequest(), timeout=ANSWER_SECONDS)
-    except AuthenticationError:
-        raise refusal(address) from None
-    except grpc.RpcError as error:
-        if error.code() == grpc.StatusCode.UNAUTHENTICATED:
-            raise refusal(address) from None
-        return " ".join(f"{error.code().name.lower()}, {error.details()}".split())[:200]
-    return None
-
-
 def growth(config: dict[str, Any]) -> list[Resources]:
-    """The nodes, beside its head, that a cluster of Ray's launcher may come to have.
+    """The nodes, beside its head, that the autoscaler of a cluster of Ray's launcher may add.
 
     Args:
         config: Of the launcher, with its defaults (what `ray up` leaves on the head).
@@ -191,22 +164,42 @@ def _cluster(dashboard: str | None) -> Cluster:
     return Cluster(url, tuple(nodes))
 
 
-def _drop_pool_warnings() -> None:
-    """Keep Ray's count of its worker processes off the terminal.
+def check_shared(storage: Storage, placement: Placement) -> None:
+    """Check that every node that may hold a worker sees the folder that studies go to.
 
-    Ray warns of 'too many' processes from four a core on, and prints it on the driver's stdout
-    with no setting to stop it. On two cores two lanes are that many, and meant to be: all but the
-    workers themselves only wait. Everything else that Ray has to say is printed as before.
+    A node that joins later looks for itself, when its first worker starts (see `worker_loop.work`).
+
+    Raises:
+        UserError: A node does not.
     """
-    worker = ray._private.worker
-    if getattr(worker.print_to_stdstream, "drops_pool_warnings", False):
+    nodes = [node for node in ray.nodes() if node["Alive"] and _fits(node, placement)]
+    if not storage.is_local or len(nodes) < 2:
         return
-    original = worker.print_to_stdstream
+    # The storage itself need not exist yet: its nearest ancestor does.
+    folder = next(
+        path for path in (Path(storage.root), *Path(storage.root).parents) if path.exists()
+    )
+    probe = folder / f".probe-{uuid.uuid4().hex}"
+    probe.touch()
+    try:
+        looks = {_look(str(probe), node["NodeID"]): node for node in nodes}
+        done, _ = ray.wait(list(looks), num_returns=len(looks), timeout=LOOK_SECONDS)
+        blind = [looks[look]["NodeManagerHostname"] for look in done if not ray.get(look)]
+    finally:
+        probe.unlink()
+    if blind:
+        raise UserError(
+            f"the storage {storage.uri} is not the same folder on node {blind[0]}: "
+            "use a shared folder or s3://"
+        )
 
-    def print_others(data: dict[str, Any], *args: Any, **kwargs: Any) -> None:
-        lines = [line for line in data["lines"] if "worker processes have been started" not in line]
-        if lines:
-            original({**data, "lines": lines}, *args, **kwargs)
 
-    print_others.drops_pool_warnings = True  # type: ignore[attr-defined]
-    worker.print_to_stdstream = print_others
+def _look(path: str, node: str) -> ray.ObjectRef:
+    strategy = NodeAffinitySchedulingStrategy(node, soft=False)
+    options = {"num_cpus": 0, "name": "look for the storage", "scheduling_strategy": strategy}
+    return ray.remote(os.path.exists).options(**options).remote(path)
+
+
+def _fits(node: dict[str, dict[str, float]], placement: Placement) -> bool:
+    has = node["Resources"]
+    return has.get("CPU", 0) >= placement.cpus and has.get("GPU", 0) >= placement.gpus

@@ -17,15 +17,13 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from study.driver.messages import Assignment, Report, Rest, WorkerSettings
+from study.lanes.deaths import DeathReporter
 from study.lanes.process_group import ProcessGroup
-
-MAX_GROUP_FAILURES = 3
-"""How often Ray Train starts a lane's worker group again before the lane is given up."""
 
 
 @dataclass(frozen=True)
 class LaneSettings:
-    """What every lane of a study is told."""
+    """What is the same for every lane of a study."""
 
     study: str
     mailbox: Any  # actor handle of the study's `Mailbox`
@@ -33,7 +31,7 @@ class LaneSettings:
     workers: int
     cpus: float
     gpus: float
-    folder: str  # where the study was started: networks named by import path may lie there
+    folder: str  # where the study was started; networks named by import path may be there
 
     @property
     def resources(self) -> dict[str, float]:
@@ -140,6 +138,8 @@ def make_group(settings: LaneSettings, lane: str, folder: str) -> DataParallelTr
         run_config=RunConfig(
             name=f"{settings.study}-{lane}",
             storage_path=folder,
-            failure_config=FailureConfig(max_failures=MAX_GROUP_FAILURES),
+            # Without limit: the mailbox counts the deaths, for each trial (see `RetryPolicy`).
+            failure_config=FailureConfig(max_failures=-1),
+            callbacks=[DeathReporter(settings.mailbox, lane)],
         ),
     )

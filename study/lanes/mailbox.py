@@ -12,6 +12,7 @@ A worker group that died and was started again asks `join` where the lane was.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from study.driver.messages import (
@@ -25,9 +26,7 @@ from study.driver.messages import (
     Report,
     failed,
 )
-
-MAX_RESTARTS = 3
-"""How often a trial's workers may die before the trial is given up."""
+from study.driver.retry import RetryPolicy
 
 
 class LaneBroken(RuntimeError):
@@ -41,7 +40,8 @@ class _Channel:
     commands: list[Command] = field(default_factory=list)
     answered: int = -1  # number of the last command that was answered
     last: Report | None = None
-    restarts: int = 0
+    failed_starts: int = 0  # deaths since the workers were last up
+    last_error: str = ""
     joined_before: bool = False
     joining: dict[int, asyncio.Future[Position]] = field(default_factory=dict)
     broken: str | None = None
@@ -56,13 +56,22 @@ class _Channel:
         head = self.commands[0] if self.commands else None
         return head.assignment if isinstance(head, Assign) else None
 
+    @property
+    def pending(self) -> int | None:
+        """Number of the `Advance` that waits for its answer."""
+        last = self.end - 1
+        waits = last > self.answered and self.commands and isinstance(self.commands[-1], Advance)
+        return last if waits else None
+
 
 class Mailbox:
     """Numbered commands to each lane, reports back, and one switch that interrupts them all."""
 
-    def __init__(self) -> None:
+    def __init__(self, retry: RetryPolicy) -> None:
+        self._retry = retry
         self._lanes: dict[str, _Channel] = {}
         self._checkpoints: dict[int, Report] = {}
+        self._deaths: Counter[int] = Counter()  # of a trial's workers, on whichever lane
         self._changed = asyncio.Condition()
         self._interrupted = asyncio.Event()
         self._ended = 0
@@ -84,7 +93,7 @@ class Mailbox:
         async with self._changed:
             # Workers have read all that came before: its last command was answered.
             channel.first, channel.commands = channel.end, [Assign(assignment)]
-            channel.last, channel.restarts = last, 0
+            channel.last = last
             self._changed.notify_all()
 
     async def advance(self, lane: str) -> Report:
@@ -98,6 +107,7 @@ class Mailbox:
             number = channel.end
             channel.commands.append(Advance())
             self._changed.notify_all()
+        await self._give_up(channel)
         if self._interrupted.is_set():
             await self._answer_for_absent(channel)
         async with self._changed:
@@ -128,6 +138,21 @@ class Mailbox:
             channel.progress = Progress(lane, "closed")
             self._changed.notify_all()
 
+    async def died(self, lane: str, error: str) -> None:
+        """Workers of a lane died, not by a preemption. Ray Train starts the group again.
+
+        The trial in hand fails if its workers have died too often; a lane that dies before it is
+        up breaks.
+        """
+        channel = self._lanes[lane]
+        if channel.assignment is not None:
+            self._deaths[channel.assignment.number] += 1
+        channel.failed_starts += 1
+        channel.last_error = error
+        await self._give_up(channel)
+        if self._retry.gives_up(channel.failed_starts):
+            await self.fail(lane, f"its workers died {channel.failed_starts} times: {error}")
+
     # The workers' side.
 
     async def join(self, lane: str, rank: int, world: int) -> Position:
@@ -141,7 +166,7 @@ class Mailbox:
         channel.joining[rank] = future
         if len(channel.joining) == world:
             joining, channel.joining = channel.joining, {}
-            position = await self._position(channel)
+            position = self._position(channel)
             for waiting in joining.values():
                 waiting.set_result(position)
         return await future
@@ -195,28 +220,36 @@ class Mailbox:
         await self._interrupted.wait()
 
     async def _answer_for_absent(self, channel: _Channel) -> None:
-        assignment, pending = channel.assignment, channel.end - 1
-        if channel.joined_before or assignment is None or pending <= channel.answered:
+        assignment, pending = channel.assignment, channel.pending
+        if channel.joined_before or assignment is None or pending is None:
             return
-        if isinstance(channel.commands[-1], Advance):
-            report = Report(assignment.number, "interrupted", 0, 0, 0.0, 0.0, lane=channel.name)
+        report = Report(assignment.number, "interrupted", 0, 0, 0.0, 0.0, lane=channel.name)
+        await self.answer(channel.name, pending, report)
+
+    async def _give_up(self, channel: _Channel) -> None:
+        """Answer for a trial whose workers have died more often than it survives."""
+        assignment, pending = channel.assignment, channel.pending
+        if assignment is None or pending is None:
+            return
+        deaths = self._deaths[assignment.number]
+        if self._retry.gives_up(deaths):
+            reason = f"its workers died {deaths} times"
+            if self._retry.gives_up(
+                channel.failed_starts
+            ):  # they never came up: the error says why
+                reason = f"{reason}: {channel.last_error}"
+            report = failed(assignment.number, reason, channel.last)
             await self.answer(channel.name, pending, report)
 
-    async def _position(self, channel: _Channel) -> Position:
+    def _position(self, channel: _Channel) -> Position:
         assignment = channel.assignment
         again, channel.joined_before = channel.joined_before, True
+        channel.failed_starts = 0
         if assignment is None or not again:
             if channel.progress and channel.progress.state == "starting":
                 channel.progress = Progress(channel.name, "idle")
             return Position(channel.first, None)
-        pending = max(channel.answered + 1, channel.first + 1)
-        if pending < channel.end and isinstance(channel.commands[pending - channel.first], Advance):
-            channel.restarts += 1
-            if channel.restarts > MAX_RESTARTS:
-                reason = f"its workers died {channel.restarts} times"
-                report = failed(assignment.number, reason, channel.last)
-                await self.answer(channel.name, pending, report)
-                return Position(pending + 1, assignment, report)
+        following = max(channel.answered + 1, channel.first + 1)
         if channel.last is not None and channel.last.checkpoint is not None:
             assignment = replace(assignment, checkpoint=channel.last.checkpoint.name)
-        return Position(pending, assignment, channel.last)
+        return Position(following, assignment, channel.last)

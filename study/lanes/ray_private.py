@@ -1,20 +1,75 @@
-"""What to say to a person whom a Ray cluster does not let in."""
+"""What Ray offers to nobody: its private functions, called here and nowhere else.
+
+Ray is pinned below its next minor release because of them.
+"""
 
 from __future__ import annotations
 
 import os
+from typing import Any
 
+import grpc  # type: ignore[import-untyped]
+import ray
+from ray._private import services
 from ray._private.authentication.authentication_token_setup import (
     AuthenticationMode,
     AuthenticationTokenLoader,
     get_authentication_mode,
+    maybe_enable_token_auth_if_token_available,
 )
+from ray._private.grpc_utils import init_grpc_channel
+from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
 from ray.exceptions import AuthenticationError
 
 from study.spec import UserError
 
-PLACES = "RAY_AUTH_TOKEN, a file named by RAY_AUTH_TOKEN_PATH, or ~/.ray/auth_token"
+ANSWER_SECONDS = 8.0
+"""How long a cluster may take to answer at all."""
+
+TOKEN_PLACES = "RAY_AUTH_TOKEN, a file named by RAY_AUTH_TOKEN_PATH, or ~/.ray/auth_token"
 """Where Ray looks for a token, in this order."""
+
+
+def addresses_here(any_ray: bool) -> list[str]:
+    """HOST:PORT of the Ray clusters of this machine.
+
+    Args:
+        any_ray: Also those that were started for one program, and not to be joined.
+    """
+    # As Ray does for a cluster on this machine, and for no other: show it our token, if any.
+    maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+    addresses = [services.find_bootstrap_address(None)]
+    if any_ray:
+        addresses += sorted(services.find_gcs_addresses())
+    return [str(address) for address in addresses if address is not None]
+
+
+def dashboard_of_this_process() -> str | None:
+    """The dashboard of the cluster that this process is connected to, without a scheme."""
+    url = ray._private.worker.global_worker.node.address_info.get("webui_url")
+    return None if url is None else str(url)
+
+
+def why_silent(address: str) -> str | None:
+    """Why nobody answers at HOST:PORT, or None if a Ray cluster does.
+
+    `ray.init` finds that out too, but takes up to three quarters of a minute, and does not say
+    which it is.
+
+    Raises:
+        UserError: A cluster answers, but does not let us in.
+    """
+    try:
+        with init_grpc_channel(address, [("grpc.enable_http_proxy", 0)]) as channel:
+            stub = gcs_service_pb2_grpc.NodeInfoGcsServiceStub(channel)
+            stub.GetClusterId(gcs_service_pb2.GetClusterIdRequest(), timeout=ANSWER_SECONDS)
+    except AuthenticationError:
+        raise refusal(address) from None
+    except grpc.RpcError as error:
+        if error.code() == grpc.StatusCode.UNAUTHENTICATED:
+            raise refusal(address) from None
+        return " ".join(f"{error.code().name.lower()}, {error.details()}".split())[:200]
+    return None
 
 
 def refusal(address: str) -> UserError:
@@ -26,8 +81,30 @@ def refusal(address: str) -> UserError:
         return UserError(f"RAY_AUTH_TOKEN_PATH={path}: the token file cannot be read, or is empty")
     if not has_token:
         return UserError(
-            f"{address} asks for a token, and there is none: set RAY_AUTH_MODE=token, and {PLACES}"
+            f"{address} asks for a token, and there is none: set RAY_AUTH_MODE=token, and "
+            f"{TOKEN_PLACES}"
         )
     if get_authentication_mode() != AuthenticationMode.TOKEN:
         return UserError(f"{address} asks for a token: set RAY_AUTH_MODE=token to show ours")
-    return UserError(f"{address} refuses our token: it is another cluster's (see {PLACES})")
+    return UserError(f"{address} refuses our token: it is another cluster's (see {TOKEN_PLACES})")
+
+
+def drop_pool_warnings() -> None:
+    """Keep Ray's count of its worker processes off the terminal.
+
+    Ray warns of 'too many' processes from four a core on, and prints it on the driver's stdout
+    with no setting to stop it. On two cores two lanes are that many, and meant to be: all but the
+    workers themselves only wait. Everything else that Ray has to say is printed as before.
+    """
+    worker = ray._private.worker
+    if getattr(worker.print_to_stdstream, "drops_pool_warnings", False):
+        return
+    original = worker.print_to_stdstream
+
+    def print_others(data: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        lines = [line for line in data["lines"] if "worker processes have been started" not in line]
+        if lines:
+            original({**data, "lines": lines}, *args, **kwargs)
+
+    print_others.drops_pool_warnings = True  # type: ignore[attr-defined]
+    worker.print_to_stdstream = print_others

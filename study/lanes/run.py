@@ -3,46 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import logging
-import os
-import tempfile
-import threading
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
-
-import ray
-from ray import tune
 
 from study.check.preflight import preflight
 from study.driver.conductor import Conductor
 from study.driver.display import Display, SkippedPictures, make_display
-from study.driver.events import Event, TrialEnded
 from study.driver.files import samples_name
 from study.driver.finals import Race, read_candidates
 from study.driver.placement import Placement, place
 from study.driver.resume import Past, read_past
-from study.lanes.cluster import Cluster, connect
-from study.lanes.interrupt import on_interrupt
-from study.lanes.lane import Lane, LaneSettings
-from study.lanes.mailbox import Mailbox
-from study.lanes.shared_storage import check_shared
-from study.lanes.tune_faces import ConductorScheduler, ConductorSearcher, TrialErrors
+from study.driver.retry import RetryPolicy
+from study.lanes.cluster import Cluster, check_shared, connect
+from study.lanes.tuner import run_trials
 from study.results.ledger import Ledger
 from study.results.storage import Storage, join
 from study.results.verdict import Leader, leader
 from study.search import Search
 from study.spec import Study, StudyFile
-
-LANE_RETRIES = 2
-"""How often a trial is begun again in another lane after its lane was lost."""
-
-POLL_SECONDS = 1.0
-"""How often the display asks what the lanes are doing."""
-
-
-TRAINABLE_BYTES = 2**20
-"""Memory that Tune's placement group books for a lane's trainable."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +86,6 @@ def _run(
     past: Past | None,
 ) -> RunResult:
     spec = study_file.study
-    _quiet_tune()
     with connect(address) as cluster:
         search = Search(study_file, () if past is None else past.trials)
         most = search.planned if spec.finalists is None else spec.finalists.runs
@@ -133,7 +110,7 @@ def _run(
                     () if past is None else past.unfinished,
                     _finals(spec, storage, search.planned, past),
                 )
-                _run_trials(conductor, study_file, storage, placement, display)
+                run_trials(spec.name, conductor, storage, placement, display, RetryPolicy())
         finally:
             display.close()
     found = leader(storage, spec.name)
@@ -160,99 +137,6 @@ def _finals(spec: Study, storage: Storage, planned: int, past: Past | None) -> R
     )
 
 
-def _run_trials(
-    conductor: Conductor,
-    study_file: StudyFile,
-    storage: Storage,
-    placement: Placement,
-    display: Display,
-) -> None:
-    name = study_file.study.name
-    mailbox = (
-        ray.remote(Mailbox)
-        .options(name=f"{name} mailbox {uuid.uuid4().hex[:8]}", num_cpus=0, max_concurrency=10_000)
-        .remote()
-    )
-    settings = LaneSettings(
-        study=name,
-        mailbox=mailbox,
-        storage=storage.uri,
-        workers=placement.workers,
-        cpus=placement.cpus,
-        gpus=placement.gpus,
-        folder=os.getcwd(),
-    )
-    # The worker group asks Ray for its own CPU and GPU; the trainable in front of it holds none.
-    # Tune wants something to be asked for, so it is a little of the node's memory.
-    trainable = tune.with_resources(
-        tune.with_parameters(Lane, settings=settings), {"memory": TRAINABLE_BYTES}
-    )
-
-    # Lanes are started side by side; by itself Tune would start one, wait for it, start the next.
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(placement.lanes)
-
-    def tell_resting(event: Event) -> None:
-        if isinstance(event, TrialEnded):
-            mailbox.ended.options(enable_task_events=False).remote(conductor.ended)
-
-    conductor.listen(tell_resting)
-
-    def interrupt() -> None:
-        conductor.interrupted = True
-        display.message("stopping: trials stop at their next batch (Ctrl-C again to stop at once)")
-        ray.get(mailbox.interrupt.remote())
-
-    with (
-        tempfile.TemporaryDirectory(prefix="fidtune-tune-") as folder,
-        _Poll(mailbox, display),
-        on_interrupt(interrupt),
-    ):
-        tune.Tuner(
-            trainable,
-            tune_config=tune.TuneConfig(
-                search_alg=ConductorSearcher(conductor),
-                scheduler=ConductorScheduler(conductor),
-                num_samples=-1,
-                reuse_actors=True,
-                trial_name_creator=lambda trial: f"{name}-{trial.config['assignment'].label}",
-                trial_dirname_creator=lambda trial: trial.config["assignment"].label,
-            ),
-            run_config=tune.RunConfig(
-                name=name,
-                storage_path=folder,  # Tune's own files: all that matters is in the ledger
-                verbose=0,
-                failure_config=tune.FailureConfig(max_failures=LANE_RETRIES),
-                # Tune's own last checkpoint would hold up each trial's end, for an empty folder.
-                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                callbacks=[TrialErrors(conductor)],
-            ),
-        ).fit()
-    ray.kill(mailbox)
-
-
-class _Poll:
-    """Keeps the display told of what the lanes are doing, on a thread."""
-
-    def __init__(self, mailbox: ray.actor.ActorHandle, display: Display) -> None:
-        self.mailbox = mailbox
-        self.display = display
-        self.over = threading.Event()
-        self.thread = threading.Thread(target=self._run, name="progress", daemon=True)
-
-    def __enter__(self) -> None:
-        self.thread.start()
-
-    def __exit__(self, *exception: object) -> None:
-        self.over.set()
-        self.thread.join()
-
-    def _run(self) -> None:
-        while not self.over.wait(POLL_SECONDS):
-            # Not among the tasks of the Ray dashboard: there would be little else to see.
-            snapshot = self.mailbox.snapshot.options(enable_task_events=False)
-            self.display.lanes(ray.get(snapshot.remote()))
-
-
 def code_digest() -> str:
     """sha256 over the source of `models` and `study`, in hex: what ran, even between releases."""
     digest = hashlib.sha256()
@@ -261,15 +145,6 @@ def code_digest() -> str:
         for file in sorted((root / package).rglob("*.py")):
             digest.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
-
-
-def _quiet_tune() -> None:
-    """Switch off what the ledger and our display replace."""
-    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a lost lane is a trial's reason
-    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
-    os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1000000")
-    os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
-    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 
 
 def _welcome(

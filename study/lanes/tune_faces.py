@@ -64,7 +64,7 @@ class ConductorScheduler(FIFOScheduler):  # type: ignore[misc]  # ray has no typ
 
 
 class TrialErrors(Callback):  # type: ignore[misc]  # ray has no types
-    """Tells the conductor of trials that Tune has given up."""
+    """Reports trials that Tune has given up to the conductor."""
 
     def __init__(self, conductor: Conductor) -> None:
         self.conductor = conductor
@@ -72,7 +72,7 @@ class TrialErrors(Callback):  # type: ignore[misc]  # ray has no types
     def on_trial_error(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        """A lane broke more often than is borne."""
+        """A trial has lost more lanes than it survives."""
         # Tune has written the traceback to a file; its last line is the error itself.
         lines = Path(trial.error_file).read_text().split("\n") if trial.error_file else []
         last = next((line.strip() for line in reversed(lines) if line.strip()), "no reason given")

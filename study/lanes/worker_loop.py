@@ -25,9 +25,10 @@ from study.driver.messages import (
     failed,
 )
 from study.results.storage import Storage, join
+from study.worker.begin import begin
 from study.worker.team import Team
 from study.worker.trial import TrialRun
-from study.worker.weights_trial import WeightsRun, begin
+from study.worker.weights_trial import WeightsRun
 from study.worker.workbench import Workbench
 
 PROGRESS_SECONDS = 1.0
@@ -35,7 +36,7 @@ PROGRESS_SECONDS = 1.0
 
 
 def work(settings: WorkerSettings) -> None:
-    """Run trial after trial until told to quit. Every rank runs this.
+    """Run trial after trial until the command to quit. Every rank runs this.
 
     Raises:
         RuntimeError: The study's storage cannot be seen from this node.
@@ -63,7 +64,7 @@ class _Worker:
         self.settings = settings
         self.bench = bench
         self.team = team
-        self.run_in_hand: TrialRun | WeightsRun | None = None
+        self.trial: TrialRun | WeightsRun | None = None
         self.interrupted = threading.Event()
         self.last_note = 0.0
         threading.Thread(target=self._listen, daemon=True).start()
@@ -76,21 +77,21 @@ class _Worker:
             command = self._ask("next", lane, sequence)
             match command:
                 case Quit():
-                    self._put_down()
+                    self._drop_trial()
                     return
                 case Assign():
-                    self._put_down()
+                    self._drop_trial()
                     assignment, last = command.assignment, None
                 case Advance():
                     assert assignment is not None  # `Assign` comes before any `Advance`
                     last = self._advance(sequence, assignment, last)
             sequence += 1
 
-    def _put_down(self) -> None:
+    def _drop_trial(self) -> None:
         """Let go of the trial in hand: its weights go before the next one's come."""
-        if self.run_in_hand is not None:
-            self.run_in_hand.close()
-        self.run_in_hand = None
+        if self.trial is not None:
+            self.trial.close()
+        self.trial = None
         gc.collect()
         # What is left lives as long as the worker. Out of the collector's sight, the next full
         # collection takes milliseconds; with all of torch in it, a third of a second.
@@ -98,18 +99,18 @@ class _Worker:
 
     def _advance(self, sequence: int, assignment: Assignment, last: Report | None) -> Report:
         try:
-            if self.run_in_hand is None:
-                self.run_in_hand = begin(assignment, self.bench, self.team)
-                if isinstance(self.run_in_hand, WeightsRun) and self.team.rank == 0:
-                    self._note("scoring", self.run_in_hand.epoch, self.run_in_hand.epoch)
-            report = self.run_in_hand.advance(self.interrupted.is_set, self._watch)
+            if self.trial is None:
+                self.trial = begin(assignment, self.bench, self.team)
+                if isinstance(self.trial, WeightsRun) and self.team.rank == 0:
+                    self._note("scoring", self.trial.epoch, self.trial.epoch)
+            report = self.trial.advance(self.interrupted.is_set, self._watch)
         except Exception as error:
-            # A trial that cannot be built or run fails alone; its lane goes on. The cause is told
-            # in one line, as a reason for the ledger.
+            # A trial that cannot be built or run fails alone; its lane goes on. The cause
+            # is one line, as a reason for the ledger.
             reason = f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
             report = failed(assignment.number, reason, last)
             self._answer(sequence, report)
-            self.run_in_hand = None
+            self.trial = None
             if self.team.world > 1:
                 raise  # the others may wait for this rank: Ray Train restarts the group
             return report
@@ -125,12 +126,12 @@ class _Worker:
         now = time.monotonic()
         if self.team.rank != 0 or not (step.last or now - self.last_note >= PROGRESS_SECONDS):
             return
-        assert self.run_in_hand is not None
+        assert self.trial is not None
         self.last_note = now
         self._note(
             "scoring" if step.last else "training",
             step.epoch + 1,
-            self.run_in_hand.spec.train.epochs,
+            self.trial.spec.train.epochs,
             batch=step.batch + 1,
             batches=step.batches,
             loss=float(step.loss),
@@ -139,8 +140,8 @@ class _Worker:
     def _note(
         self, state: Literal["training", "scoring"], epoch: int, epochs: int, **details: Any
     ) -> None:
-        assert self.run_in_hand is not None
-        trial = self.run_in_hand.assignment.number
+        assert self.trial is not None
+        trial = self.trial.assignment.number
         # Not among the tasks of the Ray dashboard: there would be little else to see.
         self.settings.mailbox.note.options(enable_task_events=False).remote(
             Progress(self.settings.lane, state, trial=trial, epoch=epoch, epochs=epochs, **details)
@@ -148,7 +149,7 @@ class _Worker:
 
     def _ask(self, method: str, *args: Any) -> Any:
         # The task's name is what the Ray dashboard shows.
-        trial = "" if self.run_in_hand is None else f" trial {self.run_in_hand.assignment.number}"
+        trial = "" if self.trial is None else f" trial {self.trial.assignment.number}"
         name = f"{self.settings.study}{trial} {self.settings.lane} {method}"
         return ray.get(getattr(self.settings.mailbox, method).options(name=name).remote(*args))
 

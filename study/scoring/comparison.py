@@ -21,7 +21,7 @@ from study.scoring.modes import classify, count_modes
 
 @dataclass(frozen=True)
 class Value:
-    """What a measure found.
+    """The value of a measure.
 
     Attributes:
         value: The number.
@@ -66,39 +66,39 @@ _VOTES = 5  # of real images, for a generated one's label
 class Shared:
     """A comparison, with what several measures need of it; each is computed once."""
 
-    def __init__(self, given: Comparison) -> None:
-        self.given = given
+    def __init__(self, comparison: Comparison) -> None:
+        self.comparison = comparison
 
     @property
     def real(self) -> Tensor:
         """Features of the real images, [M, d]."""
-        assert self.given.real is not None  # `measure` has seen to it
-        return self.given.real
+        assert self.comparison.real is not None  # `measure` has checked it
+        return self.comparison.real
 
     @cached_property
     def reference(self) -> Reference:
         """The moments of the real images."""
-        return self.given.reference or Reference.of(Moments.of(self.real))
+        return self.comparison.reference or Reference.of(Moments.of(self.real))
 
     @property
     def train(self) -> Tensor:
-        """Features of the training images, [K, d]; of the real ones if none were given."""
-        return self.real if self.given.train is None else self.given.train
+        """Features of the training images, [K, d]; those of the real ones if there are none."""
+        return self.real if self.comparison.train is None else self.comparison.train
 
     @property
     def count(self) -> int:
         """How many images were generated."""
-        return len(self.given.generated)
+        return len(self.comparison.generated)
 
     @cached_property
     def precision_recall(self) -> PrecisionRecall:
         """Of the paper's 3 neighbours."""
-        return precision_recall(self.real, self.given.generated)
+        return precision_recall(self.real, self.comparison.generated)
 
     @cached_property
     def density_coverage(self) -> DensityCoverage:
         """Of the paper's 5 neighbours."""
-        return density_coverage(self.real, self.given.generated)
+        return density_coverage(self.real, self.comparison.generated)
 
     @cached_property
     def modes(self) -> tuple[Tensor, Tensor]:
@@ -106,9 +106,10 @@ class Shared:
 
         Two of int64 [kinds], however large the labels themselves are.
         """
-        labels = self.given.labels
-        assert labels is not None  # `measure` has seen to it
-        kinds, of_kind = torch.unique(labels.to(self.real.device), return_inverse=True)
+        labels = self.comparison.labels
+        assert labels is not None  # `measure` has checked it
+        kinds, real_modes = torch.unique(labels.to(self.real.device), return_inverse=True)
         votes = min(_VOTES, len(labels))
-        found = classify(self.given.generated.to(self.real.device), self.real, of_kind, votes)
-        return count_modes(found, len(kinds)), count_modes(of_kind, len(kinds))
+        generated = self.comparison.generated.to(self.real.device)
+        modes = classify(generated, self.real, real_modes, votes)
+        return count_modes(modes, len(kinds)), count_modes(real_modes, len(kinds))

@@ -1,7 +1,9 @@
 """The Fréchet distance between two sets of features, each taken as a Gaussian.
 
 d^2 = |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))     (Dowson & Landau 1982; Heusel et al. 2017,
-"GANs Trained by a Two Time-Scale Update Rule", eq. 6). FID is this number, squared as it is.
+"GANs Trained by a Two Time-Scale Update Rule", eq. 6). FID is this number, squared as it is. The
+formula as it stands is `textbook_distance` in tests/study/scoring/test_frechet.py, which all below
+is held against; what follows is faster, and exact for singular covariances.
 
 With roots S1 = A A^T and S2 = B B^T, tr (S1 S2)^(1/2) is the sum of the singular values of A^T B,
 its nuclear norm. Where S2 is the covariance of N images, centred features X / (N-1)^(1/2) are such
@@ -91,26 +93,8 @@ class MomentAccumulator:
             weight = (self.count * len(x) / (self.count + len(x))) ** 0.5
             rows = torch.cat([centred, (mean - self._mean)[None] * weight])  # [n + 1, d]
             self._scatter.addmm_(rows.T, rows)
-            self._move(len(x), mean)
-
-    def merge(self, other: MomentAccumulator) -> None:
-        """Add all the images of another accumulator, which stays as it is.
-
-        Raises:
-            UserError: If d is not the same.
-        """
-        if other.count == 0:
-            return
-        if self.count == 0:
-            self.count = other.count
-            self._mean, self._scatter = other._mean.clone(), other._scatter.clone()
-            return
-        _check_dimensions(self._mean, other._mean)
-        shift = other._mean - self._mean
-        weight = self.count * other.count / (self.count + other.count)
-        self._scatter += other._scatter
-        self._scatter.addr_(shift, shift, alpha=weight)
-        self._move(other.count, other._mean)
+            self.count += len(x)
+            self._mean = self._mean + (mean - self._mean) * (len(x) / self.count)
 
     def moments(self) -> Moments:
         """The moments of all images so far.
@@ -121,11 +105,6 @@ class MomentAccumulator:
         if self.count < 2:
             raise UserError(f"There are features of {self.count} images, but it takes 2 or more")
         return Moments(self.count, self._mean.clone(), self._scatter / (self.count - 1))
-
-    def _move(self, count: int, mean: Tensor) -> None:
-        """Move the mean towards that of `count` images more."""
-        self.count += count
-        self._mean = self._mean + (mean - self._mean) * (count / self.count)
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,9 +169,9 @@ def frechet_distance(a: Moments | Reference, b: Moments | Reference) -> float:
     if len(moments.mean) > _SMALL:
         # The eigenvalues of A^T S2 A are the singular values squared: S2 needs no root.
         squares = torch.linalg.eigvalsh(real.root.T @ moments.covariance @ real.root)
-        found = less_twice_the_roots(whole, squares)
-        if found is not None:
-            return max(found, 0.0)
+        distance = less_twice_the_roots(whole, squares)
+        if distance is not None:
+            return max(distance, 0.0)
     root = other.root if isinstance(other, Reference) else covariance_root(moments.covariance)
     return max(less_twice_the_norm(whole, real.root.T @ root), 0.0)
 
@@ -205,7 +184,7 @@ def distance_to(reference: Reference, features: Tensor) -> float:
 
     Args:
         reference: The real images.
-        features: Of the generated images, [N, d], N >= 2.
+        features: Features of the generated images, [N, d], N >= 2.
 
     Raises:
         UserError: If there are fewer than 2 images, a feature is not finite, or d differs.
@@ -219,9 +198,29 @@ def distance_to(reference: Reference, features: Tensor) -> float:
 def distance_and_error(reference: Reference, features: Tensor) -> tuple[float, float]:
     """The Fréchet distance of images to a reference, and its standard error.
 
-    See `distance_to` and `frechet_error`; both together cost little more than the error alone. That
-    is 1.2 times `distance_to` where images are fewer than dimensions, and about twice where they
-    are more (N = 5000, d = 2048), for eigenvectors and each image's part in them.
+    The error is that over the choice of the generated images, by the delta method (Bures metric's
+    derivative: Takatsu 2011, "Wasserstein Geometry of Gaussian Measures"; Rippl, Munk & Sturm 2016,
+    "Limit Laws of the Empirical Wasserstein Distance: Gaussian Distributions", theorem 2.2). What
+    it leaves out: the distance's bias at this N, and the choice of the real images.
+
+    It is exact for N much larger than d, and too large below that, where the transport map is noisy
+    itself. In experiments with Gaussians (d = 32 and 100) it was 1.05 times the standard deviation
+    over draws of the images at N = 60 d, 1.2 times at 12 d, 1.4 times at 6 d, 1.5 at 2 d, 1.6 at
+    N = d and 1.55 below.
+
+    It takes 1.2 times as long as `distance_to` where images are fewer than dimensions, and about
+    twice as long where they are more (N = 5000, d = 2048), for eigenvectors and each image's part
+    in them.
+
+    Args:
+        reference: The real images.
+        features: Features of the generated images, [N, d], N >= 2.
+
+    Returns:
+        The distance, >= 0, and its standard error.
+
+    Raises:
+        UserError: If there are fewer than 2 images, a feature is not finite, or d differs.
     """
     sample = _Sample.of(reference, features)
     squares, diagonal = modulus(sample.projected)  # diagonal: [N]
@@ -234,33 +233,10 @@ def distance_and_error(reference: Reference, features: Tensor) -> tuple[float, f
     influence = (
         2 * sample.centred @ sample.shift + sample.centred.square().sum(1) - (count - 1) * diagonal
     )  # [N]
-    found = less_twice_the_roots(sample.whole, squares)
-    if found is None:
-        found = less_twice_the_norm(sample.whole, sample.projected)
-    return max(found, 0.0), float(influence.std()) / count**0.5
-
-
-def frechet_error(reference: Reference, features: Tensor) -> float:
-    """The standard error of `distance_to` over the choice of the generated images.
-
-    By the delta method (Bures metric's derivative: Takatsu 2011, "Wasserstein Geometry of Gaussian
-    Measures"; Rippl, Munk & Sturm 2016, "Limit Laws of the Empirical Wasserstein Distance: Gaussian
-    Distributions", theorem 2.2). What it leaves out: the distance's bias at this N, and the choice
-    of the real images.
-
-    It is exact for N much larger than d, and errs on the safe side below that, where the transport
-    map is noisy itself. In experiments with Gaussians (d = 32 and 100) it was 1.05 times the
-    standard deviation over draws of the images at N = 60 d, 1.2 times at 12 d, 1.4 times at 6 d,
-    1.5 at 2 d, 1.6 at N = d and 1.55 below.
-
-    Args:
-        reference: The real images.
-        features: Of the generated images, [N, d], N >= 2.
-
-    Raises:
-        UserError: If there are fewer than 2 images, a feature is not finite, or d differs.
-    """
-    return distance_and_error(reference, features)[1]
+    distance = less_twice_the_roots(sample.whole, squares)
+    if distance is None:
+        distance = less_twice_the_norm(sample.whole, sample.projected)
+    return max(distance, 0.0), float(influence.std()) / count**0.5
 
 
 @dataclass(frozen=True, eq=False)

@@ -74,11 +74,11 @@ def kid(
             f"KID was asked for {subsets} subsets of {subset_size} images, "
             "but it takes 1 or more of 2 or more"
         )
-    for whose, features in (("generated", x), ("real", y)):
+    for side, features in (("generated", x), ("real", y)):
         if len(features) < subset_size:
             raise UserError(
                 f"KID's subsets have {subset_size} images, but there are only "
-                f"{len(features)} {whose} ones"
+                f"{len(features)} {side} ones"
             )
     draws = list(_draw(len(x), len(y), subsets, subset_size, seed))
     if (len(x) + len(y)) ** 2 < 4 * subsets * subset_size**2:
@@ -86,9 +86,9 @@ def kid(
         values, influence = _mmds(x, y, _members(draws, 0, len(x)), _members(draws, 1, len(y)))
     else:
         once = torch.ones(1, subset_size, dtype=torch.float64)
-        found = [_mmds(x[rows], y[columns], once, once) for rows, columns in draws]
-        values = torch.cat([value for value, _ in found])
-        influence = sum(variance for _, variance in found) / subsets
+        pairs = [_mmds(x[rows], y[columns], once, once) for rows, columns in draws]
+        values = torch.cat([value for value, _ in pairs])
+        influence = sum(variance for _, variance in pairs) / subsets
     deviation = float(values.std(correction=0))
     error = (influence / len(x) + deviation**2 / subsets) ** 0.5
     return KID(float(values.mean()), deviation, error)

@@ -131,9 +131,9 @@ class Clusters:
             modes = min(MOST_CLUSTERS, max(2, len(features) // _IMAGES_A_CLUSTER))
         means = KMeans(modes, n_init=3, random_state=seed % 2**32)
         means.fit(features.detach().cpu().double().numpy())
-        # Where images are equal, there may be centres that none of them is nearest to.
-        found = cls(torch.from_numpy(means.cluster_centers_).float())
-        return cls(found.centres[torch.unique(found.members(features)).cpu()])
+        # Where images are equal, some centres may be the nearest of none.
+        clusters = cls(torch.from_numpy(means.cluster_centers_).float())
+        return cls(clusters.centres[torch.unique(clusters.members(features)).cpu()])
 
     def members(self, features: Tensor) -> Tensor:
         """The cluster that each image belongs to, int64 [N], from features [N, d]."""

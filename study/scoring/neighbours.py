@@ -51,9 +51,9 @@ def nearest(
         if apart_from_self:
             rows = torch.arange(len(block), device=block.device)
             block[rows, start + rows] = torch.inf
-        found = block.topk(count, dim=1, largest=False)  # [n, count]
-        distances.append(found.values.sqrt())
-        indices.append(found.indices)
+        closest = block.topk(count, dim=1, largest=False)  # [n, count]
+        distances.append(closest.values.sqrt())
+        indices.append(closest.indices)
     return Neighbours(torch.cat(distances), torch.cat(indices))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from study.scoring.neighbours import Neighbours, nearest
+from study.spec.errors import UserError
 
 COPY_RATIO = 1 / 3
 """A sample whose nearest training image is less than this times as far as the second nearest is
@@ -21,10 +22,10 @@ def memorised(neighbours: Neighbours) -> Tensor:
             copy even where the training set holds that image twice.
 
     Raises:
-        ValueError: If there are less than 2 neighbours.
+        UserError: If there are fewer than 2 neighbours.
     """
     if neighbours.distances.shape[1] < 2:
-        raise ValueError("There is 1 neighbour for each sample, but it takes 2 or more")
+        raise UserError("There is 1 neighbour for each sample, but it takes 2 or more")
     first, second = neighbours.distances[:, 0], neighbours.distances[:, 1]  # [N]
     return (first < COPY_RATIO * second) | (first == 0)
 
@@ -57,10 +58,10 @@ def authenticity(samples: Tensor, train: Tensor) -> float:
     Raises:
         UserError: If there are too few images, a feature is not finite, or d differs.
     """
-    found = nearest(samples, train)
-    chosen, whose = np.unique(found.indices[:, 0].cpu().numpy(), return_inverse=True)
-    # Only the training images that are somebody's neighbour need neighbours of their own: 2, the
-    # nearest being the image itself, or a copy at distance 0.
+    closest = nearest(samples, train)
+    chosen, whose = np.unique(closest.indices[:, 0].cpu().numpy(), return_inverse=True)
+    # Only training images that are the nearest of a sample need their own neighbours: 2, of which
+    # the first is the image itself, or a copy at distance 0.
     rivals = nearest(train[chosen], train, 2).distances[:, 1].cpu()[whose]  # [N]
-    distances = found.distances[:, 0].cpu()  # [N]
+    distances = closest.distances[:, 0].cpu()  # [N]
     return float(((rivals <= distances) & (distances > 0)).double().mean())

@@ -40,9 +40,9 @@ def less_twice_the_norm(whole: float, matrix: Tensor) -> float:
     while min(matrix.shape) > _SMALL:
         tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
         gram = cross_product(tall.contiguous())
-        found = less_twice_the_roots(whole, torch.linalg.eigvalsh(gram))
-        if found is not None:
-            return found
+        difference = less_twice_the_roots(whole, torch.linalg.eigvalsh(gram))
+        if difference is not None:
+            return difference
         squares, vectors = torch.linalg.eigh(gram)
         small = squares <= _APART * squares[-1]
         whole -= 2 * float(squares[~small].sqrt().sum())
@@ -67,8 +67,8 @@ def less_twice_the_roots(whole: float, squares: Tensor) -> float | None:
     moved = squares[-1] * len(squares) ** 0.5 * torch.finfo(torch.float64).eps
     roots = squares.sqrt()
     error = 2 * float(torch.minimum(moved.sqrt(), moved / roots.clamp(min=1e-300)).sum())
-    found = whole - 2 * float(roots.sum())
-    return found if error <= max(_OF_ITSELF * found, _OF_THE_WHOLE * whole) else None
+    difference = whole - 2 * float(roots.sum())
+    return difference if error <= max(_OF_ITSELF * difference, _OF_THE_WHOLE * whole) else None
 
 
 def modulus(matrix: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,16 +13,11 @@ from torch import Tensor
 from study.data import ImageSet
 from study.data.streams import stream_of
 from study.scoring.embedders import Embedder, make_embedder
-from study.scoring.measures import MEASURES, Comparison, measure
-from study.scoring.statistics_cache import Real, real_statistics
+from study.scoring.measures import Comparison, measure
+from study.scoring.statistics_cache import RealStatistics, real_statistics
 from study.spec.errors import UserError
+from study.spec.measure_info import MEASURES
 from study.spec.names import METRICS, metric_name, nearest
-
-OF_MOMENTS = ("fd", "fd_infinity")
-"""The measures that compare moments; the others never see a covariance."""
-
-OF_TRAINING = ("memorisation", "authenticity")
-"""The measures that compare with the images a generator learned from."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +67,9 @@ class Scorer:
 
     identity: ScoreIdentity
     embedder: Embedder
-    real: Real
+    real: RealStatistics
     measure: str
-    beside: tuple[str, ...] = ()
+    also_measures: tuple[str, ...] = ()
     labels: Tensor | None = field(default=None, repr=False)
     train: Tensor | None = field(default=None, repr=False)
     references: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -102,12 +97,12 @@ class Scorer:
         return self._measured(features, (self.measure,))[0]
 
     def also(self, features: Tensor) -> tuple[Measured, ...]:
-        """What is measured beside the objective, in the order in which it was asked for.
+        """What is measured beside the objective, in the order of `score.also`.
 
         Raises:
             UserError: As `score`, or if there are too few images for one of the measures.
         """
-        return self._measured(features, self.beside) if self.beside else ()
+        return self._measured(features, self.also_measures) if self.also_measures else ()
 
     def distance(self, features: Tensor) -> float:
         """The value of `score`."""
@@ -124,12 +119,12 @@ class Scorer:
             # Without bias whatever their size, subsets would only add their own chance.
             kid_subset_size=None,
         )
-        found = measure(comparison, names)
+        values = measure(comparison, names)
         return tuple(
             Measured(
                 metric_name(name, self.embedder.name),
-                found[name].value,
-                found[name].spread,
+                values[name].value,
+                values[name].spread,
                 self.references[name],
             )
             for name in names
@@ -148,7 +143,7 @@ def prepare_scorer(
     device: torch.device | str,
     seed: int,
 ) -> Scorer:
-    """Make the scorer of a metric, or fetch what it is made of from the cache.
+    """Make the scorer of a metric, with embedder and statistics from the cache if they are there.
 
     Any number of workers may call this at once. Those that share the cache folder get the same
     scorer; a VAE trained twice, on processors of two kinds, differs in the last bits, and with it
@@ -156,22 +151,23 @@ def prepare_scorer(
 
     Args:
         metric: A name in `METRICS`.
-        embedder: Of the metric `fd`: a name in `EMBEDDERS` or an import path.
+        embedder: For the metric `fd`, a name in `study.spec.embedder_info.EMBEDDERS` or an import
+            path.
         also: Measures to take beside the metric's own.
         train: What the embedder learns from, if it learns.
         held_out: The real images to compare with, of the same shape, at least 2.
-        learned: What the generators learn from and may have copied, for memorisation and
-            authenticity; `train` if none.
+        learned: The images that the generators learn from and may copy, for measures that need
+            training images; by default `train`.
         cache_folder: Where embedder and reference are kept; created if missing.
         device: Where the embedder lives.
-        seed: The seed of the embedder's training, and of random projections and of the shares
-            that the images are dealt out in.
+        seed: The seed of the embedder's training, of random projections, and of the subsets that
+            `fd_infinity` takes.
 
     Raises:
         UserError: If there is no such metric or measure, the image sets do not fit it or each
             other, or the cache folder can not be used.
     """
-    objective, name = _meant(metric, embedder)
+    objective, embedder_name = _measure_and_embedder(metric, embedder)
     measures = (objective, *also)
     check_measures(measures, labels=held_out.labels is not None)
     if held_out.images.shape[1:] != train.images.shape[1:]:
@@ -179,29 +175,29 @@ def prepare_scorer(
             f"The held-out images are {list(held_out.images.shape[1:])}, "
             f"but must be {list(train.images.shape[1:])}, as the training images"
         )
-    made = make_embedder(name, train, cache_folder=cache_folder, device=device, seed=seed)
+    made = make_embedder(embedder_name, train, cache_folder=cache_folder, device=device, seed=seed)
     real = real_statistics(
         stream_of(held_out),
         made,
         cache_folder,
-        moments=not set(OF_MOMENTS).isdisjoint(measures),
+        moments=any(MEASURES[one].needs_moments for one in measures),
         features=any(MEASURES[one].needs_features for one in measures),
     )
-    known: Real | None = None
-    if not set(OF_TRAINING).isdisjoint(measures):
-        known = real_statistics(
+    training: RealStatistics | None = None
+    if any(MEASURES[one].needs_training for one in measures):
+        training = real_statistics(
             stream_of(learned or train), made, cache_folder, moments=False, features=True
         )
-    references = {one: _reference(one, real, known, seed) for one in measures}
+    references = {name: _reference_digest(name, real, training, seed) for name in measures}
     labels = held_out.labels
     return Scorer(
         identity=ScoreIdentity(metric, made.name, made.digest, references[objective]),
         embedder=made,
         real=real,
         measure=objective,
-        beside=tuple(also),
+        also_measures=tuple(also),
         labels=None if labels is None else torch.tensor(labels),
-        train=None if known is None else known.features,
+        train=None if training is None else training.features,
         references=references,
         seed=seed,
     )
@@ -225,34 +221,37 @@ def check_measures(measures: Collection[str], *, labels: bool) -> None:
             )
 
 
-def _meant(metric: str, embedder: str | None) -> tuple[str, str]:
+def _measure_and_embedder(metric: str, embedder: str | None) -> tuple[str, str]:
     """Measure and embedder of a metric."""
     if metric not in METRICS:
         raise UserError(
             f"The value of `metric` is {metric!r}, but must be one of {', '.join(METRICS)}"
             f"{nearest(metric, METRICS)}"
         )
-    measure_, own = METRICS[metric]
-    name = own or embedder
-    if name is None:
+    name, fixed = METRICS[metric]
+    embedder_name = fixed or embedder
+    if embedder_name is None:
         raise UserError(f"The value of `embedder` is none, but must be given for {metric}")
-    if embedder not in (None, name):
+    if embedder not in (None, embedder_name):
         raise UserError(
-            f"The value of `embedder` is {embedder!r}, but must be {name!r}, which {metric} means"
+            f"The value of `embedder` is {embedder!r}, but must be {embedder_name!r}, which "
+            f"{metric} means"
         )
-    return measure_, name
+    return name, embedder_name
 
 
-def _reference(measure_: str, real: Real, train: Real | None, seed: int) -> str:
-    """The digest of what a measure compares with, and of how it does."""
-    if measure_ in OF_TRAINING:
-        assert train is not None
-        return train.digest
-    how = {
+def _reference_digest(
+    name: str, real: RealStatistics, training: RealStatistics | None, seed: int
+) -> str:
+    """The digest of what a measure compares with, and of its recipe where it has a choice."""
+    if MEASURES[name].needs_training:
+        assert training is not None
+        return training.digest
+    recipe = {
         "fd_infinity": f"fd_infinity/1 seed={seed}",
         "kid": "kid/1 whole sets",
         "sliced_wasserstein": f"sliced_wasserstein/1 seed={seed}",
-    }.get(measure_)
-    if how is None:
+    }.get(name)
+    if recipe is None:
         return real.digest
-    return hashlib.sha256(f"{real.digest} {how}".encode()).hexdigest()
+    return hashlib.sha256(f"{real.digest} {recipe}".encode()).hexdigest()

@@ -67,16 +67,18 @@ def sliced_wasserstein(
     generator = torch.Generator().manual_seed(seed)
     directions = torch.randn(real.shape[1], projections, generator=generator, dtype=torch.float64)
     directions /= directions.norm(dim=0)  # [d, P], uniform on the sphere
-    ours, theirs = (
+    projected, real_projected = (
         (features.detach().cpu().double() @ directions).sort(dim=0)  # [N, P] and [M, P]
         for features in (generated, real)
     )
     most = max(len(generated), len(real))
-    differences = _quantiles(ours.values, most) - _quantiles(theirs.values, most)
+    differences = _quantiles(projected.values, most) - _quantiles(real_projected.values, most)
     squares = differences.square().mean(0)  # [P]
     error = None
     if len(generated) > 1:
-        images = _influence(ours.values, ours.indices, _quantiles(theirs.values, len(generated)))
+        images = _influence(
+            projected.values, projected.indices, _quantiles(real_projected.values, len(generated))
+        )
         error = float(images.std()) / len(generated) ** 0.5
     return SlicedWasserstein(
         value=float(squares.mean()),
@@ -85,7 +87,7 @@ def sliced_wasserstein(
     )
 
 
-def _influence(ordered: Tensor, whose: Tensor, quantiles: Tensor) -> Tensor:
+def _influence(ordered: Tensor, image: Tensor, quantiles: Tensor) -> Tensor:
     """How much each generated image adds to the distance, to first order: float64 [N].
 
     On a line, that is Kantorovich's potential of the image's place x, whose derivative is
@@ -96,7 +98,7 @@ def _influence(ordered: Tensor, whose: Tensor, quantiles: Tensor) -> Tensor:
 
     Args:
         ordered: Projections of the generated images, each column sorted, [N, P].
-        whose: Which image each of them is of, int64 [N, P].
+        image: Which image each of them is of, int64 [N, P].
         quantiles: Those of the real images, as many, [N, P].
     """
     # The integral of 2 (x - T) from one image's place to the next, T being the mean of theirs.
@@ -104,7 +106,7 @@ def _influence(ordered: Tensor, whose: Tensor, quantiles: Tensor) -> Tensor:
     potential = torch.zeros_like(ordered)
     potential[1:] = steps.cumsum(0)
     potential -= potential.mean(0)
-    return torch.zeros_like(ordered).scatter_(0, whose, potential).mean(1)
+    return torch.zeros_like(ordered).scatter_(0, image, potential).mean(1)
 
 
 def _quantiles(ordered: Tensor, count: int) -> Tensor:

@@ -1,7 +1,7 @@
-"""What scores need of the real images, made once and kept: their moments, and their features.
+"""Moments and features of real images, computed once and kept in the cache folder.
 
-Whoever asks for the same images in the same embedder gets the same files: any number of processes
-at once, of which one does the work and the others wait.
+The same images in the same embedder have the same files, for any number of processes at once, of
+which one computes them and the others wait.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from study.scoring.frechet import MomentAccumulator, Moments, Reference
 from study.spec.errors import UserError
 
 Watch: TypeAlias = Callable[[int], None]
-"""Told how many more images are done."""
+"""Called with the number of images that were embedded since the last call."""
 
 _AT_ONCE = 128
 _ROWS = 1024  # of features in double precision at once; fixed, so that moments do not depend on it
@@ -33,13 +33,13 @@ _LARGEST_FEATURES = 2**33  # bytes of the features of all images
 
 
 @dataclass(frozen=True, eq=False)
-class Real:
-    """Real images in an embedder's features.
+class RealStatistics:
+    """Statistics of real images in an embedder's features.
 
     Attributes:
         digest: SHA-256 (hex) over image set, split, size, preprocessing and embedder.
-        reference: Their moments, with the root of the covariance; none if they were not asked for.
-        features: float32 [M, d]; none if they were not asked for.
+        reference: Their moments, with the root of the covariance; None if not requested.
+        features: float32 [M, d]; None if not requested.
     """
 
     digest: str
@@ -55,8 +55,8 @@ def real_statistics(
     moments: bool = True,
     features: bool = False,
     watch: Watch | None = None,
-) -> Real:
-    """Fetch what is known of real images, or make it. On a hit no image is decoded.
+) -> RealStatistics:
+    """Fetch the statistics of real images, or compute them. On a hit no image is decoded.
 
     Args:
         images: At least 2.
@@ -64,17 +64,17 @@ def real_statistics(
         cache_folder: Where the statistics are kept; created if missing.
         moments: Whether the moments are needed.
         features: Whether the features are needed; they take 4 d bytes an image.
-        watch: Told how many more images have been embedded.
+        watch: Called as images are embedded.
 
     Raises:
         UserError: If there are too few images, one can not be read or is not what the embedder
-            takes, what is asked for takes too much memory, or the cache folder can not be used.
+            takes, the statistics take too much memory, or the cache folder can not be used.
     """
     check_memory(len(images), embedder.dim, moments=moments, features=features)
     digest = reference_digest(images, embedder)
-    kept: Tensor | None = None
+    rows: Tensor | None = None
     if features:
-        kept = get_or_make(
+        rows = get_or_make(
             cache_folder,
             f"features-{digest}.npy",
             make=lambda: torch.cat([*embedded(images, embedder, watch)]),
@@ -83,7 +83,7 @@ def real_statistics(
         )
 
     def make() -> Reference:
-        parts = embedded(images, embedder, watch) if kept is None else [kept]
+        parts = embedded(images, embedder, watch) if rows is None else [rows]
         return Reference.of(_moments(parts))
 
     reference = (
@@ -93,7 +93,7 @@ def real_statistics(
         if moments
         else None
     )
-    return Real(digest, reference, kept)
+    return RealStatistics(digest, reference, rows)
 
 
 def embedded(

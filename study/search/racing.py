@@ -1,6 +1,6 @@
 """Racing: which finalist is trained next, while the budget lasts.
 
-Two trainings tell how far apart seeds are. After that a training goes to where the order is still
+Two trainings show how much seeds differ. After that a training goes to where the order is still
 open, and none to a finalist whose place is clear.
 """
 
@@ -14,14 +14,14 @@ FIRST_ROUND = 2
 """Trainings that every finalist gets before any are compared: one has no spread."""
 
 Run = Sequence[float] | None
-"""The scores of a training, one a sampling seed; empty if it failed, None while it is in hand."""
+"""The scores of a training, one a sampling seed; empty if it failed, None while it runs."""
 
 
 def next_finalist(runs: Mapping[int, Sequence[Run]], training_seeds: int) -> int | None:
-    """The finalist to train next; None if there is none, or if that depends on those in hand.
+    """The finalist to train next; None if there is none, or if that depends on running ones.
 
     Finalists that intervals do not tell apart are in one group. The next training goes to the first
-    group of more than one, and there to whom has had the fewest.
+    group of more than one, and there to the finalist with the fewest.
 
     Args:
         runs: The trainings of each finalist, in the order in which they were started; the
@@ -34,9 +34,9 @@ def next_finalist(runs: Mapping[int, Sequence[Run]], training_seeds: int) -> int
     fewest = min(runs, key=lambda finalist: len(runs[finalist]))  # of equals, the better one
     if len(runs[fewest]) < first_round:
         return fewest
-    if any(run is None for of_one in runs.values() for run in of_one[:first_round]):
+    if any(run is None for trainings in runs.values() for run in trainings[:first_round]):
         return None
-    ended = {finalist: [run for run in of_one if run] for finalist, of_one in runs.items()}
+    ended = {finalist: [run for run in trainings if run] for finalist, trainings in runs.items()}
     ended = {finalist: scores for finalist, scores in ended.items() if scores}
     groups: dict[int, list[int]] = {}
     for standing in standings(ended) if ended else ():

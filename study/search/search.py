@@ -21,6 +21,7 @@ from study.search.proposers import SAMPLERS
 from study.search.pruners import like_with_like, make_pruner
 from study.spec import Dimension, Picks, Space, StudyFile
 from study.spec.holes import Choice, Label
+from study.spec.search import SEARCH_SAMPLERS
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -52,7 +53,7 @@ class PastTrial:
 
 
 class Search:
-    """Asks, judges and is told: the whole search of one study.
+    """The whole search of one study: it suggests trials, and says which to prune.
 
     Nothing of it is ever pickled: `add_past` rebuilds it from the ledger.
 
@@ -78,7 +79,7 @@ class Search:
         self._running: dict[int, optuna.Trial] = {}
         points: list[Picks] = [*study_file.starting_points]
         self._planned = self._settings.trials
-        if self._settings.sampler == "grid":
+        if SEARCH_SAMPLERS[self._settings.sampler].enumerates:
             points = [*itertools.islice(_grid_from(self._space, points), self._planned)]
             self._planned = len(points)
         for trial in past:
@@ -152,7 +153,7 @@ class Search:
         trial = optuna.Trial(self._study, added._trial_id)
         for epoch, value in sorted(reports.items()):
             trial.report(value, step=epoch)
-            if self._settings.pruner.kind in ("asha", "hyperband"):
+            if self._settings.pruner.keeps_rungs:
                 stopped = past.state == "pruned" and epoch == max(reports)
                 self._pass_rungs(trial, once=stopped)
         match past.state:

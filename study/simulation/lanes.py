@@ -243,7 +243,7 @@ class SimulatedLanes:
         trial.deaths += counts
         self._stop(lane)
         lane.since = now + self._timing.restart
-        if trial.deaths > self._retry.worker_deaths:
+        if self._retry.gives_up(trial.deaths):
             reason = f"its workers died {trial.deaths} times"
             report = failed(trial.assignment.number, reason, trial.last)
             self._at(lane.since, lane, partial(self._report, lane, report))

@@ -48,8 +48,8 @@ class Complaint:
         return f"{dotted}: {self.rule}" if dotted else self.rule
 
 
-def complaints(tree: Any) -> list[Complaint]:
-    """Everything that is wrong with a plain tree as a study, first things first."""
+def validate(tree: Any) -> Study | list[Complaint]:
+    """The study that a plain tree is, or everything that is wrong with it, first things first."""
     try:
         study = Study.model_validate(tree)
     except ValidationError as error:
@@ -58,7 +58,14 @@ def complaints(tree: Any) -> list[Complaint]:
             error.errors(include_url=False), key=lambda detail: detail["type"] != "extra_forbidden"
         )
         return [_complaint(tree, detail) for detail in details]
-    return [Complaint(misfit.path, str(misfit)) for misfit in misfits_with_images(study)]
+    misfits = [Complaint(misfit.path, str(misfit)) for misfit in misfits_with_images(study)]
+    return misfits or study
+
+
+def complaints(tree: Any) -> list[Complaint]:
+    """Everything that is wrong with a plain tree as a study, first things first."""
+    outcome = validate(tree)
+    return [] if isinstance(outcome, Study) else outcome
 
 
 def _complaint(tree: Any, detail: ErrorDetails) -> Complaint:

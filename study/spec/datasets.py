@@ -18,7 +18,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", "
 
 
 class _NotUint8(ValueError):
-    """An array of another type, which is told as it is."""
+    """An array of another type than uint8."""
 
 
 def is_path(dataset: str) -> bool:
@@ -46,15 +46,15 @@ def absolute(dataset: str) -> str:
 
 def pictures(folder: str | Path) -> list[Path]:
     """The pictures in a folder and in those below it, hidden ones left out, in order."""
-    found = []
+    files_below = []
     for above, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [
+        files_below += [
             Path(above, name)
             for name in files
             if not name.startswith(".") and name.lower().endswith(PICTURES)
         ]
-    return sorted(found)
+    return sorted(files_below)
 
 
 def image_count(dataset: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class UserError(Exception):
-    """A mistake in what the user gave us, told in one line: what, where, the rule.
+    """A mistake in what the user gave us, in one line: what, where, the rule.
 
     The command line prints the message and exits with code 2; Python callers catch it. Everything
     else that escapes is a bug of ours and shows its traceback.

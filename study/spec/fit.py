@@ -9,19 +9,15 @@ from pydantic import ValidationError
 
 from study.spec.data import LeaveOneOutSplit
 from study.spec.datasets import has_labels, image_count
+from study.spec.embedder_info import embedder_info
 from study.spec.finalists import Finalists
+from study.spec.measure_info import MEASURES
 from study.spec.model.families import DDPM, GAN, Morphing
 from study.spec.model.losses import LearnedVariance
 from study.spec.model.networks import UNet
-from study.spec.names import (
-    FAMILY_SAMPLERS,
-    LABEL_MEASURES,
-    LEAST_IMAGES,
-    METRICS,
-    ONE_STEP_SAMPLERS,
-    nearest,
-)
-from study.spec.samplers import AncestralSampler, MixtureStart
+from study.spec.names import nearest
+from study.spec.samplers import AncestralSampler, MixtureStart, samplers_of
+from study.spec.sampling import resolve_sampling
 from study.spec.section import Misfit
 
 if TYPE_CHECKING:
@@ -110,7 +106,7 @@ def _misfits_with_few_images(study: Study) -> Iterator[Misfit]:
     for section, score in _scores(study).items():
         for measure in score.measures:
             key = "also" if measure in score.also else "metric"
-            least = LEAST_IMAGES[measure]
+            least = MEASURES[measure].least
             if real < least.real:
                 yield Misfit(
                     (section, key),
@@ -133,11 +129,13 @@ def _misfits_without_labels(study: Study) -> Iterator[Misfit]:
     if has_labels(study.data.dataset):
         return
     for section, score in _scores(study).items():
-        embedders = {METRICS[rung.metric or score.metric][1] for rung in score.rungs}
-        if "lenet" in {score.embedder_name, *embedders}:
-            yield Misfit((section, "metric"), f"lenet learns from labels, and {_NO_LABELS}")
+        for embedder in score.embedder_names:
+            if embedder_info(embedder).needs_labels:
+                yield Misfit(
+                    (section, "metric"), f"{embedder} learns from labels, and {_NO_LABELS}"
+                )
         for measure in score.also:
-            if measure in LABEL_MEASURES:
+            if MEASURES[measure].needs_labels:
                 yield Misfit((section, "also"), f"{measure} counts labels, and {_NO_LABELS}")
 
 
@@ -187,8 +185,8 @@ def _check_side(study: Study) -> None:
 
 def _check_sampler(study: Study) -> None:
     model, sampler = study.model, study.score.sampler
-    known = FAMILY_SAMPLERS.get(model.family)
-    if known is not None and sampler.kind not in ("auto", *known):
+    known = samplers_of(model.family)
+    if known and sampler.kind not in ("auto", *known):
         raise Misfit(
             ("score", "sampler"),
             f"'{sampler.kind}' cannot sample the family '{model.family}', but auto, "
@@ -202,8 +200,7 @@ def _check_sampler(study: Study) -> None:
             )
     if (
         isinstance(model, DDPM | Morphing)
-        and sampler.kind not in ONE_STEP_SAMPLERS
-        and study.score.steps > model.timesteps
+        and resolve_sampling(model, study.score).steps > model.timesteps
     ):
         raise Misfit(
             ("score", "steps"),
@@ -219,7 +216,7 @@ def _check_samples(score: Score) -> None:
             samples["every", index, "samples"] = score.on(rung)
     for path, taken in samples.items():
         for measure in taken.measures:
-            least = LEAST_IMAGES[measure].generated
+            least = MEASURES[measure].least.generated
             if taken.samples < least:
                 raise Misfit(
                     ("score", *path),
@@ -254,10 +251,14 @@ def _check_finalists(study: Study) -> None:
         problem = error.errors(include_url=False)[0]
         cause = problem.get("ctx", {}).get("error")
         where = (*problem["loc"], *getattr(cause, "path", ()))
-        # Where the search's own setting is what does not fit, the finals can have another.
-        key = next((step for step in where if step in Finalists.model_fields), None)
         rule = str(cause or problem["msg"])
-        raise Misfit(("finalists",) if key is None else ("finalists", key), rule) from None
+    except Misfit as misfit:
+        where, rule = misfit.path, str(misfit)
+    else:
+        return
+    # Where the search's own setting is what does not fit, the finals can have another.
+    key = next((step for step in where if step in Finalists.model_fields), None)
+    raise Misfit(("finalists",) if key is None else ("finalists", str(key)), rule)
 
 
 def _check_training(study: Study) -> None:

@@ -5,7 +5,7 @@ There are three, and no others::
     {float: [1.0e-5, 1.0e-2], log: true}    # step: 0.1 makes it a grid
     {int: [100, 2000], log: true}           # step: 100
     {choice: [adam, sgd]}                   # options may be numbers, names, lists or sub-trees
-    {choice: {small: [16], large: [64]}}    # the same, with a name of one's own for each
+    {choice: {small: [16], large: [64]}}    # the same, with a name for each
 """
 
 from __future__ import annotations
@@ -78,10 +78,10 @@ class Range:
 
 @dataclass(frozen=True)
 class Choice:
-    """A `choice` hole: one of several options, each under a label of its own."""
+    """A `choice` hole: one of several options, each under its own label."""
 
     labels: tuple[Label, ...]
-    options: tuple[Any, ...]  # parsed sub-trees, which may hold holes of their own
+    options: tuple[Any, ...]  # parsed sub-trees, which may hold holes
     keys: tuple[str | int, ...]  # what each stands under in the file: its place, or its name
 
     def option(self, label: Label) -> Any:
@@ -183,10 +183,10 @@ def _parse_choice(options: Any) -> Choice:
             if not key or not set(".#").isdisjoint(str(key)):
                 raise HoleError(f"the name {key!r} of an option must not be empty or hold . or #")
         return Choice(tuple(map(str, keys)), tuple(options), keys)
-    return Choice(tuple(_told_apart(labels, options)), tuple(options), keys)
+    return Choice(tuple(_distinct(labels, options)), tuple(options), keys)
 
 
-def _told_apart(labels: list[Label], options: list[Any]) -> list[Label]:
+def _distinct(labels: list[Label], options: list[Any]) -> list[Label]:
     for index, label in enumerate(labels):
         if not isinstance(label, str) and label in labels[:index]:
             twin = labels[labels.index(label)]
@@ -200,7 +200,7 @@ def _told_apart(labels: list[Label], options: list[Any]) -> list[Label]:
             if plain.count(name) > 1:
                 raise HoleError(f"the option {_yaml(labels[index])} stands twice in the choice")
         elif names.count(name) > 1:
-            # Two branches of one kind (two linear schedules, say) are told apart by their place.
+            # Two branches of one kind (two linear schedules, say) differ by their place.
             labels[index] = f"{name}#{index}"
     return labels
 

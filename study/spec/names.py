@@ -1,6 +1,7 @@
-"""The names that a study file may use, so that it is checked without importing what they name.
+"""The data sets and metrics that a study file may name, so that it is checked without loading them.
 
-Each list is held equal to the registry behind it by a test.
+Each table is held equal to the registry behind it by a test. What embedders, measures and samplers
+are is declared in `embedder_info`, `measure_info`, `samplers` and `search`.
 """
 
 from __future__ import annotations
@@ -29,66 +30,6 @@ DATASETS = {
     "photo_patches": DatasetInfo(size=32, channels=3, images=520, labels=False),
 }
 
-EMBEDDERS = (
-    "inception",
-    "inception_torch",
-    "inception_antialias",
-    "inception_clean",
-    "vae",
-    "lenet",
-    "pixels",
-)
-"""What turns images into features. Of your own: the import path of a module, `package.module:Name`.
-
-`inception` is FID's network of 2015-12-05 with the resize of its TensorFlow graph; the three beside
-it resize as pytorch-fid, torchmetrics and clean-fid do."""
-
-MEASURES = (
-    "fd",
-    "fd_infinity",
-    "kid",
-    "precision",
-    "recall",
-    "density",
-    "coverage",
-    "memorisation",
-    "authenticity",
-    "sliced_wasserstein",
-    "modes",
-    "mode_divergence",
-)
-"""What is computed from features, whatever the embedder."""
-
-LABEL_MEASURES = ("modes", "mode_divergence")
-"""Those that need the labels of the real images."""
-
-
-@dataclass(frozen=True)
-class LeastImages:
-    """How many images a measure takes at least.
-
-    Attributes:
-        generated: Generated ones.
-        real: Of those that are compared with.
-        training: Of those that the generator learned from.
-    """
-
-    generated: int = 2
-    real: int = 2
-    training: int = 1
-
-
-LEAST_IMAGES = dict.fromkeys(MEASURES, LeastImages()) | {
-    "fd_infinity": LeastImages(generated=6),
-    "precision": LeastImages(generated=4, real=4),
-    "recall": LeastImages(generated=4, real=4),
-    "density": LeastImages(real=6),
-    "coverage": LeastImages(real=6),
-    "memorisation": LeastImages(training=2),
-    "authenticity": LeastImages(training=2),
-}
-"""What each measure takes. No score is of fewer than 2 images, or compares with fewer."""
-
 METRICS = {
     "fid": ("fd", "inception"),
     "fd_vae": ("fd", "vae"),
@@ -101,7 +42,7 @@ METRICS = {
     "kid_pixels": ("kid", "pixels"),
     "sliced_wasserstein": ("sliced_wasserstein", "pixels"),
 }
-"""What a study may minimise: measure and embedder. Of `fd`, the study file names the embedder."""
+"""What a study may minimise: measure and embedder. For `fd`, the study file names the embedder."""
 
 
 def metric_name(measure: str, embedder: str) -> str:
@@ -109,40 +50,21 @@ def metric_name(measure: str, embedder: str) -> str:
 
     `fid` and `kid` mean Inception's features of 2015-12-05 and nothing else.
     """
-    own = "custom" if ":" in embedder else embedder
+    suffix = "custom" if is_import_path(embedder) else embedder
     match measure:
         case "fd" | "fd_infinity":
             rest = measure.removeprefix("fd")
-            return f"fid{rest}" if embedder == "inception" else f"fd_{own}{rest}"
+            return f"fid{rest}" if embedder == "inception" else f"fd_{suffix}{rest}"
         case "kid":
-            return "kid" if embedder == "inception" else f"kid_{own}"
+            return "kid" if embedder == "inception" else f"kid_{suffix}"
         case "sliced_wasserstein":
-            return measure if embedder == "pixels" else f"{measure}_{own}"
+            return measure if embedder == "pixels" else f"{measure}_{suffix}"
     return measure
 
 
-FAMILY_SAMPLERS = {
-    "ddpm": ("ddim", "ancestral", "dpm_solver"),
-    "morphing": ("improved", "naive", "one_shot"),
-    "gan": ("generator",),
-}
-"""What can sample each family, its default first. Of a user's own family nothing is known."""
-
-ONE_STEP_SAMPLERS = ("one_shot", "generator")
-"""Those that take one evaluation of the network, whatever `score.steps` says."""
-
-SEARCH_SAMPLERS = ("tpe", "random", "grid", "cma-es", "gp", "qmc")
-PRUNERS = (
-    "none",
-    "asha",
-    "hyperband",
-    "median",
-    "percentile",
-    "patient",
-    "wilcoxon",
-    "threshold",
-)
-OBJECTIVES = ("score", "steps", "parameters", "train_seconds")
+def is_import_path(name: str) -> bool:
+    """Whether the name of an embedder is the import path of a user's own, `package.module:Name`."""
+    return ":" in name
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 
 `smoke:` makes a study that ends soon, and `variants:` holds others by name. An overlay is merged in
 key by key. What is no mapping is replaced whole, and so is a hole, and a section of another kind.
-A variant may have a `smoke:` of its own, which says what the file's does not about it. (A `smoke`
+A variant may have its own `smoke:`, which says what the file's does not about it. (A `smoke`
 whose model names its family leaves nothing behind in a variant of another.)
 """
 

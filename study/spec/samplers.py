@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -121,3 +122,33 @@ Sampler = Annotated[
     Field(discriminator="kind"),
     ShortForm("sampler"),
 ]
+
+
+@dataclass(frozen=True)
+class SamplerInfo:
+    """What is known of an image sampler from its name.
+
+    Attributes:
+        family: The model family that it samples.
+        one_step: Whether it evaluates the network once, whatever `score.steps` says.
+    """
+
+    family: str
+    one_step: bool = False
+
+
+IMAGE_SAMPLERS = {
+    "ddim": SamplerInfo("ddpm"),
+    "ancestral": SamplerInfo("ddpm"),
+    "dpm_solver": SamplerInfo("ddpm"),
+    "improved": SamplerInfo("morphing"),
+    "naive": SamplerInfo("morphing"),
+    "one_shot": SamplerInfo("morphing", one_step=True),
+    "generator": SamplerInfo("gan", one_step=True),
+}
+"""All image samplers; the first of a family is its default."""
+
+
+def samplers_of(family: str) -> tuple[str, ...]:
+    """The samplers of a family, its default first; none for a user's own, which has its own."""
+    return tuple(name for name, info in IMAGE_SAMPLERS.items() if info.family == family)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from study.spec.names import FAMILY_SAMPLERS, ONE_STEP_SAMPLERS
+from study.spec.samplers import IMAGE_SAMPLERS, samplers_of
 
 if TYPE_CHECKING:
     from study.spec.model.families import DDPM, GAN, CustomFamily, Morphing
@@ -33,19 +33,21 @@ def resolve_sampling(model: DDPM | Morphing | GAN | CustomFamily, score: Score) 
     """The sampling that a score means for a model."""
     options = score.sampler.model_dump(mode="json", exclude={"kind"})
     name: str = score.sampler.kind
-    if name == "auto" and model.family in FAMILY_SAMPLERS:
-        name = FAMILY_SAMPLERS[model.family][0]
-    steps = 1 if name in ONE_STEP_SAMPLERS else score.steps
+    known = samplers_of(model.family)
+    if name == "auto" and known:
+        name = known[0]
+    one_step = name in IMAGE_SAMPLERS and IMAGE_SAMPLERS[name].one_step
+    steps = 1 if one_step else score.steps
     changed = score.sampler.model_dump(mode="json", exclude={"kind"}, exclude_defaults=True)
     return Sampling(name, steps, options, _text(name, changed))
 
 
 def _text(name: str, options: dict[str, Any]) -> str:
     """A name and its options, as a call; an option that has a `kind` is a call itself."""
-    told = []
+    arguments = []
     for key, value in options.items():
         if isinstance(value, dict):
             inner = {k: v for k, v in value.items() if k != "kind"}
             value = _text(value["kind"], inner)
-        told.append(f"{key}={value}")
-    return f"{name}({', '.join(told)})" if told else name
+        arguments.append(f"{key}={value}")
+    return f"{name}({', '.join(arguments)})" if arguments else name

@@ -8,7 +8,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from study.spec.names import EMBEDDERS, MEASURES, METRICS, metric_name, nearest
+from study.spec.embedder_info import EMBEDDERS
+from study.spec.measure_info import MEASURES
+from study.spec.names import METRICS, is_import_path, metric_name, nearest
 from study.spec.samplers import AutoSampler, Sampler
 from study.spec.section import Misfit, Section
 
@@ -83,7 +85,9 @@ class Score(Section):
     @field_validator("embedder")
     @classmethod
     def _known_embedder(cls, value: str | None) -> str | None:
-        return value if value is None or ":" in value else _known("embedder", value, EMBEDDERS)
+        if value is None or is_import_path(value):
+            return value
+        return _known("embedder", value, EMBEDDERS)
 
     @field_validator("also")
     @classmethod
@@ -111,8 +115,8 @@ class Score(Section):
 
     @model_validator(mode="after")
     def _embedder_fits(self) -> Self:
-        meant = METRICS[self.metric][1]
-        if meant is None:
+        fixed = METRICS[self.metric][1]
+        if fixed is None:
             if self.embedder is None:
                 raise Misfit(
                     ("embedder",), "`metric: fd` needs an embedder, by name or import path"
@@ -122,9 +126,9 @@ class Score(Section):
                 raise Misfit(
                     ("embedder",), f"with '{self.embedder}' the metric is called {named}: say so"
                 )
-        elif self.embedder not in (None, meant):
+        elif self.embedder not in (None, fixed):
             raise Misfit(
-                ("embedder",), f"'{self.embedder}' must be '{meant}', which {self.metric} means"
+                ("embedder",), f"'{self.embedder}' must be '{fixed}', which {self.metric} means"
             )
         measure = METRICS[self.metric][0]
         if measure in self.also:
@@ -188,6 +192,12 @@ class Score(Section):
     def embedder_name(self) -> str:
         """The embedder of the metric."""
         return METRICS[self.metric][1] or self.embedder or ""
+
+    @property
+    def embedder_names(self) -> tuple[str, ...]:
+        """The embedders of all rungs and of the full score, each once."""
+        names = [self.on(rung).embedder_name for rung in self.rungs]
+        return tuple(dict.fromkeys([*names, self.embedder_name]))
 
     @property
     def measures(self) -> tuple[str, ...]:

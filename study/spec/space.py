@@ -123,25 +123,25 @@ class Space:
     def locate(self, path: TreePath, picks: Mapping[str, Label]) -> TreePath:
         """Where in the file the value at a filled tree's path is written."""
         node, name = self.tree, ""
-        found: TreePath = ()
+        written: TreePath = ()
         for step in (*path, None):
             if isinstance(node, Choice):
                 label = picks[name]
                 position = node.position(label)
                 name = join_name(name, str(label)) if node.is_branch(label) else name
-                found = (*found, "choice", node.keys[position])
+                written = (*written, "choice", node.keys[position])
                 node = node.options[position]
             if step is None or isinstance(node, Range):
                 break
             name = join_name(name, step)
-            found = (*found, step)
+            written = (*written, step)
             inside = isinstance(node, Mapping) and step in node
             node = (
                 node[step]
                 if inside or (isinstance(node, list) and step in range(len(node)))
                 else None
             )
-        return found
+        return written
 
     def branches_above(self, name: str) -> list[tuple[str, Label]]:
         """The choices, and the branch of each, that a dimension lies in; outermost first."""

@@ -100,14 +100,19 @@ class Study(Section):
     def final(self) -> Study:
         """The study that a finalist is trained and scored by.
 
+        Only its score is another, so that alone is validated, and what other sections ask of it.
+
         Raises:
             ValidationError: `finalists` asks for a score that cannot be.
+            Misfit: It asks for one that does not go with the other sections.
         """
         assert self.finalists is not None
-        tree = self.model_dump(mode="json", exclude={"finalists"})
         # Scored once, at the end; a report in between is there to go on from.
-        score = {**self.finalists.score(self.score), "every": self.score.rungs[-1].epochs}
-        return Study.model_validate({**tree, "score": score})
+        every = self.score.rungs[-1].epochs
+        score = Score.model_validate({**self.finalists.score(self.score), "every": every})
+        final = self.model_copy(update={"score": score, "finalists": None})
+        check_fit(final)
+        return final
 
     def trial_config(self) -> dict[str, Any]:
         """What makes a trial what it is: everything but the name, the search and the scale."""

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from study.spec.complaints import complaints
+from study.spec.complaints import complaints, validate
 from study.spec.datasets import absolute
 from study.spec.errors import UserError
 from study.spec.holes import Choice, HoleError, Label
 from study.spec.names import nearest
 from study.spec.overlays import with_overlays
 from study.spec.overrides import apply_override, parse_override
+from study.spec.search import SEARCH_SAMPLERS
 from study.spec.section import Misfit
 from study.spec.space import Filled, Space
 from study.spec.study import Study
@@ -39,18 +40,26 @@ SEARCHABLE_IN_SCORING: tuple[TreePath, ...] = (("score", "sampler"), ("score", "
 
 
 @dataclass(frozen=True)
+class Corner:
+    """One filled study of those that together try every option and both ends of every range."""
+
+    picks: Picks
+    study: Study
+
+
+@dataclass(frozen=True)
 class StudyFile:
     """A valid study file.
 
     Attributes:
         space: The file's tree with its holes.
-        study: The study with its holes filled with first values: everything outside `SEARCHABLE` is
-            the same in every trial.
+        corners: Filled studies that together try every option and both ends of every range; each
+            validated when the file was read.
         starting_points: Picks (of some or all dimensions) to try before the search's own.
     """
 
     space: Space
-    study: Study
+    corners: tuple[Corner, ...]
     starting_points: tuple[Picks, ...]
     text: str  # the whole study as YAML, overrides applied: reading it gives this study again
 
@@ -61,25 +70,30 @@ class StudyFile:
             HoleError: Picks that do not fit the space.
             UserError: A combination that no check of the branches had met and that is invalid.
         """
-        filled = self.space.refill(picks)
-        for complaint in complaints(filled.tree):
-            raise UserError(str(complaint))
-        return Study.model_validate(filled.tree)
+        outcome = validate(self.space.refill(picks).tree)
+        if isinstance(outcome, Study):
+            return outcome
+        raise UserError(str(outcome[0]))
+
+    @property
+    def study(self) -> Study:
+        """The study with its holes filled with first values.
+
+        Everything outside `SEARCHABLE` is the same in every trial.
+        """
+        return self.corners[0].study
 
     @property
     def most_epochs(self) -> int:
         """The longest training that a trial can ask for."""
-        return max(int(filled.tree["train"]["epochs"]) for filled in self.space.corners())
+        return max(corner.study.train.epochs for corner in self.corners)
 
-    def corners(self) -> Iterator[Study]:
-        """Filled studies that together try every option and both ends of every range."""
-        for filled in self.space.corners():
-            yield Study.model_validate(filled.tree)
-
-    def branches(self) -> Iterator[tuple[Picks, Study]]:
-        """One filled study for each way through the choices between sub-trees."""
-        for filled in self.space.branches():
-            yield filled.picks, Study.model_validate(filled.tree)
+    def branches(self) -> list[Corner]:
+        """The first corner of each way through the choices between sub-trees."""
+        by_way: dict[frozenset[tuple[str, Label]], Corner] = {}
+        for corner in self.corners:
+            by_way.setdefault(self.space.way(corner.picks), corner)
+        return [by_way[self.space.way(filled.picks)] for filled in self.space.branches()]
 
 
 def read_study_file(
@@ -140,20 +154,26 @@ def _study_file(
         raise checker.error(error.path, error.rule) from None
     checker.check_places(space)
     try:
-        first = None
-        for filled in space.corners():
-            checker.check(space, filled)
-            first = first or filled
+        corners = tuple(_corners(space, checker))
     except HoleError as error:
         raise checker.error((), str(error)) from None
-    assert first is not None  # a space has at least one corner
-    study = Study.model_validate(first.tree)
+    study = corners[0].study  # a space has at least one corner
     points = tuple(
         _starting_point(space, point, index, checker)
         for index, point in enumerate(study.search.enqueue)
     )
     _check_sampler(space, study, checker)
-    return StudyFile(space, study, points, dump_yaml(tree))
+    return StudyFile(space, corners, points, dump_yaml(tree))
+
+
+def _corners(space: Space, checker: _Checker) -> Iterator[Corner]:
+    """The corners of a space, each once, in their order."""
+    seen: set[frozenset[tuple[str, str]]] = set()
+    for filled in space.corners():
+        key = frozenset((name, repr(label)) for name, label in filled.picks.items())
+        if key not in seen:
+            seen.add(key)
+            yield Corner(filled.picks, checker.validated(space, filled))
 
 
 class _Checker:
@@ -200,10 +220,12 @@ class _Checker:
                     "is scored against other images, and such trials cannot be ranked",
                 )
 
-    def check(self, space: Space, filled: Filled) -> None:
-        for complaint in complaints(filled.tree):
-            path = space.locate(complaint.path, filled.picks)
-            raise self.error(path, complaint.rule, ".".join(map(str, complaint.path)))
+    def validated(self, space: Space, filled: Filled) -> Study:
+        outcome = validate(filled.tree)
+        if isinstance(outcome, Study):
+            return outcome
+        path = space.locate(outcome[0].path, filled.picks)
+        raise self.error(path, outcome[0].rule, ".".join(map(str, outcome[0].path)))
 
 
 def _with_trained(tree: Any, trained: Trained | None, checker: _Checker) -> Any:
@@ -284,7 +306,7 @@ def _check_point(space: Space, picks: Picks, path: TreePath, checker: _Checker) 
 
 def _check_sampler(space: Space, study: Study, checker: _Checker) -> None:
     search = study.search
-    if search.sampler == "grid":
+    if SEARCH_SAMPLERS[search.sampler].enumerates:
         try:
             next(space.grid())
         except HoleError as error:

@@ -137,13 +137,13 @@ def leaves(tree: Mapping[str, Any], picks: Mapping[str, Label]) -> dict[str, Lab
     that `model.schedule` is `cosine` and `model.schedule.cosine.max_beta` is a number. Lists are
     written as JSON. The keys that gave a branch its label are left out below it.
     """
-    found: dict[str, Label] = {}
+    named: dict[str, Label] = {}
 
     def walk(node: Any, name: str, branch: str | None) -> None:
         if isinstance(node, Mapping):
             label = picks.get(name)
             if label is not None and name:
-                found[name] = label
+                named[name] = label
                 branch = str(label)
                 name = join_name(name, branch)
             for key, value in node.items():
@@ -151,11 +151,11 @@ def leaves(tree: Mapping[str, Any], picks: Mapping[str, Label]) -> dict[str, Lab
                     continue
                 walk(value, join_name(name, key), None)
         elif isinstance(node, list | tuple):
-            found[name] = picks[name] if name in picks else json.dumps(list(node))
+            named[name] = picks[name] if name in picks else json.dumps(list(node))
             below = f"{name}."
-            found.update({pick: value for pick, value in picks.items() if pick.startswith(below)})
+            named.update({pick: value for pick, value in picks.items() if pick.startswith(below)})
         else:
-            found[name] = picks.get(name, node)
+            named[name] = picks.get(name, node)
 
     walk(tree, "", None)
-    return found
+    return named

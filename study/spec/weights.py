@@ -29,10 +29,10 @@ class Weights(Section):
     @model_validator(mode="after")
     def _checkpoint_has_a_digest(self) -> Self:
         if (self.checkpoint is None) != (self.digest is None):
-            missing, given = (
+            missing, present = (
                 ("checkpoint", "digest") if self.checkpoint is None else ("digest", "checkpoint")
             )
-            raise Misfit((missing,), f"is missing beside `{given}`: leave out both, or neither")
+            raise Misfit((missing,), f"is missing beside `{present}`: leave out both, or neither")
         return self
 
 
@@ -85,14 +85,14 @@ def with_trained(
         raise Misfit(
             ("weights",), "needs a storage to find the trained trial in: name it with --storage"
         )
-    found = trained(weights.study, weights.trial)
-    score = {key: value for key, value in found.spec["score"].items() if key != "every"}
-    given = tree.get("score", {})
-    if isinstance(given, Mapping):
-        if "metric" in given:
+    trial = trained(weights.study, weights.trial)
+    trained_score = {key: value for key, value in trial.spec["score"].items() if key != "every"}
+    score = tree.get("score", {})
+    if isinstance(score, Mapping):
+        if "metric" in score:
             for key in ("embedder", "also"):  # they go with the other metric
-                score.pop(key, None)
-        given = {**score, **given}
-    section = {**tree["weights"], "checkpoint": found.checkpoint, "digest": found.digest}
-    brought = {name: found.spec[name] for name in TAKEN}
-    return {**tree, "weights": section, **brought, "score": given}
+                trained_score.pop(key, None)
+        score = {**trained_score, **score}
+    section = {**tree["weights"], "checkpoint": trial.checkpoint, "digest": trial.digest}
+    taken = {name: trial.spec[name] for name in TAKEN}
+    return {**tree, "weights": section, **taken, "score": score}

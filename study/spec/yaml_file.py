@@ -111,8 +111,8 @@ def parse_yaml(text: str, source: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = source if mark is None else f"{source}:{mark.line + 1}"
-        told = ", ".join(text for text in (error.context, error.problem) if text)
-        raise UserError(f"{where}: broken YAML: {told}") from None
+        problem = ", ".join(text for text in (error.context, error.problem) if text)
+        raise UserError(f"{where}: broken YAML: {problem}") from None
     except yaml.YAMLError as error:
         raise UserError(f"{source}: broken YAML: {error}") from None
     except RecursionError:

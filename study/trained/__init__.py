@@ -1,1 +1,1 @@
-"""What is done with trained trials: sample, explain, rescore, compare. Torch, but no Ray."""
+"""What is done with trained trials: sample, explain, rescore, compare."""

@@ -132,7 +132,7 @@ def compare_trials(
     place = PictureFolder(storage, join(study, "explain", "beside-" + "-".join(parts)), folder)
     with Ledger(storage, study) as ledger:
         files = place.write(drawn, ledger, loaded[0].trial, loaded[0].epoch)
-    return Comparison(tuple(e.told for e in exhibits), note, place.told, files)
+    return Comparison(tuple(e.summary for e in exhibits), note, place.location, files)
 
 
 def parse_trial(text: str, study: str) -> tuple[str, int]:
@@ -249,7 +249,7 @@ def _exhibit(
         label=entry.label,
         differs=differs,
         score="no score yet" if score is None else f"{score['metric']} {score['value']:.4g}",
-        how=f"{sampler}, {how.steps} step" + ("s" if how.steps > 1 else ""),
+        sampling=f"{sampler}, {how.steps} step" + ("s" if how.steps > 1 else ""),
         real=whole.take(picked.astype(np.int64), part=f"{whole.part}, some").tensor(),
         samples=loaded.generate(SAMPLES, derive_seed(seed, "explain")).cpu(),
         path=path,

@@ -1,4 +1,4 @@
-"""What a trained trial is like: all diagnostics that fit it, pictures and rows. Knows no Ray."""
+"""`study explain`: all diagnostics that apply to a trained trial, as pictures and rows."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from study.diagnostics.about import ABOUT, FEWEST_SAMPLES, MOST_SAMPLES, SAMPLES
 from study.diagnostics.catalogue import DIAGNOSTICS, applying
+from study.diagnostics.descriptions import DESCRIPTIONS, FEWEST_SAMPLES, MOST_SAMPLES, SAMPLES
 from study.diagnostics.subject import Finding, Picture, Subject
 from study.results.ledger import Ledger
 from study.results.storage import Storage, join
@@ -53,7 +53,7 @@ class Explanation:
         trial: The trial's number.
         epoch: The epoch of its weights.
         folder: Where the pictures are, as people find it.
-        explained: What was found, in the order of the diagnostics.
+        explained: The findings, in the order of the diagnostics.
         skipped: Names of those that make no sense for the trial.
         family: The trial's family.
     """
@@ -91,7 +91,7 @@ def explain_trial(
         samples: How many images to generate, `FEWEST_SAMPLES` .. `MOST_SAMPLES`.
         seed: Decides everything random in the diagnostics.
         full: Whether to leave nothing out that takes long.
-        watch: Told the name of each diagnostic before it starts.
+        watch: Called with the name of each diagnostic before it starts.
 
     Raises:
         UserError: There is no such study, trial, checkpoint or diagnostic, the number of samples is
@@ -111,8 +111,8 @@ def explain_trial(
     skipped = [name for name in names if name not in apply]
     if only and skipped:
         raise UserError(
-            f"--only {skipped[0]} ({ABOUT[skipped[0]]}) does not apply to trial {loaded.trial} of "
-            f"'{study}', a {family}: those that do are {', '.join(apply)}"
+            f"--only {skipped[0]} ({DESCRIPTIONS[skipped[0]]}) does not apply to trial "
+            f"{loaded.trial} of '{study}', a {family}: those that do are {', '.join(apply)}"
         )
     place = PictureFolder(storage, join(study, "explain", f"trial-{loaded.trial:04d}"), folder)
     explained = []
@@ -122,7 +122,7 @@ def explain_trial(
             clock = time.perf_counter()
             try:
                 finding = DIAGNOSTICS[name].diagnose(subject)
-            except (UserError, ValueError) as error:  # too few images, say: the others may do
+            except UserError as error:  # such as too few images, which the others may not need
                 if only:
                     raise UserError(f"--only {name}: not possible: {error}") from None
                 explained.append(Explained(name, f"not possible: {error}"))
@@ -135,7 +135,7 @@ def explain_trial(
         study=study,
         trial=loaded.trial,
         epoch=loaded.epoch,
-        folder=place.told,
+        folder=place.location,
         explained=tuple(explained),
         skipped=tuple(skipped),
         family=family,
@@ -171,7 +171,7 @@ def best_trial(storage: Storage, study: str) -> int:
 
 
 def explanation_table(explanation: Explanation) -> Table:
-    """A line for each diagnostic: what it found, and its pictures."""
+    """A line for each diagnostic: its headline, and its pictures."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for column in ("diagnostic", "found", "pictures"):
         table.add_column(column, overflow="fold")
@@ -195,7 +195,7 @@ class PictureFolder:
     folder: Path | None
 
     @property
-    def told(self) -> str:
+    def location(self) -> str:
         """The folder as people find it."""
         return self.storage.locate(self.name) if self.folder is None else str(self.folder)
 
@@ -227,7 +227,7 @@ class PictureFolder:
                     self.storage.write_atomic(join(self.name, file), data)
             except OSError as error:
                 reason = error.strerror or error
-                raise UserError(f"{self.told}/{file}: cannot be written ({reason})") from None
+                raise UserError(f"{self.location}/{file}: cannot be written ({reason})") from None
             if self.folder is None:
                 row = ArtifactRow(
                     trial=trial,
@@ -252,7 +252,7 @@ def to_png(picture: Picture) -> bytes:
 
 
 def _subject(storage: Storage, loaded: LoadedTrial, samples: int, seed: int, full: bool) -> Subject:
-    how = loaded.sampling
+    sampling = loaded.sampling
     return Subject(
         storage=storage,
         study=loaded.study,
@@ -261,9 +261,9 @@ def _subject(storage: Storage, loaded: LoadedTrial, samples: int, seed: int, ful
         family=loaded.family,
         train=loaded.images.parts.train,
         held_out=loaded.images.parts.held_out,
-        sampler=loaded.family.default_sampler if how.sampler == "auto" else how.sampler,
-        steps=how.steps,
-        options=how.options,
+        sampler=loaded.family.default_sampler if sampling.sampler == "auto" else sampling.sampler,
+        steps=sampling.steps,
+        options=sampling.options,
         generate=loaded.generate,
         prepare_scorer=loaded.scorer,
         samples=samples,

@@ -1,11 +1,13 @@
-"""A trained trial, read back from the storage. Knows no Ray."""
+"""A trained trial, read back from the storage, and images of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models.family import Family
@@ -47,15 +49,15 @@ class LoadedTrial:
 
     def generate(self, count: int, seed: int) -> Tensor:
         """Images made as those that were scored, uint8 [count, C, H, W] on the family's device."""
-        how = self.sampling
+        sampling = self.sampling
         with in_precision(self.spec.train.precision, self.family.device):
             return generate(
                 self.family,
                 count,
-                sampler=how.sampler,
-                steps=how.steps,
+                sampler=sampling.sampler,
+                steps=sampling.steps,
                 seed=seed,
-                options=how.options,
+                options=sampling.options,
             )
 
 
@@ -79,21 +81,35 @@ def load_trial(
     Raises:
         UserError: There is no such study, trial or checkpoint.
     """
-    found = find_trained(storage, study, trial)
-    spec = Study.model_validate(found.spec)
+    weights = find_trained(storage, study, trial)
+    spec = Study.model_validate(weights.spec)
     bench = bench or Workbench(storage, this_device())
     family = build_model(spec, 0, bench.towards(spec)).to(bench.device)
-    saved = read_checkpoint(storage, found.checkpoint, bench.device)["training"]
+    saved = read_checkpoint(storage, weights.checkpoint, bench.device)["training"]
     family.load_state_dict(saved["ema" if averaged else "family"])
     return LoadedTrial(
         study=study,
         trial=trial,
-        epoch=found.epoch,
+        epoch=weights.epoch,
         spec=spec,
         family=family.eval().requires_grad_(False),
         images=bench.images(spec.data),
         scorer=lambda: bench.scorer(spec.data, spec.score),
     )
+
+
+def sample_trial(
+    storage: Storage, study: str, trial: int, count: int, seed: int = 0
+) -> NDArray[np.uint8]:
+    """Generate images with a trial's averaged weights, and the sampler that scored it.
+
+    Returns:
+        [count, C, H, W] uint8.
+
+    Raises:
+        UserError: There is no such study, trial or checkpoint.
+    """
+    return load_trial(storage, study, trial).generate(count, seed).cpu().numpy()
 
 
 def this_device() -> torch.device:

@@ -22,7 +22,7 @@ from study.spec.names import metric_name
 from study.spec.space import Space
 from study.spec.tree import SpaceError
 from study.trained.load import load_trial, this_device
-from study.worker.evaluate import measure_family
+from study.worker.evaluate import evaluate
 from study.worker.team import Team
 from study.worker.workbench import Workbench
 
@@ -178,7 +178,7 @@ def _measure(
         of = f", seed {index} of {len(seeds)}" if len(seeds) > 1 else ""
         steps = "1 step" if how.steps == 1 else f"{how.steps} steps"
         watch(f"{where}{of}: {score.samples:,} images by {how.text} in {steps} ...")
-        results, _ = measure_family(
+        results, _ = evaluate(
             loaded.family,
             plan.spec,
             bench,

@@ -1,1 +1,1 @@
-"""Whether a metric notices harm done to real images, and from which degree on. Without Ray."""
+"""Whether a metric detects corruption of real images, and from which level on."""

@@ -1,4 +1,4 @@
-"""How a score answers to rising levels of a corruption, and what two scores can tell apart.
+"""How a score responds to rising levels of a corruption, and which differences are not chance.
 
 At each level there are several scores, of sets of N images each. Their standard deviation is what
 one score of N images may be off by, and so decides what a difference of two scores is worth.
@@ -17,17 +17,17 @@ import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95
-"""How sure it is to be that a difference of two scores is not chance; two-sided."""
+"""The confidence at which a difference of two scores is not chance; two-sided."""
 
 Kind = Literal["rises", "rises_with_ties", "falls", "blind"]
 
 
 @dataclass(frozen=True)
 class LevelScores:
-    """LevelScores of several sets of N images, harmed alike.
+    """The scores of several sets of N images, corrupted at one level.
 
     Attributes:
-        level: How much they are harmed.
+        level: The level of the corruption.
         values: One score a set, at least 2.
         widening: What their deviation is multiplied by: above 1 where the sets overlap.
     """
@@ -60,21 +60,21 @@ class Response:
     scores: tuple[LevelScores, ...]
 
     @cached_property
-    def told_apart(self) -> tuple[bool, ...]:
-        """Of each level, whether it is told apart from clean images, and called worse."""
+    def detected(self) -> tuple[bool, ...]:
+        """Of each level, whether it scores worse than clean images by more than chance."""
         return tuple(_compare(self.scores[0], each) > 0 for each in self.scores)
 
     @cached_property
-    def told_from(self) -> float | None:
-        """The smallest level that is told apart from clean images; None if none is.
+    def detection_limit(self) -> float | None:
+        """The smallest level that is detected; None if none is.
 
-        Between two levels of which only the upper is told apart, it is where the straight line
-        between their scores crosses the threshold. If the lowest level tried is told apart, it is
-        that level, and an upper bound: see `bounded`.
+        Between two levels of which only the upper is detected, it is where the straight line
+        between their scores crosses the threshold. If the lowest level tried is detected, it is
+        that level, and an upper bound: see `limit_is_bound`.
         """
-        if True not in self.told_apart:
+        if True not in self.detected:
             return None
-        upper = self.told_apart.index(True)
+        upper = self.detected.index(True)
         if upper == 1:
             return self.scores[1].level
         below, above = self.scores[upper - 1], self.scores[upper]
@@ -84,15 +84,15 @@ class Response:
         return below.level + (above.level - below.level) * short / (short + over)
 
     @property
-    def bounded(self) -> bool:
-        """Whether even the lowest level tried is told apart: `told_from` may be smaller still."""
-        return self.told_apart[1]
+    def limit_is_bound(self) -> bool:
+        """Whether the lowest level tried is detected, so that the limit may be smaller still."""
+        return self.detected[1]
 
     @cached_property
     def fall(self) -> tuple[float, float] | None:
-        """The two levels, the lower first, between which the score falls the most beyond chance.
+        """The two levels, the lower first, between which the score falls most beyond chance.
 
-        Any two levels are compared, so that a slow fall is one too. None if there is none.
+        Any two levels are compared, so that a slow fall is seen too. None if there is none.
         """
         falls = {
             (low.level, high.level): low.mean - high.mean
@@ -104,8 +104,8 @@ class Response:
 
     @cached_property
     def ties(self) -> tuple[tuple[float, float], ...]:
-        """The ranges (low, high) of levels within which none is told from another, from below."""
-        found, start = [], 0
+        """The ranges (low, high) of levels whose scores differ by chance alone, from below."""
+        ranges, start = [], 0
         while start < len(self.scores) - 1:
             end = start
             while end + 1 < len(self.scores) and all(
@@ -113,32 +113,32 @@ class Response:
             ):
                 end += 1
             if end > start:
-                found.append((self.scores[start].level, self.scores[end].level))
+                ranges.append((self.scores[start].level, self.scores[end].level))
             start = max(end, start + 1)
-        return tuple(found)
+        return tuple(ranges)
 
     @cached_property
     def kind(self) -> Kind:
         """Whether the score falls somewhere, never leaves the clean one, or rises (with ties)."""
         if self.fall is not None:
             return "falls"
-        if True not in self.told_apart:
+        if True not in self.detected:
             return "blind"
         return "rises_with_ties" if self.ties else "rises"
 
-    def verdict(self, told: Callable[[float], str]) -> str:
+    def verdict(self, level_text: Callable[[float], str]) -> str:
         """The response in a few words.
 
         Args:
-            told: Writes a level.
+            level_text: Writes a level.
         """
         if self.fall is not None:
-            return f"falls from {told(self.fall[0])} to {told(self.fall[1])}"
+            return f"falls from {level_text(self.fall[0])} to {level_text(self.fall[1])}"
         if self.kind == "blind":
             return "cannot tell"
         if self.kind == "rises":
             return "rises at every step"
-        ranges = ", ".join(f"{told(low)} to {told(high)}" for low, high in self.ties)
+        ranges = ", ".join(f"{level_text(low)} to {level_text(high)}" for low, high in self.ties)
         return f"rises; not told apart: {ranges}"
 
     @cached_property
@@ -152,10 +152,10 @@ class Response:
 
 
 def smallest_difference(clean: LevelScores) -> float:
-    """How far two scores of N images must be apart before chance is ruled out.
+    """The difference that two scores of N images must exceed before chance is ruled out.
 
-    t * sqrt(2) * s: two independent sets, as good as each other, differ by more than this in one
-    case of twenty. s is the deviation of R scores, and t the quantile of Student's distribution of
+    t * sqrt(2) * s: two independent sets of equally good images differ by more than this in 5 % of
+    cases. s is the deviation of R scores, and t the quantile of Student's distribution of
     R - 1 degrees of freedom, 1.96 if R is large.
     """
     return threshold(clean, None)
@@ -168,8 +168,8 @@ def threshold(a: LevelScores, b: LevelScores | None) -> float:
     Approximate Distribution of Estimates of Variance Components").
 
     Args:
-        a: The one.
-        b: The other; None for another set of the first one's kind, of the same deviation.
+        a: Scores of the first level.
+        b: Scores of the second; None for another set of the first level.
     """
     if b is None:
         variance, freedom = 2 * a.spread**2, len(a.values) - 1.0

@@ -1,4 +1,4 @@
-"""Images of another set, brought to the shape of those that they invade."""
+"""Images of another set, brought to the shape of those that they replace."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from study.spec.datasets import is_path
 from study.spec.errors import UserError
 
 
-def invaders_of(dataset: str) -> str:
-    """The data set that invades unless another is named: photographs among digits, else digits."""
+def default_foreign_set(dataset: str) -> str:
+    """The set whose images replace others by default: photographs among digits, else digits."""
     return "photo_patches" if dataset in ("digits", "mnist", "mnist5k") else "mnist5k"
 
 
-def load_invaders(dataset: str, shape: tuple[int, int, int]) -> ImageSet:
+def load_foreign_images(dataset: str, shape: tuple[int, int, int]) -> ImageSet:
     """A data set by name or path, brought to a shape (C, H, W).
 
     Raises:
@@ -41,16 +41,21 @@ def _preparation(name: str, shape: tuple[int, int, int]) -> Preparation:
     return Preparation(size=height, channels=channels)
 
 
-def choose_invaders(images: ImageSet, by: ImageSet | None, shape: tuple[int, int, int]) -> ImageSet:
-    """The invaders of a set in its shape: those given, or those named by `invaders_of`.
+def choose_foreign_images(
+    images: ImageSet, foreign: ImageSet | None, shape: tuple[int, int, int]
+) -> ImageSet:
+    """The foreign images for a set, in its shape; by default those of `default_foreign_set`.
 
     Raises:
         UserError: If they cannot be brought to the shape, or are the set itself.
     """
-    invaders = load_invaders(invaders_of(images.name), shape) if by is None else _shaped(by, shape)
-    if invaders.digest == images.digest or (by is not None and by.digest == images.digest):
-        raise UserError(f"`{invaders.name}` is to invade itself, but it must be another set")
-    return invaders
+    if foreign is None:
+        shaped = load_foreign_images(default_foreign_set(images.name), shape)
+    else:
+        shaped = _shaped(foreign, shape)
+    if images.digest in (shaped.digest, None if foreign is None else foreign.digest):
+        raise UserError(f"`{shaped.name}` is to invade itself, but it must be another set")
+    return shaped
 
 
 def shape_of(images: ImageSet) -> tuple[int, int, int]:

@@ -1,1 +1,1 @@
-"""One trial on one worker: train, score, checkpoint. Torch, but no Ray."""
+"""One trial on one worker: train, score, checkpoint."""

@@ -1,4 +1,4 @@
-"""A trial's model and training options, from its filled-in study. Knows no Ray."""
+"""A trial's model and training options, from its filled-in study."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def build_model(spec: Study, seed: int, towards: Tensor | MorphSet | None) -> Fa
 
 
 def stand_in(spec: Study) -> Tensor | None:
-    """Images in place of those that a morphing model degrades towards; None for others."""
+    """Noise in place of the images that a morphing model degrades towards; None for others."""
     if getattr(spec.model, "towards", None) is None:
         return None
     # As many as a mixture could want; noise, as equal images can be fitted by no mixture.

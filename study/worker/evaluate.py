@@ -1,4 +1,4 @@
-"""Scores of a family's images, by one worker or by several. Knows no Ray."""
+"""Scores of the images of a family, by one worker or by several."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GRID_IMAGES = 64
 """Samples shown in a trial's picture."""
 
 
-def measure_family(
+def evaluate(
     family: Family,
     spec: Study,
     bench: Workbench,
@@ -45,7 +45,7 @@ def measure_family(
         epoch: Of the family's weights.
 
     Returns:
-        The objective and what is measured beside it, on rank 0, and nothing on the others; and this
+        The objective, then the other measures, on rank 0; no scores on the other ranks. And this
         worker's share of the images, uint8 [n, C, H, W].
 
     Raises:
@@ -53,20 +53,20 @@ def measure_family(
     """
     clock = time.perf_counter()
     scorer = bench.scorer(spec.data, score)
-    how = spec.sampling
+    sampling = spec.sampling
     with in_precision(spec.train.precision, family.device):
         images = generate(
             family,
             score.samples,
-            sampler=how.sampler,
-            steps=how.steps,
+            sampler=sampling.sampler,
+            steps=sampling.steps,
             seed=seed,
-            options=how.options,
+            options=sampling.options,
             rank=team.rank,
             world=team.world,
         )
     features = team.gather(scorer.features(images))
-    if team.rank != 0:
+    if features is None:
         return (), images
     measured = (scorer.score(features), *scorer.also(features))
     seconds = time.perf_counter() - clock
@@ -77,8 +77,8 @@ def measure_family(
             value=one.value,
             spread=one.spread,
             samples=score.samples,
-            sampler=how.text,
-            steps=how.steps,
+            sampler=sampling.text,
+            steps=sampling.steps,
             seed=seed,
             embedder=scorer.identity.embedder_digest,
             reference=one.reference,

@@ -49,10 +49,10 @@ class Team:
         dist.all_reduce(total, dist.ReduceOp.SUM)
         return total / self.world
 
-    def gather(self, rows: Tensor) -> Tensor:
-        """Each worker's rows [n_r, ...] (CPU), joined in the order of ranks, on every worker."""
+    def gather(self, rows: Tensor) -> Tensor | None:
+        """Each worker's rows [n_r, ...] (CPU), joined in the order of ranks; None but on rank 0."""
         if self.world == 1:
             return rows
-        shares: list[Any] = [None] * self.world
-        dist.all_gather_object(shares, rows)
-        return torch.cat(shares)
+        shares: list[Any] | None = [None] * self.world if self.rank == 0 else None
+        dist.gather_object(rows, shares, dst=0)
+        return None if shares is None else torch.cat(shares)

@@ -1,4 +1,4 @@
-"""One trial on one worker: train to the next report, score, keep a checkpoint. Knows no Ray."""
+"""One trial on one worker: train to the next report, score, write a checkpoint."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from study.driver.files import checkpoint_name, drop_older
 from study.driver.messages import (
     Assignment,
     EpochResult,
+    Outcome,
     Report,
     ScoreResult,
     StoredFile,
@@ -27,7 +28,8 @@ from study.driver.messages import (
 from study.spec import Study
 from study.worker.build import build_model, training_options
 from study.worker.checkpoints import read_checkpoint, write_checkpoint
-from study.worker.evaluate import keep_picture, measure_family
+from study.worker.evaluate import evaluate, keep_picture
+from study.worker.report import make_report
 from study.worker.team import Team
 from study.worker.workbench import Workbench
 
@@ -101,7 +103,7 @@ class TrialRun:
         if self.checkpoint is not None and self.team.rank == 0:
             drop_older(self.bench.storage, self.checkpoint.name)
         if self.spec.train.compile:
-            # torch compiles a function only so often in a process; the next trial's count anew.
+            # torch limits how often a process compiles a function; the next trial starts anew.
             torch.compiler.reset()
 
     def _train_epoch(self, stop: Callable[[], bool], watch: Callable[[Step], None]) -> bool:
@@ -183,7 +185,7 @@ class TrialRun:
         results: list[ScoreResult] = []
         picture: StoredFile | None = None
         for seed in seeds or (settings.seed,):
-            scores, images = measure_family(
+            scores, images = evaluate(
                 self.state.ema,
                 self.spec,
                 self.bench,
@@ -234,7 +236,7 @@ class TrialRun:
 
     def _report(
         self,
-        outcome: Any,
+        outcome: Outcome,
         epochs: list[EpochResult],
         *,
         reason: str = "",
@@ -242,20 +244,18 @@ class TrialRun:
         scores: Sequence[ScoreResult] = (),
         samples: StoredFile | None = None,
     ) -> Report:
-        return Report(
-            number=self.assignment.number,
-            outcome=outcome,
-            reason=reason,
+        return make_report(
+            self.assignment,
+            self.family,
+            self.images,
+            outcome,
             epoch=self.state.epoch,
             images_seen=self.state.images_seen,
             seconds=self.seconds,
             score_seconds=self.score_seconds,
-            parameters=sum(p.numel() for p in self.family.parameters()),
-            data_digest=self.images.digest,
-            skipped=self.images.whole.skipped,
-            epochs=tuple(epochs),
-            score=scores[0] if scores else None,
-            more=tuple(scores[1:]),
+            reason=reason,
+            epochs=epochs,
+            scores=scores,
             checkpoint=checkpoint,
             samples=samples,
         )

@@ -1,4 +1,4 @@
-"""A trial that trains nothing: it scores the weights of one that did. Knows no Ray."""
+"""A trial that trains nothing: it scores the weights of one that did."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from study.driver.messages import Assignment, Outcome, Report, ScoreResult, Stor
 from study.driver.trial_weights import read_weights_file
 from study.worker.build import build_model
 from study.worker.checkpoints import parse_checkpoint
-from study.worker.evaluate import keep_picture, measure_family
+from study.worker.evaluate import evaluate, keep_picture
+from study.worker.report import make_report
 from study.worker.team import Team
-from study.worker.trial import TrialRun
 from study.worker.workbench import Workbench
 
 
 class WeightsRun:
     """A trial in hand of a study with `weights`: one report, and it is done.
 
-    It goes about as `TrialRun` does, but for training. The checkpoint is another trial's: it is
-    read, and neither kept nor deleted.
+    It has the interface of `TrialRun`. The checkpoint is another trial's: it is read, and neither
+    kept nor deleted.
 
     Args:
         assignment: What to score.
@@ -60,7 +60,7 @@ class WeightsRun:
             return self._report("interrupted")
         clock = time.perf_counter()
         score = self.spec.score
-        scores, images = measure_family(
+        scores, images = evaluate(
             self.family,
             self.spec,
             self.bench,
@@ -85,23 +85,15 @@ class WeightsRun:
         scores: tuple[ScoreResult, ...] = (),
         samples: StoredFile | None = None,
     ) -> Report:
-        return Report(
-            number=self.assignment.number,
-            outcome=outcome,
+        return make_report(
+            self.assignment,
+            self.family,
+            self.images,
+            outcome,
             epoch=self.epoch,
             images_seen=self.images_seen,
             seconds=0.0,
             score_seconds=seconds,
-            parameters=sum(p.numel() for p in self.family.parameters()),
-            data_digest=self.images.digest,
-            skipped=self.images.whole.skipped,
-            score=scores[0] if scores else None,
-            more=scores[1:],
+            scores=scores,
             samples=samples,
         )
-
-
-def begin(assignment: Assignment, bench: Workbench, team: Team) -> TrialRun | WeightsRun:
-    """Take a trial in hand: one that trains, or one that scores another's weights."""
-    kind = TrialRun if assignment.spec.weights is None else WeightsRun
-    return kind(assignment, bench, team)

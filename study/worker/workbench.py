@@ -39,6 +39,22 @@ class TrainingImages:
         return images[torch.randperm(len(images), generator=generator)].to(self.on_device.device)
 
 
+@dataclass(frozen=True)
+class _ScorerSettings:
+    """All that a scorer depends on: not how its images are generated, how many, or when."""
+
+    data: Data
+    metric: str
+    embedder: str
+    also: tuple[str, ...]
+    against: str
+    seed: int
+
+    @classmethod
+    def of(cls, data: Data, score: Score) -> _ScorerSettings:
+        return cls(data, score.metric, score.embedder_name, score.also, score.against, score.seed)
+
+
 @dataclass
 class Workbench:
     """One worker's warm state. It holds no weights, no optimiser and no random state of a trial.
@@ -53,7 +69,7 @@ class Workbench:
     _sets: dict[tuple[str, Preparation], ImageSet] = field(default_factory=dict)
     _images: dict[Data, TrainingImages] = field(default_factory=dict)
     _towards: dict[tuple[str, Preparation], MorphSet] = field(default_factory=dict)
-    _scorers: dict[tuple[Data, Score], Scorer] = field(default_factory=dict)
+    _scorers: dict[_ScorerSettings, Scorer] = field(default_factory=dict)
 
     def images(self, data: Data) -> TrainingImages:
         """The images of a `data:` section; loaded once in the worker's life."""
@@ -82,24 +98,25 @@ class Workbench:
 
     def scorer(self, data: Data, score: Score) -> Scorer:
         """The scorer of a `score:` section; prepared once in the worker's life."""
-        # How images are made, and how many and when, makes no difference to what measures them.
-        wanted = {"metric", "embedder", "also", "against", "seed"}
-        key = (data, Score(**score.model_dump(include=wanted)))
-        if key not in self._scorers:
-            images = self.images(data)
-            everything = score.against == "everything"
-            self._scorers[key] = prepare_scorer(
-                metric=score.metric,
-                embedder=score.embedder,
-                also=score.also,
-                train=images.whole if everything else images.parts.train,
-                held_out=images.whole if everything else images.parts.held_out,
-                learned=images.parts.train,
-                cache_folder=cache_folder(self.storage),
-                device=self.device,
-                seed=score.seed,
-            )
-        return self._scorers[key]
+        settings = _ScorerSettings.of(data, score)
+        if settings not in self._scorers:
+            self._scorers[settings] = self._prepared(settings)
+        return self._scorers[settings]
+
+    def _prepared(self, settings: _ScorerSettings) -> Scorer:
+        images = self.images(settings.data)
+        everything = settings.against == "everything"
+        return prepare_scorer(
+            metric=settings.metric,
+            embedder=settings.embedder,
+            also=settings.also,
+            train=images.whole if everything else images.parts.train,
+            held_out=images.whole if everything else images.parts.held_out,
+            learned=images.parts.train,
+            cache_folder=cache_folder(self.storage),
+            device=self.device,
+            seed=settings.seed,
+        )
 
     def _load(self, dataset: str, preparation: Preparation) -> ImageSet:
         key = (dataset, preparation)

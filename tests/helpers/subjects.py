@@ -103,7 +103,7 @@ def make_subject(
     )
 
 
-def of_images(images: np.ndarray[Any, Any]) -> Callable[[int, int], Tensor]:
+def repeating(images: np.ndarray[Any, Any]) -> Callable[[int, int], Tensor]:
     """Stands in for a generator: gives these images, over and over."""
     pool = torch.tensor(images)
 

@@ -1,4 +1,4 @@
-"""One worker of `test_distributed.py`: trains with the others, and saves its weights.
+"""One worker of `tests/models/test_training.py`: trains with the others, and saves its weights.
 
 Arguments: rank, number of workers, file to meet in, file with model and images, file to write.
 """

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,3 +27,31 @@ def model() -> dict[str, Any]:
         "schedule": {"kind": "cosine"},
         "network": {"kind": "unet", "channels": [8, 16]},
     }
+
+
+@pytest.fixture
+def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    (tmp_path / "own_networks.py").write_text(
+        """
+import torch
+from torch import nn
+from models import DDPM
+from models.schedules import cosine
+
+class Flat(nn.Module):
+    def __init__(self, image_shape, bias=0.0):
+        super().__init__()
+        self.scale = nn.Parameter(torch.full((1, image_shape[0], 1, 1), bias))
+
+    def forward(self, x_t, t):
+        return self.scale * x_t
+
+def small_ddpm(image_shape, timesteps):
+    return DDPM(Flat(image_shape), cosine(timesteps), image_shape)
+
+limit = 3
+"""
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield "own_networks"
+    sys.modules.pop("own_networks", None)

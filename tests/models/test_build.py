@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,35 +82,7 @@ def test_the_weights_depend_on_the_seed_alone(model: dict[str, Any]) -> None:
     assert torch.equal(torch.get_rng_state(), state)  # the process's own randomness is untouched
 
 
-@pytest.fixture
-def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    (tmp_path / "own_networks.py").write_text(
-        """
-import torch
-from torch import nn
-from models import DDPM
-from models.schedules import cosine
-
-class Flat(nn.Module):
-    def __init__(self, image_shape, bias=0.0):
-        super().__init__()
-        self.scale = nn.Parameter(torch.full((1, image_shape[0], 1, 1), bias))
-
-    def forward(self, x_t, t):
-        return self.scale * x_t
-
-def small_ddpm(image_shape, timesteps):
-    return DDPM(Flat(image_shape), cosine(timesteps), image_shape)
-
-limit = 3
-"""
-    )
-    monkeypatch.syspath_prepend(str(tmp_path))
-    yield "own_networks"
-    sys.modules.pop("own_networks", None)
-
-
-def test_a_network_and_a_family_of_ones_own(
+def test_a_network_and_a_family_by_import_path(
     model: dict[str, Any], own_module: str, digits: Tensor
 ) -> None:
     network = {"kind": "custom", "path": f"{own_module}:Flat", "options": {"bias": 0.5}}
@@ -131,23 +100,6 @@ def test_a_network_and_a_family_of_ones_own(
         list(train(state, digits[:32], epochs=1))
         images = generate(state.ema, 3, sampler=family.default_sampler, steps=5, seed=0)
         assert images.shape == (3, 1, 8, 8)
-
-
-@pytest.mark.parametrize(
-    ("path", "message"),
-    [
-        ("own_networks", "must be package.module:Class"),
-        ("no_such_module:Net", "but No module named 'no_such_module'"),
-        ("own_networks:Missing", "has no class `Missing`"),
-        ("own_networks:limit", "has no class `limit`"),
-        ("builtins:list", "which makes a list, but must make a torch.nn.Module"),
-    ],
-)
-def test_a_wrong_import_path_is_told(
-    model: dict[str, Any], own_module: str, path: str, message: str
-) -> None:
-    with pytest.raises(ValueError, match=message):
-        build_family(model | {"network": {"kind": "custom", "path": path}}, (1, 8, 8), seed=0)
 
 
 @pytest.mark.parametrize(

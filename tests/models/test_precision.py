@@ -9,7 +9,7 @@ from models.precision import in_precision, resolve
 CPU = torch.device("cpu")
 
 
-def test_a_cpu_computes_in_float32_unless_told_otherwise() -> None:
+def test_a_cpu_computes_in_float32_by_default() -> None:
     assert resolve("auto", CPU) == "float32"
     assert resolve("bfloat16", CPU) == "bfloat16"
 

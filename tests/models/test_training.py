@@ -1,18 +1,20 @@
 from __future__ import annotations
 
-import io
-import math
-import pickle
-from collections.abc import Callable
+import os
+import subprocess
+import sys
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from paths import HELPERS
 from torch import Tensor, nn
+from trainings import same, spy, start
 
+import models
 from models import (
-    Diverged,
     Family,
     TrainingOptions,
     TrainingState,
@@ -22,34 +24,11 @@ from models import (
     train_epoch,
 )
 from models.augmentation import Augmentation
-from models.optimizers import OPTIMIZERS
 
 
 @pytest.fixture
 def images(digits: Tensor) -> Tensor:
     return digits[:21]  # with batches of 8: a last batch of 5
-
-
-def start(model: dict[str, Any], **options: Any) -> TrainingState:
-    settings = {"batch_size": 8, "learning_rate": 1e-2, "seed": 3, **options}
-    return TrainingState(build_family(model, (1, 8, 8), seed=0), TrainingOptions(**settings))
-
-
-def spy(state: TrainingState, see: Callable[[Tensor, Tensor], None]) -> None:
-    """Show `see` the images and the losses of each call."""
-    losses = state.family.losses
-
-    def shown(x0: Tensor, *draws: Tensor, **options: Any) -> Tensor:
-        each = losses(x0, *draws, **options)
-        see(x0, each)
-        return each
-
-    state.family.losses = shown  # type: ignore[method-assign]
-
-
-def same(left: nn.Module, right: nn.Module) -> bool:
-    pairs = zip(left.state_dict().values(), right.state_dict().values(), strict=True)
-    return all(torch.equal(a, b) for a, b in pairs)
 
 
 def test_steps_tell_how_far_the_run_has_come(model: dict[str, Any], images: Tensor) -> None:
@@ -92,35 +71,6 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(
         list(train(state, images, epochs=1))
     assert same(runs[0].family, runs[1].family)
     assert not same(runs[0].family, runs[2].family)
-
-
-@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
-@pytest.mark.parametrize("stop", range(1, 7))
-def test_a_run_resumed_after_any_batch_is_the_run_that_never_stopped(
-    model: dict[str, Any], images: Tensor, stop: int, optimizer: str
-) -> None:
-    whole, first = start(model, optimizer=optimizer), start(model, optimizer=optimizer)
-    list(train(whole, images, epochs=2))
-    list(islice(train(first, images, epochs=2), stop))
-    file = io.BytesIO()
-    torch.save(first.state_dict(), file)
-    file.seek(0)
-
-    second = start(model, optimizer=optimizer)
-    second.load_state_dict(torch.load(file, weights_only=True))
-    rest = list(train(second, images, epochs=2))
-    assert len(rest) == 6 - stop
-    assert second.images_seen == whole.images_seen == 42
-    assert same(second.family, whole.family)
-    assert same(second.ema, whole.ema)
-
-
-@pytest.mark.parametrize("setting", [{"batch_size": 4}, {"seed": 9}])
-def test_a_checkpoint_of_other_batches_is_refused(
-    model: dict[str, Any], setting: dict[str, int]
-) -> None:
-    with pytest.raises(ValueError, match=f"`{next(iter(setting))}` is"):
-        start(model, **setting).load_state_dict(start(model).state_dict())
 
 
 @pytest.mark.parametrize("world", [2, 3, 7])
@@ -171,69 +121,6 @@ def test_a_gradient_longer_than_the_limit_is_cut_to_it(
         moved[clip_norm] = float(nn.utils.get_total_norm(changes))
     assert moved[1e-3] == pytest.approx(1e-3, rel=1e-3)
     assert moved[None] > 2e-3
-
-
-class Broken(Family):
-    """One weight, whose loss is not finite from the third batch on."""
-
-    def __init__(self, value: float) -> None:
-        super().__init__((1, 8, 8))
-        self.weight = nn.Parameter(torch.ones(()))
-        self.value = value
-        self.calls = 0
-
-    def draw(
-        self, count: int, generator: torch.Generator, phase: str = "model"
-    ) -> tuple[Tensor, ...]:
-        return ()
-
-    def losses(self, x0: Tensor, *draws: Tensor, **options: Any) -> Tensor:
-        self.calls += 1
-        return (self.value if self.calls == 6 else 1.0) * self.weight * x0.flatten(1).var(1)
-
-    def sample(self, *args: Any, **options: Any) -> Any:
-        raise NotImplementedError
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_divergence_is_raised_where_it_happens_before_it_reaches_the_weights(
-    images: Tensor, value: float
-) -> None:
-    family = Broken(value)
-    state = TrainingState(family, TrainingOptions(batch_size=8, learning_rate=0.1, seed=0))
-    with pytest.raises(Diverged, match="in epoch 1, batch 2: the gradient's norm is") as caught:
-        list(train(state, images, epochs=9))
-    assert (caught.value.epoch, caught.value.batch) == (1, 2)
-    assert family.weight.isfinite()
-    with pytest.raises(Diverged):  # and there is no checkpoint after it
-        state.state_dict()
-    copy = pickle.loads(pickle.dumps(caught.value))
-    assert str(copy) == str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"batch_size": 0}, "`batch_size` is 0, but must be >= 1"),
-        ({"learning_rate": 0.0}, "`learning_rate` is 0.0, but must be > 0"),
-        ({"optimizer": "lion"}, "`optimizer` is 'lion', but must be one of adam, adamw, sgd"),
-        ({"weight_decay": -1.0}, "`weight_decay` is -1.0, but must be >= 0"),
-        ({"clip_norm": 0.0}, "`clip_norm` is 0.0, but must be > 0, or none"),
-        ({"ema_half_life": -1.0}, "`ema_half_life` is -1.0, but must be >= 0"),
-        ({"ema_ramp": 0.0}, "`ema_ramp` is 0.0, but must be > 0"),
-        ({"warmup_images": -1}, "`warmup_images` is -1, but must be >= 0"),
-        ({"decay": "step"}, "`decay` is 'step', but must be one of none, cosine"),
-        ({"decay": "cosine"}, "`total_images` is 0, but must be > `warmup_images`"),
-        ({"l1": -1.0}, "`l1` is -1.0, but must be >= 0"),
-        ({"l2": float("inf")}, "`l2` is inf, but must be >= 0"),
-        ({"precision": "half"}, "`precision` is 'half', but must be one of auto"),
-    ],
-)
-def test_an_option_out_of_range_is_named_with_its_rule(
-    options: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(ValueError, match=message):
-        TrainingOptions(**{"batch_size": 8, "learning_rate": 1e-3, "seed": 0, **options})
 
 
 class Duel(Family):
@@ -287,36 +174,6 @@ def test_players_take_turns_and_each_phase_moves_its_own_player_alone(images: Te
     assert rates == [0.1, 0.05]
 
 
-def test_the_penalties_are_the_gradients_of_what_they_are_said_to_be(
-    model: dict[str, Any], images: Tensor
-) -> None:
-    gradients = []
-    for penalties in ({}, {"l1": 0.01, "l2": 0.1}):
-        state = start(model, clip_norm=None, **penalties)
-        weights = torch.cat([p.detach().flatten() for p in state.players["model"].parameters])
-        next(train_epoch(state, images))
-        gradients.append(
-            torch.cat([p.grad.flatten() for p in state.players["model"].parameters])  # type: ignore[union-attr]
-        )
-    leaf = weights.clone().requires_grad_()
-    (0.01 * leaf.abs().sum() + 0.1 * leaf.square().sum()).backward()
-    assert leaf.grad is not None
-    torch.testing.assert_close(gradients[1] - gradients[0], leaf.grad, rtol=1e-4, atol=1e-6)
-
-
-def test_the_rate_rises_over_the_warm_up_and_falls_along_a_cosine(
-    model: dict[str, Any], images: Tensor
-) -> None:
-    state = start(model, warmup_images=16, decay="cosine", total_images=42, learning_rate=0.1)
-    rates = []
-    for _ in train(state, images, epochs=2):
-        rates.append(state.players["model"].optimizer.param_groups[0]["lr"])
-    # before each batch 0, 8, 16, 21, 29, 37 images had been seen
-    falling = [0.05 * (1 + math.cos(math.pi * seen / 26)) for seen in (0, 5, 13, 21)]
-    assert rates == pytest.approx([0.1 * 1 / 17, 0.1 * 9 / 17, *falling])
-    assert state.learning_rate == pytest.approx(0)
-
-
 def test_the_augmentation_is_drawn_for_the_batch_and_applied_to_what_is_learned_from(
     model: dict[str, Any], images: Tensor
 ) -> None:
@@ -327,16 +184,6 @@ def test_the_augmentation_is_drawn_for_the_batch_and_applied_to_what_is_learned_
     list(train(flipped, images, epochs=1))
     for ours, theirs in zip(plain.family.parameters(), flipped.family.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
-
-
-def test_compiling_changes_no_name_in_a_checkpoint(
-    model: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    compiled: list[nn.Module] = []
-    monkeypatch.setattr(nn.Module, "compile", lambda module: compiled.append(module))
-    state = start(model, compile=True)
-    assert compiled == [*state.family.children(), *state.ema.children()]
-    assert state.state_dict()["family"].keys() == start(model).state_dict()["family"].keys()
 
 
 def test_images_of_another_kind_are_refused(model: dict[str, Any], images: Tensor) -> None:
@@ -377,3 +224,40 @@ def test_dropout_is_seeded_by_the_batch_and_leaves_the_processs_randomness_alone
     list(train(second, images, epochs=2))
     assert same(second.family, whole.family)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_two_workers_train_the_weights_that_one_trains(
+    model: dict[str, Any], digits: Tensor, tmp_path: Path
+) -> None:
+    images = digits[:17]  # with batches of 8: a last batch of 1, of which one worker has nothing
+    torch.save((model, images.clone()), tmp_path / "inputs")
+    root = Path(models.__file__).parents[1]
+    workers = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                str(HELPERS / "training_worker.py"),
+                str(rank),
+                "2",
+                *(str(tmp_path / name) for name in ("meeting", "inputs", f"output{rank}")),
+            ],
+            env={**os.environ, "PYTHONPATH": str(root)},
+        )
+        for rank in range(2)
+    ]
+    try:
+        assert [worker.wait(timeout=300) for worker in workers] == [0, 0]
+    finally:
+        for worker in workers:
+            worker.kill()
+
+    options = TrainingOptions(batch_size=8, learning_rate=0.1, seed=3, optimizer="sgd")
+    alone = TrainingState(build_family(model, (1, 8, 8), seed=0), options)
+    losses = torch.stack([step.loss for step in train(alone, images, epochs=2)])
+    for rank in range(2):
+        state, mean = torch.load(tmp_path / f"output{rank}", weights_only=True)
+        torch.testing.assert_close(mean, losses)
+        assert state["images_seen"] == alone.images_seen == 34
+        for kind in ("family", "ema"):
+            for name, weight in alone.state_dict()[kind].items():
+                torch.testing.assert_close(state[kind][name], weight, rtol=1e-5, atol=1e-6)

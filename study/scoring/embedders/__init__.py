@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
 import torch
 
 from study.data import ImageSet
-from study.scoring.embedders.base import Embedder, Ingredients
+from study.scoring.embedders.base import Embedder, EmbedderRequest
 from study.scoring.embedders.imported import ImportedEmbedder, make_imported
 from study.scoring.embedders.inception import InceptionEmbedder, make_inception
 from study.scoring.embedders.lenet import LeNetEmbedder, make_lenet
 from study.scoring.embedders.pixels import PixelEmbedder, make_pixels
 from study.scoring.embedders.resizing import RESIZES
 from study.scoring.embedders.vae import VAEEmbedder, make_vae
+from study.spec.embedder_info import embedder_info
 from study.spec.errors import UserError
-from study.spec.names import nearest
 
 __all__ = [
-    "EMBEDDERS",
+    "MAKERS",
     "Embedder",
     "ImportedEmbedder",
     "InceptionEmbedder",
@@ -31,11 +30,11 @@ __all__ = [
     "make_embedder",
 ]
 
-EMBEDDERS: Mapping[str, Callable[[Ingredients], Embedder]] = MappingProxyType(
-    {name: partial(make_inception, name) for name in RESIZES}
+MAKERS: Mapping[str, Callable[[EmbedderRequest], Embedder]] = MappingProxyType(
+    dict.fromkeys(RESIZES, make_inception)
     | {"vae": make_vae, "lenet": make_lenet, "pixels": make_pixels}
 )
-"""How to make the embedder of each name."""
+"""How the embedder of each name is made; what each is, is in `study.spec.embedder_info`."""
 
 
 def make_embedder(
@@ -50,7 +49,8 @@ def make_embedder(
     """Make an embedder, or fetch it from the cache folder.
 
     Args:
-        name: A name in `EMBEDDERS`, or an import path, `package.module:Name`.
+        name: A name in `study.spec.embedder_info.EMBEDDERS`, or an import path,
+            `package.module:Name`.
         train: Images like those to embed. `vae` and `lenet` learn from them (`lenet` from their
             labels as well), `pixels` and an import path take their shape; Inception needs none.
         cache_folder: Where learned weights are kept; created if missing.
@@ -61,15 +61,8 @@ def make_embedder(
     Raises:
         UserError: If there is no such embedder, or it can not be made of these.
     """
-    if weights is not None and name not in RESIZES:
+    info = embedder_info(name)
+    if weights is not None and not info.weights_file:
         raise UserError(f"The embedder {name!r} takes no weights file, but was given {weights}")
-    given = Ingredients(train, cache_folder, torch.device(device), seed, weights)
-    if ":" in name:
-        return make_imported(name, given)
-    if name not in EMBEDDERS:
-        known = ", ".join(EMBEDDERS)
-        raise UserError(
-            f"The value of `embedder` is {name!r}, but must be one of {known}, "
-            f"or an import path, package.module:Name{nearest(name, EMBEDDERS)}"
-        )
-    return EMBEDDERS[name](given)
+    request = EmbedderRequest(name, train, cache_folder, torch.device(device), seed, weights)
+    return make_imported(request) if info.imported else MAKERS[name](request)

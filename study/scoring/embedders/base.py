@@ -26,7 +26,7 @@ class Embedder(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name in `EMBEDDERS`, or its import path."""
+        """Its name in `study.spec.embedder_info.EMBEDDERS`, or its import path."""
 
     @property
     def digest(self) -> str:
@@ -56,7 +56,7 @@ class Embedder(Protocol):
         """Features, float32 [N, d] on the CPU, of what `prepare` returned, [N, ...].
 
         Raises:
-            UserError: If an embedder of the user's own gives no such features.
+            UserError: If a user's own embedder gives no such features.
         """
 
     def __call__(self, images: Tensor) -> Tensor:
@@ -68,33 +68,35 @@ class Embedder(Protocol):
 
 
 @dataclass(frozen=True)
-class Ingredients:
-    """What embedders are made from; each takes what it needs.
+class EmbedderRequest:
+    """What an embedder is made from; each kind takes what it needs.
 
     Attributes:
-        train: Images of the kind to embed: what it learns from, if it learns at all. Those for
-            pictures of any size need none.
+        name: A name in `study.spec.embedder_info.EMBEDDERS`, or an import path.
+        train: Images like those to embed, which it learns from or takes its shape from; needed
+            unless it takes any size.
         cache_folder: Where learned weights are kept.
         device: Where the embedder lives.
         seed: The seed of its training.
-        weights: A file of weights, for `inception` and its like.
+        weights: A file of weights, for embedders with a `weights_file`.
     """
 
+    name: str
     train: ImageSet | None
     cache_folder: Path
     device: torch.device
     seed: int
     weights: Path | None = None
 
-    def train_for(self, name: str) -> ImageSet:
-        """The images that an embedder learns from, or takes its shape from.
+    def required_train(self) -> ImageSet:
+        """The images that the embedder learns from, or takes its shape from.
 
         Raises:
             UserError: If there are none.
         """
         if self.train is None:
             raise UserError(
-                f"The embedder `{name}` is made for images of one size, "
+                f"The embedder `{self.name}` is made for images of one size, "
                 "but there is no image set to take it from; embed others with `inception`"
             )
         return self.train
@@ -107,7 +109,7 @@ def image_shape(image_set: ImageSet) -> tuple[int, int, int]:
 
 
 def check_images(images: Tensor, shape: tuple[int, int, int]) -> None:
-    """Refuse what are no uint8 images of one shape, (C, H, W).
+    """Refuse all but uint8 images of one shape, (C, H, W).
 
     Raises:
         UserError: If they are not.

@@ -1,4 +1,4 @@
-"""An embedder of the user's own, named by its import path."""
+"""A user's own embedder, named by its import path."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from study.data import ImageSet
 from study.scoring.deterministic_training import reproducible
 from study.scoring.embedders.base import (
     Embedder,
-    Ingredients,
+    EmbedderRequest,
     check_images,
     image_shape,
     in_blocks,
@@ -42,7 +42,7 @@ class ImportedEmbedder:
     def __init__(
         self,
         path: str,
-        found: object,
+        target: object,
         network: Callable[[Tensor], Any],
         like: ImageSet,
         device: torch.device,
@@ -51,7 +51,7 @@ class ImportedEmbedder:
 
         Args:
             path: The import path.
-            found: What is found there.
+            target: What stands there.
             network: What embeds: the same, or what it has made.
             like: One image or more.
             device: Where the images go, and the network if it is an `nn.Module`.
@@ -66,7 +66,7 @@ class ImportedEmbedder:
         try:
             if isinstance(network, nn.Module):
                 network = network.eval().requires_grad_(False).to(device)
-            self.digest = _digest(path, found, network)
+            self.digest = _digest(path, target, network)
         except Exception as error:  # weights of a kind that has no bytes, or no values yet
             raise UserError(
                 f"The embedder {path!r} has weights that can not be used: {_in_a_line(error)}"
@@ -102,36 +102,36 @@ class ImportedEmbedder:
             fits = features.ndim == 2 and len(features) == len(block) and features.shape[1] > 0
             if fits and self.dim in (0, features.shape[1]):
                 return features.float()
-            told = f"{features.dtype} {list(features.shape)}"
+            got = f"{features.dtype} {list(features.shape)}"
         else:
-            told = str(features.dtype) if isinstance(features, Tensor) else type(features).__name__
+            got = str(features.dtype) if isinstance(features, Tensor) else type(features).__name__
         raise UserError(
-            f"The embedder {self.name!r} gave {told} for {len(block)} images, "
+            f"The embedder {self.name!r} gave {got} for {len(block)} images, "
             f"but must give floating-point features, [{len(block)}, {self.dim or 'd'}]"
         )
 
 
-def make_imported(path: str, given: Ingredients) -> Embedder:
+def make_imported(request: EmbedderRequest) -> Embedder:
     """The embedder that an import path names.
 
     What can be called without arguments (a class, a function) is called, and what it returns
     embeds; anything else (a function of images, a module that stands ready) embeds itself. Weights
     drawn as it is made are drawn from the seed.
     """
-    like = given.train_for(path)
+    path, like = request.name, request.required_train()
     try:
-        found = load_object(path, "embedder")
+        target = load_object(path, "embedder")
     except ValueError as error:
         raise UserError(str(error).partition("\n")[0]) from error
     except (Exception, SystemExit) as error:  # whatever a user's module may raise
         raise UserError(
             f"The embedder {path!r} can not be imported: {_in_a_line(error)}"
         ) from error
-    network = found
-    if not isinstance(found, nn.Module) and _takes_nothing(found):
+    network = target
+    if not isinstance(target, nn.Module) and _takes_nothing(target):
         try:
-            with reproducible(given.seed):
-                network = found()
+            with reproducible(request.seed):
+                network = target()
         except (Exception, SystemExit) as error:  # whatever a user's code may raise
             raise UserError(
                 f"The embedder {path!r} can not be made: {_in_a_line(error)}"
@@ -141,14 +141,14 @@ def make_imported(path: str, given: Ingredients) -> Embedder:
             f"The embedder {path!r} is made as {type(network).__name__}, "
             "but must be something to call with images"
         )
-    return ImportedEmbedder(path, found, network, like, given.device)
+    return ImportedEmbedder(path, target, network, like, request.device)
 
 
-def _takes_nothing(found: Callable[..., Any]) -> bool:
+def _takes_nothing(target: Callable[..., Any]) -> bool:
     try:
-        inspect.signature(found).bind()
+        inspect.signature(target).bind()
     except (TypeError, ValueError):  # it takes something, or does not say
-        return isinstance(found, type)
+        return isinstance(target, type)
     return True
 
 
@@ -156,22 +156,22 @@ def _in_a_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".partition("\n")[0]
 
 
-def _digest(path: str, found: object, network: object) -> str:
-    """SHA-256 (hex) over what decides the features, as far as it can be told.
+def _digest(path: str, target: object, network: object) -> str:
+    """SHA-256 (hex) over what decides the features, as far as it can be known.
 
-    It covers the import path; the file of its module; what is found there and what that has made,
+    It covers the import path; the file of its module; what stands there and what that has made,
     each with the file of its class or code; of an `nn.Module` also its layers, the files of their
     classes, and all that its state dict holds; of a `functools.partial` also function and
     arguments. What other files they call is not covered, nor what a function or an object that is
-    no `nn.Module` keeps in variables of its own.
+    no `nn.Module` keeps in its variables.
     """
     module = sys.modules[path.partition(":")[0]]
-    things = [module, found] if network is found else [module, found, network]
-    told = [f"imported/2 {path}", *(words for thing in things for words in _told(thing))]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()
+    things = [module, target] if network is target else [module, target, network]
+    lines = [f"imported/2 {path}", *(line for thing in things for line in _identity(thing))]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _told(thing: object) -> Iterator[str]:
+def _identity(thing: object) -> Iterator[str]:
     """What a thing is, in words and digests that are the same in every process."""
     if isinstance(thing, Tensor):
         yield weights_digest("tensor", {"": thing})
@@ -184,18 +184,18 @@ def _told(thing: object) -> Iterator[str]:
         state = thing.state_dict()
         yield weights_digest("", {k: v for k, v in state.items() if isinstance(v, Tensor)})
         # A layer's extra state may be anything.
-        yield from _told({k: v for k, v in state.items() if not isinstance(v, Tensor)})
+        yield from _identity({k: v for k, v in state.items() if not isinstance(v, Tensor)})
     elif isinstance(thing, functools.partial):
         yield "partial"
-        yield from _told((thing.func, thing.args, thing.keywords))
+        yield from _identity((thing.func, thing.args, thing.keywords))
     elif inspect.ismethod(thing):
-        yield from _told((thing.__func__, thing.__self__))
+        yield from _identity((thing.__func__, thing.__self__))
     elif isinstance(thing, list | tuple):
         yield f"{type(thing).__name__} {len(thing)}"
         for one in thing:
-            yield from _told(one)
+            yield from _identity(one)
     elif isinstance(thing, dict):
-        yield from _told([*thing.items()])
+        yield from _identity([*thing.items()])
     elif isinstance(thing, set | frozenset):
         yield f"{type(thing).__name__} {sorted(map(_words, thing))}"
     elif inspect.isroutine(thing) or inspect.isclass(thing):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from study.scoring.embedders.base import Embedder, Ingredients, in_blocks, weights_digest
+from study.scoring.embedders.base import Embedder, EmbedderRequest, in_blocks, weights_digest
 from study.scoring.embedders.inception_network import DIM, Inception
 from study.scoring.embedders.inception_weights import load_weights
 from study.scoring.embedders.resizing import RESIZES
@@ -57,6 +57,6 @@ class InceptionEmbedder:
         return in_blocks(self._network, prepared, self._block)
 
 
-def make_inception(name: str, given: Ingredients) -> Embedder:
-    """The embedder of that name, which learns nothing from the images."""
-    return InceptionEmbedder(name, load_weights(given.weights), given.device)
+def make_inception(request: EmbedderRequest) -> Embedder:
+    """Inception with the resize of the embedder's name; it learns nothing from the images."""
+    return InceptionEmbedder(request.name, load_weights(request.weights), request.device)

@@ -41,20 +41,20 @@ _ARCHIVE = "default_1.pt"
 _ARCHIVE_DIGEST = "7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34"
 
 
-def load_weights(given: Path | None = None) -> dict[str, Tensor]:
+def load_weights(file: Path | None = None) -> dict[str, Tensor]:
     """The canonical weights, checked, on the CPU.
 
-    They are looked for in this order: the file given, PyTorch's hub cache, the package of the
+    They are looked for in this order: `file`, PyTorch's hub cache, the package of the
     optional dependency `fidtune[inception]`, and last a download into the hub cache.
 
     Args:
-        given: A file: `default_1.pt` of that package, one of the hub's, or one of these weights
+        file: A file: `default_1.pt` of that package, one of the hub's, or one of these weights
             saved anew by `torch.save`, by torchvision's names.
 
     Raises:
         UserError: If they are not found, or are not what they should be.
     """
-    path = given or _in_hub_cache() or _in_package() or _downloaded()
+    path = file or _in_hub_cache() or _in_package() or _downloaded()
     try:
         return _from_archive(path) if _is_archive(path) else _from_state_dict(path)
     except UserError:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from study.data import get_or_make
-from study.scoring.embedders.base import Ingredients, check_images, in_blocks, weights_digest
+from study.scoring.embedders.base import EmbedderRequest, check_images, in_blocks, weights_digest
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -67,18 +67,16 @@ class LearnedEmbedder:
 
 
 def learn_or_fetch(
-    name: str,
+    request: EmbedderRequest,
     inputs: str,
-    given: Ingredients,
     empty: Callable[[], Model],
     learn: Callable[[], Model],
 ) -> Model:
     """The trained network from the cache, trained first if it is not there; in evaluation mode.
 
     Args:
-        name: The embedder's.
+        request: Names the embedder and the cache folder.
         inputs: All that the training depends on, in words.
-        given: Says where the cache is.
         empty: A network to load weights into.
         learn: Trains one.
     """
@@ -89,8 +87,8 @@ def learn_or_fetch(
         return model.eval().requires_grad_(False)
 
     return get_or_make(
-        given.cache_folder,
-        f"{name}-{hashlib.sha256(inputs.encode()).hexdigest()}.safetensors",
+        request.cache_folder,
+        f"{request.name}-{hashlib.sha256(inputs.encode()).hexdigest()}.safetensors",
         make=learn,
         save=lambda model: safetensors.torch.save(model.state_dict()),
         load=load,

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from study.scoring.deterministic_training import reproducible
-from study.scoring.embedders.base import Embedder, Ingredients, image_shape
+from study.scoring.embedders.base import Embedder, EmbedderRequest, image_shape
 from study.scoring.embedders.learned import LearnedEmbedder, learn_or_fetch
 from study.spec.errors import UserError
 
@@ -141,9 +141,9 @@ class LeNetEmbedder(LearnedEmbedder):
         super().__init__("lenet", VERSION, model, model.embed, DIM, shape, device)
 
 
-def make_lenet(given: Ingredients) -> Embedder:
+def make_lenet(request: EmbedderRequest) -> Embedder:
     """Train the classifier, or fetch it. Its key says all that the training depends on."""
-    train = given.train_for("lenet")
+    train = request.required_train()
     if train.labels is None:
         raise UserError(
             f"The embedder `lenet` learns from labels, but the images of `{train.name}` have none"
@@ -151,10 +151,9 @@ def make_lenet(given: Ingredients) -> Embedder:
     shape, labels = image_shape(train), torch.tensor(train.labels)
     classes = len(torch.unique(labels))
     model = learn_or_fetch(
-        "lenet",
-        f"lenet/{VERSION} {Training()} {train.digest} seed={given.seed}",
-        given,
+        request,
+        f"lenet/{VERSION} {Training()} {train.digest} seed={request.seed}",
         empty=lambda: LeNet(shape, classes),
-        learn=lambda: train_lenet(train.tensor(), labels, seed=given.seed),
+        learn=lambda: train_lenet(train.tensor(), labels, seed=request.seed),
     )
-    return LeNetEmbedder(model, shape, given.device)
+    return LeNetEmbedder(model, shape, request.device)

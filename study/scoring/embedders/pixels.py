@@ -7,7 +7,7 @@ import hashlib
 import torch
 from torch import Tensor
 
-from study.scoring.embedders.base import Embedder, Ingredients, check_images, image_shape
+from study.scoring.embedders.base import Embedder, EmbedderRequest, check_images, image_shape
 
 
 class PixelEmbedder:
@@ -37,6 +37,6 @@ class PixelEmbedder:
         return self.embed(self.prepare(images))
 
 
-def make_pixels(given: Ingredients) -> Embedder:
+def make_pixels(request: EmbedderRequest) -> Embedder:
     """The embedder of images like the training images."""
-    return PixelEmbedder(image_shape(given.train_for("pixels")), given.device)
+    return PixelEmbedder(image_shape(request.required_train()), request.device)

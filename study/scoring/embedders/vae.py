@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from study.scoring.embedders import vae_network
-from study.scoring.embedders.base import Embedder, Ingredients, image_shape
+from study.scoring.embedders.base import Embedder, EmbedderRequest, image_shape
 from study.scoring.embedders.learned import LearnedEmbedder, learn_or_fetch
 
 
@@ -18,24 +18,22 @@ class VAEEmbedder(LearnedEmbedder):
     ) -> None:
         """Embed images of `shape`, (C, H, W), the shape that `model` was trained on."""
 
-        def mean(block: Tensor) -> Tensor:
-            found, _ = model.encode(vae_network.to_network(block))  # [block, d]
-            return found
+        def posterior_mean(block: Tensor) -> Tensor:
+            mean, _ = model.encode(vae_network.to_network(block))  # [block, d]
+            return mean
 
-        super().__init__(
-            "vae", vae_network.VERSION, model, mean, vae_network.LATENT_DIM, shape, device
-        )
+        version, dim = vae_network.VERSION, vae_network.LATENT_DIM
+        super().__init__("vae", version, model, posterior_mean, dim, shape, device)
 
 
-def make_vae(given: Ingredients) -> Embedder:
+def make_vae(request: EmbedderRequest) -> Embedder:
     """Train the VAE, or fetch it. Its key says all that the training depends on."""
-    train = given.train_for("vae")
+    train = request.required_train()
     shape = image_shape(train)
     model = learn_or_fetch(
-        "vae",
-        f"vae/{vae_network.VERSION} {vae_network.Training()} {train.digest} seed={given.seed}",
-        given,
+        request,
+        f"vae/{vae_network.VERSION} {vae_network.Training()} {train.digest} seed={request.seed}",
         empty=lambda: vae_network.VAE(shape[0], shape[1]),
-        learn=lambda: vae_network.train_vae(train.tensor(), seed=given.seed),
+        learn=lambda: vae_network.train_vae(train.tensor(), seed=request.seed),
     )
-    return VAEEmbedder(model, shape, given.device)
+    return VAEEmbedder(model, shape, request.device)

@@ -26,7 +26,7 @@ LATENT_DIM = 16
 _SIDES = (8, 128)
 _CHANNELS = (1, 3)
 
-# The mean squared error of rounding to 256 levels, in [-1, 1]: nothing can be told more exactly.
+# The mean squared error of rounding to 256 levels, in [-1, 1]: no reconstruction is more exact.
 _ROUNDING_ERROR = (2 / 255) ** 2 / 12
 
 

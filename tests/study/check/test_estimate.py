@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +73,7 @@ def test_the_share_that_successive_halving_runs(
 
 def seconds_of_an_image(monkeypatch: pytest.MonkeyPatch, **embedders: float) -> None:
     """Embedders take as long as is said, and others no time."""
-    monkeypatch.setattr(
-        estimating, "_embedding_seconds", lambda name, spec: embedders.get(name, 0.0)
-    )
+    monkeypatch.setattr(estimating, "_embedding_seconds", lambda name, *_: embedders.get(name, 0.0))
 
 
 def test_the_finals_cost_what_their_own_steps_and_metric_do(
@@ -159,5 +158,14 @@ def test_an_embedder_of_ones_own_is_measured(
     (tmp_path / "flat_embedder.py").write_text(OWN_EMBEDDER)
     monkeypatch.syspath_prepend(str(tmp_path))
     spec = whole_file().study
-    assert estimating._embedding_seconds("flat_embedder:flat", spec) > 0.0
-    assert estimating._embedding_seconds("pixels", spec) == 0.0
+    cpu = torch.device("cpu")
+    assert estimating._embedding_seconds("flat_embedder:flat", spec, cpu) > 0.0
+    assert estimating._embedding_seconds("pixels", spec, cpu) == 0.0
+
+
+@pytest.mark.parametrize(("gpus", "device"), [(0.0, "cpu"), (0.5, "cuda")])
+def test_embedders_are_timed_where_workers_compute(
+    monkeypatch: pytest.MonkeyPatch, gpus: float, device: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert estimating._device(replace(ONE, gpus=gpus)) == torch.device(device)

@@ -118,16 +118,16 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_done(
 ) -> None:
     from study.trained import rescore as rescoring
 
-    measure = rescoring.measure_family
+    measure = rescoring.evaluate
 
     def press(family: Any, spec: Any, *arguments: Any, **more: Any) -> Any:
-        monkeypatch.setattr(rescoring, "measure_family", pressed)
+        monkeypatch.setattr(rescoring, "evaluate", pressed)
         return measure(family, spec, *arguments, **more)
 
     def pressed(*arguments: Any, **more: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(rescoring, "measure_family", press)
+    monkeypatch.setattr(rescoring, "evaluate", press)
     assert call(monkeypatch, "rescore", "small") == 130
     assert "the same command goes on from what is done" in capsys.readouterr().err
     storage = Storage.from_uri(str(folder / "studies"))

@@ -36,7 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "study.scoring.compare_sets.user_cache_folder", lambda: tmp_path_factory.mktemp("cache")
+        "study.scoring.image_scores.user_cache_folder", lambda: tmp_path_factory.mktemp("cache")
     )
 
 

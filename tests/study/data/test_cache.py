@@ -47,7 +47,7 @@ def test_the_first_caller_gets_what_the_others_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["", ".sha256"])
 @pytest.mark.parametrize("content", [b"", b"4", b"\x00\xff rubbish", None])
-def test_damage_is_told_in_one_line_and_mended(
+def test_damage_is_reported_in_one_line_and_mended(
     tmp_path: Path, suffix: str, content: bytes | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     ask(tmp_path, lambda: "42")

@@ -82,10 +82,10 @@ def test_debians_place_is_looked_into_without_any_setting(monkeypatch: pytest.Mo
     assert len(places("fashion_mnist")) == 2
 
 
-def test_missing_files_are_told_with_where_they_were_looked_for(tmp_path: Path) -> None:
-    with pytest.raises(UserError) as told:
+def test_missing_files_are_reported_with_where_they_were_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
         load_images("fashion_mnist")
-    message = str(told.value)
+    message = str(caught.value)
     for folder in ("given/fashion_mnist", "cache/fidtune/fashion_mnist", "system/fashion-mnist"):
         assert str(tmp_path / folder) in message
     assert message.startswith(f"The file {IMAGES} of `fashion_mnist` is in none of ")
@@ -115,7 +115,7 @@ def test_what_is_found_nowhere_is_downloaded_once(
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "message"),
     [
         (lambda content: b"", "unpacks to what has the MD5 d41d8cd98f00b204e9800998ecf8427e, but"),
         (lambda content: b"rubbish", r"can not be read \(Not a gzipped file"),
@@ -123,11 +123,11 @@ def test_what_is_found_nowhere_is_downloaded_once(
         (lambda content: gzip.compress(b"other"), "unpacks to what has the MD5 .*, but must to"),
     ],
 )
-def test_damaged_files_are_told(
-    tmp_path: Path, files: dict[str, bytes], damage: Callable[[bytes], bytes], told: str
+def test_damaged_files_are_reported(
+    tmp_path: Path, files: dict[str, bytes], damage: Callable[[bytes], bytes], message: str
 ) -> None:
     put(tmp_path / "given/mnist", files | {IMAGES: damage(files[IMAGES])})
-    with pytest.raises(UserError, match=rf"^The file {tmp_path}/given/mnist/{IMAGES} .*{told}"):
+    with pytest.raises(UserError, match=rf"^The file {tmp_path}/given/mnist/{IMAGES} .*{message}"):
         load_images("mnist")
 
 
@@ -142,3 +142,18 @@ def test_debians_fashion_mnist_is_the_original(monkeypatch: pytest.MonkeyPatch) 
     assert image_set.images.shape == (60000, 1, 28, 28)
     assert image_set.labels is not None
     assert np.bincount(image_set.labels).tolist() == [6000] * 10
+
+
+def test_all_of_mnists_training_set(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setenv("STUDY_DATA", str(real_data))
+    image_set = load_images("mnist")
+    assert image_set.images.shape == (60000, 1, 28, 28)
+    assert image_set.labels is not None
+    # Y. LeCun et al.: the numbers of each digit.
+    assert np.bincount(image_set.labels).tolist() == [
+        5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949,
+    ]  # fmt: skip
+    small = load_images("mnist5k").images
+    whole = {image.tobytes() for image in image_set.images}
+    assert sum(image.tobytes() in whole for image in small) > 4900

@@ -6,55 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from study.data import DATASETS, Preparation, datasets, load_images
+from study.data import DATASETS, Fraction, KFold, Preparation, datasets, load_images, split
 from study.spec.errors import UserError
-
-
-def test_digits_are_spread_over_all_levels() -> None:
-    digits = load_images("digits")
-    assert digits.images.shape == (1797, 1, 8, 8)
-    assert digits.preprocessing == "none"
-    assert digits.labels is not None
-    assert set(digits.labels) == set(range(10))
-    levels = np.unique(digits.images)
-    assert len(levels) == 17
-    assert (levels[0], levels[-1]) == (0, 255)
-
-
-def test_mnist5k_is_parsed_once_and_the_same_everywhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    first = load_images("mnist5k")
-    assert first.images.shape == (5000, 1, 28, 28)
-    assert first.labels is not None
-    assert np.bincount(first.labels).tolist() == [500] * 10
-
-    monkeypatch.setattr(datasets, "_parse_mnist5k", None)  # not to be called again
-    assert load_images("mnist5k", Preparation(size=28)).digest == first.digest
-    # Scores name these digests: they must not differ between machines or releases.
-    assert first.digest.startswith("5d07151b1d2ffe54")
-    assert load_images("mnist5k", Preparation(size=16)).digest.startswith("018d74f54d15d028")
-
-
-def test_photo_patches_are_the_photographs_cut_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from sklearn.datasets import load_sample_image
-
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    patches = load_images("photo_patches")
-    assert patches.images.shape == (520, 3, 32, 32)
-    assert patches.labels is not None
-    for label, name in enumerate(("china.jpg", "flower.jpg")):
-        photo = load_sample_image(name)  # [427, 640, 3]
-        of_it = patches.images[patches.labels == label]
-        for index in (0, 19, 20, 259):
-            row, column = divmod(index, 20)
-            expected = photo[row * 32 : row * 32 + 32, column * 32 : column * 32 + 32]
-            assert np.array_equal(of_it[index].transpose(1, 2, 0), expected)
-    monkeypatch.setattr(datasets, "_cut_photo_patches", None)  # not to be called again
-    assert load_images("photo_patches").digest == patches.digest
 
 
 def test_a_part_of_a_named_set_is_prepared() -> None:
@@ -68,7 +21,7 @@ def test_a_part_of_a_named_set_is_prepared() -> None:
     assert all((image == whole).all(axis=(1, 2, 3)).any() for image in chosen.images[::20])
 
 
-def test_an_unknown_data_set_is_told_with_the_nearest() -> None:
+def test_an_unknown_data_set_is_reported_with_the_nearest() -> None:
     known = "digits, fashion_mnist, mnist, mnist5k, photo_patches"
     with pytest.raises(UserError, match=rf"'mnist6k', .* {known}, .*; did you mean mnist5k\?$"):
         load_images("mnist6k")
@@ -103,7 +56,7 @@ def test_a_path_needs_a_size(tmp_path: Path) -> None:
         load_images(str(tmp_path))
 
 
-def test_a_single_picture_and_a_missing_folder_are_told(tmp_path: Path) -> None:
+def test_a_single_picture_and_a_missing_folder_are_reported(tmp_path: Path) -> None:
     small = Preparation(size=8)
     Image.new("L", (9, 9)).save(tmp_path / "one.png")
     with pytest.raises(UserError, match=r"one.png', but a file must end in .npy or .npz"):
@@ -114,3 +67,34 @@ def test_a_single_picture_and_a_missing_folder_are_told(tmp_path: Path) -> None:
         load_images("~nosuchuser/x", small)
     with pytest.raises(UserError, match=r"aaa' can not be read: File name too long"):
         load_images("./" + "a" * 300, small)
+
+
+def test_bulbasaurs_of_many_sizes_and_modes(real_data: Path) -> None:
+    folder = str(real_data / "bulbasaur")
+    image_set = load_images(folder, Preparation(size=16, background=255))
+    assert image_set.images.shape == (198, 3, 16, 16)
+    # Most of them stand on white, whether it was painted or is what shows through.
+    corners = image_set.images[:, :, [0, 0, -1, -1], [0, -1, 0, -1]].min(axis=(1, 2))
+    assert np.count_nonzero(corners > 200) > 60
+    black = load_images(folder, Preparation(size=16, background=0))
+    changed = (black.images != image_set.images).any(axis=(1, 2, 3))
+    assert 40 < np.count_nonzero(changed) <= 80  # of the 80 with an alpha channel
+    folds = [split(image_set, KFold(10, fold)).held_out for fold in range(10)]
+    assert sorted(map(len, folds)) == [19] * 2 + [20] * 8
+
+
+def test_a_part_of_the_bedrooms(real_data: Path) -> None:
+    image_set = load_images(str(real_data / "bedrooms"), Preparation(size=32, fraction=0.05))
+    assert image_set.images.shape == (27, 3, 32, 32)
+    assert 60 < image_set.images.mean() < 200
+    assert len(split(image_set, Fraction(0.1)).held_out) == 3
+
+
+def test_cats_plain_and_by_their_edges(real_data: Path) -> None:
+    path = str(real_data / "quickdraw_cats" / "cats.npy")
+    plain = load_images(path, Preparation(size=28, channels=1))
+    assert plain.images.shape == (3000, 1, 28, 28)
+    assert plain.preprocessing == "none"
+    edges = load_images(path, Preparation(size=28, channels=1, edges="sobel"))
+    assert edges.digest != plain.digest
+    assert edges.images.mean() > 10

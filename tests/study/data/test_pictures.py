@@ -99,23 +99,23 @@ def mode_cases() -> dict[str, Callable[[Path], tuple[np.ndarray, np.ndarray]]]:
 
 @pytest.mark.parametrize("mode", mode_cases())
 def test_pictures_of_every_mode_become_8_bit_and_opaque(tmp_path: Path, mode: str) -> None:
-    found, expected = mode_cases()[mode](tmp_path)
-    assert found.dtype == np.uint8
-    assert np.array_equal(found, expected)
+    levels, expected = mode_cases()[mode](tmp_path)
+    assert levels.dtype == np.uint8
+    assert np.array_equal(levels, expected)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm"])
 def test_16_bits_are_scaled_and_not_clipped(tmp_path: Path, suffix: str) -> None:
     wide = RNG.integers(0, 65536, (20, 20), dtype=np.uint16)
     wide[0, :2] = 0, 65535
-    found = decoded(Image.fromarray(wide), tmp_path / f"wide{suffix}")
-    assert np.array_equal(found, np.rint(wide / 257)[None])
+    levels = decoded(Image.fromarray(wide), tmp_path / f"wide{suffix}")
+    assert np.array_equal(levels, np.rint(wide / 257)[None])
 
 
 def test_a_transparent_16_bit_level_is_laid_over_the_background(tmp_path: Path) -> None:
     wide = np.array([[1000, 30000], [65535, 1001]], np.uint16)
-    found = decoded(Image.fromarray(wide), tmp_path / "a.png", 77, transparency=1000)
-    assert found.tolist() == [[[77, 117], [255, 4]]]
+    levels = decoded(Image.fromarray(wide), tmp_path / "a.png", 77, transparency=1000)
+    assert levels.tolist() == [[[77, 117], [255, 4]]]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -132,8 +132,8 @@ def test_pictures_are_turned_upright(tmp_path: Path, orientation: int) -> None:
     }
     exif = Image.Exif()
     exif[0x0112] = orientation
-    found = decoded(Image.fromarray(RGB), tmp_path / "a.png", exif=exif.tobytes())
-    assert np.array_equal(found.transpose(1, 2, 0), turns[orientation](RGB))
+    levels = decoded(Image.fromarray(RGB), tmp_path / "a.png", exif=exif.tobytes())
+    assert np.array_equal(levels.transpose(1, 2, 0), turns[orientation](RGB))
     photo = tmp_path / "b.jpg"
     Image.fromarray(RGB).save(photo, exif=exif.tobytes(), quality=95)
     upright = np.asarray(ImageOps.exif_transpose(Image.open(photo)))
@@ -144,10 +144,10 @@ def test_pictures_are_turned_upright(tmp_path: Path, orientation: int) -> None:
 def test_an_animation_gives_its_first_frame(tmp_path: Path, suffix: str) -> None:
     first, second = (Image.new("RGB", (9, 9), colour) for colour in ("red", "blue"))
     options = {"lossless": True} if suffix == ".webp" else {}
-    found = decoded(
+    levels = decoded(
         first, tmp_path / f"a{suffix}", save_all=True, append_images=[second], **options
     )
-    assert np.array_equal(found, np.broadcast_to([[[255]], [[0]], [[0]]], (3, 9, 9)))
+    assert np.array_equal(levels, np.broadcast_to([[[255]], [[0]], [[0]]], (3, 9, 9)))
 
 
 def test_levels_without_a_known_range_are_refused(tmp_path: Path) -> None:
@@ -225,9 +225,9 @@ def test_a_broken_picture_is_named(tmp_path: Path, broken: str, kept: int) -> No
     Image.fromarray(RNG.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(tmp_path / broken)
     content = (tmp_path / broken).read_bytes()
     (tmp_path / broken).write_bytes(content[:kept])
-    with pytest.raises(UserError, match=rf"{tmp_path}/{broken} can not be read \(.*\); ") as told:
+    with pytest.raises(UserError, match=rf"{tmp_path}/{broken} can not be read \(.*\); ") as caught:
         load_images(str(tmp_path), SMALL)
-    assert str(told.value).count(str(tmp_path)) == 1
+    assert str(caught.value).count(str(tmp_path)) == 1
 
 
 def test_a_picture_too_large_to_be_true_is_named(
@@ -282,7 +282,7 @@ def test_a_skipped_picture_gives_its_place_to_another(tmp_path: Path) -> None:
         load_images(str(tmp_path), Preparation(size=8, count=11, on_error="skip"))
 
 
-def test_folders_without_pictures_are_told(tmp_path: Path) -> None:
+def test_folders_without_pictures_are_reported(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no picture")
     with pytest.raises(UserError, match=r"has no pictures, but must have some that end in .png"):
         load_images(str(tmp_path), SMALL)

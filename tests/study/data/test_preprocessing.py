@@ -130,12 +130,12 @@ def test_a_straight_border_has_its_contrast_as_its_level(contrast: int) -> None:
     border = np.zeros((1, 1, 8, 8), np.uint8)
     border[..., 4:] = contrast
     for edges in ("sobel", "laplacian"):
-        found = edge_magnitude(border, edges)  # type: ignore[arg-type]
-        assert (found[..., 3:5] == contrast).all()
-        assert not found[..., :3].any()
-        assert not found[..., 5:].any()
+        magnitude = edge_magnitude(border, edges)  # type: ignore[arg-type]
+        assert (magnitude[..., 3:5] == contrast).all()
+        assert not magnitude[..., :3].any()
+        assert not magnitude[..., 5:].any()
         turned = edge_magnitude(border.swapaxes(2, 3), edges)  # type: ignore[arg-type]
-        assert np.array_equal(turned, found.swapaxes(2, 3))
+        assert np.array_equal(turned, magnitude.swapaxes(2, 3))
 
 
 def test_a_preparation_does_its_steps_in_order_and_tells_them() -> None:
@@ -154,7 +154,7 @@ def test_a_preparation_does_its_steps_in_order_and_tells_them() -> None:
     )
 
 
-def test_steps_that_change_nothing_are_neither_done_nor_told() -> None:
+def test_steps_that_change_nothing_are_neither_done_nor_recorded() -> None:
     image_set = random_set(0, (3, 1, 8, 8))
     assert prepare(image_set, Preparation(size=8, channels=1)) is image_set
     assert prepare(image_set, Preparation()) is image_set

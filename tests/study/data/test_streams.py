@@ -209,7 +209,7 @@ BAD_ARRAYS = {
 
 @pytest.mark.parametrize("ending", ["npy", "npz"])
 @pytest.mark.parametrize(("array", "message"), BAD_ARRAYS.values(), ids=BAD_ARRAYS.keys())
-def test_an_array_of_another_kind_is_told_with_what_to_do(
+def test_an_array_of_another_kind_is_reported_with_what_to_do(
     tmp_path: Path, array: np.ndarray, message: str, ending: str
 ) -> None:
     path = tmp_path / f"a.{ending}"
@@ -220,7 +220,7 @@ def test_an_array_of_another_kind_is_told_with_what_to_do(
 
 
 @pytest.mark.parametrize("ending", ["npy", "npz", "compressed.npz"])
-def test_a_damaged_file_is_told_when_it_is_met(tmp_path: Path, ending: str) -> None:
+def test_a_damaged_file_is_reported_when_it_is_met(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"a.{ending}"
     save = {"npy": np.save, "npz": np.savez}.get(ending, np.savez_compressed)
     save(path, RGB)
@@ -237,7 +237,7 @@ def test_a_damaged_file_is_told_when_it_is_met(tmp_path: Path, ending: str) -> N
         open_images(str(path))
 
 
-def test_other_mistakes_are_told_in_one_line(
+def test_other_mistakes_are_reported_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 from subjects import MODELS, build, make_subject
 
-from study.diagnostics.about import ABOUT
 from study.diagnostics.catalogue import DIAGNOSTICS, applying
-from study.diagnostics.schedule_curves import over_timesteps
+from study.diagnostics.descriptions import DESCRIPTIONS
 from study.diagnostics.subject import Picture
 
 FITTING = {
@@ -32,7 +31,7 @@ def pixels(picture: Picture) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 
 def test_the_names_for_the_command_line_are_those_of_the_diagnostics() -> None:
-    assert [*ABOUT] == [*DIAGNOSTICS]
+    assert [*DESCRIPTIONS] == [*DIAGNOSTICS]
 
 
 def test_folds_apply_where_some_were_gone_through(tmp_path: Path) -> None:
@@ -78,12 +77,3 @@ def test_a_family_from_elsewhere_may_be_a_ddpm(tmp_path: Path) -> None:
     subject = replace(make_subject(tmp_path), model={"family": "custom", "path": "mine:Mine"})
     for name in ("schedules", "gaussianity"):
         assert DIAGNOSTICS[name].diagnose(subject).pictures
-
-
-def test_scaled_schedules_are_left_out_where_they_are_not_defined() -> None:
-    found = over_timesteps("linear", {"scaled": True}, [10, 100, 1000])
-    assert [*found] == [100, 1000]
-    ends = [float(schedule.alpha_bars[-1]) for schedule in found.values()]
-    assert ends == pytest.approx([4e-5, 4e-5], rel=0.6)
-    unscaled = over_timesteps("linear", {}, [100, 1000])
-    assert float(unscaled[100].alpha_bars[-1]) == pytest.approx(0.37, abs=0.01)

@@ -46,13 +46,13 @@ def test_noise_is_noise_at_any_time_and_a_flat_image_is_not() -> None:
 
 def test_p_values_are_scipys() -> None:
     schedule, images = SCHEDULES["linear"](300), load_images("mnist5k").images[:2]
-    found = p_values(schedule, images, seed=5)
+    measured = p_values(schedule, images, seed=5)
     random = np.random.default_rng(5)
     x = (images / 127.5 - 1).ravel()
     for t, alpha_bar in enumerate(schedule.alpha_bars.tolist()):
         z = alpha_bar**0.5 * x + (1 - alpha_bar) ** 0.5 * random.standard_normal(x.shape)
         if t % 20 == 19:
-            assert found[t] == pytest.approx(stats.kstest(z, "norm").pvalue, abs=0.01)
+            assert measured[t] == pytest.approx(stats.kstest(z, "norm").pvalue, abs=0.01)
 
 
 def test_running_means() -> None:

@@ -11,7 +11,6 @@ from subjects import Answer, build, make_subject
 from models.ddpm import DDPM
 from models.schedules import cosine
 from study.data import load_images
-from study.diagnostics import bits_per_dimension as bits
 from study.diagnostics.noise_prediction import (
     curve_figure,
     diagnose,
@@ -42,13 +41,13 @@ def knows_the_images() -> DDPM:
     return ddpm(Answer(answer))
 
 
-def test_who_knows_the_image_knows_the_noise() -> None:
+def test_a_network_that_knows_the_image_knows_the_noise() -> None:
     curve = noise_curve(predict_noise(knows_the_images(), X0, [0, 10, 39], seeded()))
     assert curve.mse.max() < 1e-8
     assert curve.deviation == pytest.approx([1, 1, 1], abs=0.08)
 
 
-def test_who_says_nothing_is_off_by_the_noises_variance() -> None:
+def test_a_network_that_predicts_zero_is_off_by_the_noises_variance() -> None:
     silent = ddpm(Answer(lambda x, t: torch.zeros_like(x)))
     curve = noise_curve(predict_noise(silent, X0, range(T), seeded()))
     assert curve.mse.mean() == pytest.approx(1, abs=0.02)
@@ -74,7 +73,7 @@ def test_noise_has_one_scale_of_colours() -> None:
         assert np.allclose(cells[row, :8, 9:17], expected, atol=1e-6)
 
 
-def test_a_curve_for_each_set_of_images() -> None:
+def test_a_curve_for_each_set_repeating() -> None:
     curve = noise_curve(predict_noise(knows_the_images(), X0, [0, 10, 39], seeded()))
     figure = curve_figure({"training images": curve, "held-out images": curve})
     assert [len(panel.lines) for panel in figure.axes] == [2, 3]
@@ -86,32 +85,3 @@ def test_the_ledger_gets_both_curves(tmp_path: Path) -> None:
     assert quantities == {"mse", "mse.train", "deviation", "deviation.train", "mean_mse"}
     times = [m.x for m in finding.measures if m.quantity == "mse"]
     assert (times[0], times[-1]) == (0, 39)
-
-
-def test_the_bound_adds_up(tmp_path: Path) -> None:
-    found = {
-        m.quantity: m.value for m in bits.diagnose(make_subject(tmp_path)).measures if not m.axis
-    }
-    terms = [
-        m.value for m in bits.diagnose(make_subject(tmp_path)).measures if m.quantity == "term"
-    ]
-    assert len(terms) == T
-    assert found["decoder"] == pytest.approx(terms[0])
-    assert found["bits_per_dim"] == pytest.approx(found["prior"] + sum(terms), rel=1e-5)
-
-
-def test_the_headline_says_how_many_terms_were_computed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bits, "TERMS", 7)
-    some, full = (bits.diagnose(make_subject(tmp_path, full=full)) for full in (False, True))
-    assert some.headline.endswith("bits per dimension, from 7 of 40 terms")
-    assert full.headline.endswith("bits per dimension, from all 40 terms")
-    for finding, terms, images in (
-        (some, 7, bits.IMAGES),
-        (full, T, bits.FULL_IMAGES),
-    ):
-        found = [m for m in finding.measures if m.quantity == "term"]
-        assert len(found) == terms
-        assert {m.samples for m in found} == {images}
-        assert [m.value for m in finding.measures if m.quantity == "terms"] == [terms]

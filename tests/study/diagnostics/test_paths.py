@@ -29,8 +29,8 @@ def test_noising_has_the_marginals_of_the_forward_process() -> None:
     # One walk, not separate draws: neighbouring frames share their noise.
     early, later = (frames[i].x.flatten() for i in (0, 1))
     expected = (schedule.alpha_bars[30] / schedule.alpha_bars[4]).sqrt() * early.std() / later.std()
-    found = torch.corrcoef(torch.stack([early, later]))[0, 1]
-    assert float(found) == pytest.approx(float(expected), abs=0.02)
+    correlation = torch.corrcoef(torch.stack([early, later]))[0, 1]
+    assert float(correlation) == pytest.approx(float(expected), abs=0.02)
 
 
 def test_degrading_ends_in_images_of_the_other_set() -> None:

@@ -40,7 +40,7 @@ def exhibit(
         "label": f"trial {number}",
         "differs": "kind cosine",
         "score": "fd 3",
-        "how": "ddim, 5 steps",
+        "sampling": "ddim, 5 steps",
         "real": images(REAL),
         "samples": images(SAMPLES),
         "path": [images(5) for _ in range(STATES + 1)],

@@ -6,7 +6,7 @@ import pytest
 from ray_nodes import RayNodes
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def two_nodes() -> Iterator[RayNodes]:
     """A Ray cluster of two nodes with one CPU each, with a dashboard and tokens."""
     nodes = RayNodes()

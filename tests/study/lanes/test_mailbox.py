@@ -11,17 +11,21 @@ from study.driver.messages import (
     Advance,
     Assign,
     Assignment,
+    Position,
     Progress,
     Quit,
     Report,
     StoredFile,
 )
-from study.lanes.mailbox import MAX_RESTARTS, LaneBroken, Mailbox
+from study.driver.retry import RetryPolicy
+from study.lanes.mailbox import LaneBroken, Mailbox
+
+RETRY = RetryPolicy()
 
 
 def run(scenario: Callable[[Mailbox], Awaitable[Any]]) -> Any:
     async def main() -> Any:
-        return await asyncio.wait_for(scenario(Mailbox()), 10)
+        return await asyncio.wait_for(scenario(Mailbox(RETRY)), 10)
 
     return asyncio.run(main())
 
@@ -89,18 +93,31 @@ def test_every_rank_reads_the_same_commands() -> None:
     run(scenario)
 
 
+async def start(mailbox: Mailbox, number: int = 0) -> str:
+    """A lane whose one worker is up and has read its first trial."""
+    lane = await mailbox.open()
+    position = await mailbox.join(lane, 0, 1)
+    await mailbox.assign(lane, assignment(number))
+    assert isinstance(await mailbox.next(lane, position.sequence), Assign)
+    return lane
+
+
+async def advance(mailbox: Mailbox, lane: str, sequence: int, answer: Report) -> Report:
+    """One command, answered by the worker."""
+    waiting = asyncio.create_task(mailbox.advance(lane))
+    assert await mailbox.next(lane, sequence) == Advance()
+    await mailbox.answer(lane, sequence, answer)
+    return await waiting
+
+
 def test_a_group_that_starts_again_goes_on_from_the_last_checkpoint() -> None:
     async def scenario(mailbox: Mailbox) -> None:
-        lane = await mailbox.open()
-        await mailbox.join(lane, 0, 1)
-        await mailbox.assign(lane, assignment())
-        for sequence, epoch in ((1, 1), (2, 2)):
-            waiting = asyncio.create_task(mailbox.advance(lane))
-            await mailbox.next(lane, sequence)
-            await mailbox.answer(lane, sequence, report(epoch=epoch))
-            await waiting
+        lane = await start(mailbox)
+        for sequence in (1, 2):
+            await advance(mailbox, lane, sequence, report(epoch=sequence))
         waiting = asyncio.create_task(mailbox.advance(lane))
-        await mailbox.next(lane, 3)  # ... and here the worker dies
+        await mailbox.next(lane, 3)
+        await mailbox.died(lane, "killed")
         again = await mailbox.join(lane, 0, 1)
         assert again.sequence == 3
         assert again.last == report(epoch=2)
@@ -113,22 +130,88 @@ def test_a_group_that_starts_again_goes_on_from_the_last_checkpoint() -> None:
     run(scenario)
 
 
-def test_a_trial_whose_workers_keep_dying_is_given_up() -> None:
+async def die_and_start_again(mailbox: Mailbox, lane: str) -> Position:
+    await mailbox.died(lane, "killed")
+    return await mailbox.join(lane, 0, 1)
+
+
+def test_a_trial_whose_workers_die_too_often_fails_and_its_lane_goes_on() -> None:
     async def scenario(mailbox: Mailbox) -> None:
-        lane = await mailbox.open()
-        await mailbox.join(lane, 0, 1)
-        await mailbox.assign(lane, assignment())
+        lane = await start(mailbox)
         waiting = asyncio.create_task(mailbox.advance(lane))
         await mailbox.next(lane, 1)
-        for _ in range(MAX_RESTARTS):
-            assert (await mailbox.join(lane, 0, 1)).sequence == 1
-        last = await mailbox.join(lane, 0, 1)
+        for _ in range(RETRY.worker_deaths):
+            assert (await die_and_start_again(mailbox, lane)).sequence == 1
+            assert not waiting.done()
+        position = await die_and_start_again(mailbox, lane)
         answer = await waiting
-        assert answer.outcome == "failed"
-        assert "workers died" in answer.reason
-        assert last.sequence == 2
-        await mailbox.assign(lane, assignment(1))  # the lane lives on with the next trial
-        assert isinstance(await mailbox.next(lane, last.sequence), Assign)
+        assert (answer.outcome, answer.reason) == ("failed", "its workers died 4 times")
+        assert position.sequence == 2
+        await mailbox.assign(lane, assignment(1))
+        assert isinstance(await mailbox.next(lane, 2), Assign)
+        await advance(mailbox, lane, 3, report(1))  # deaths are each trial's own
+
+    run(scenario)
+
+
+def test_deaths_in_one_lane_count_in_the_next() -> None:
+    async def scenario(mailbox: Mailbox) -> None:
+        first = await start(mailbox)
+        waiting = asyncio.create_task(mailbox.advance(first))
+        await mailbox.next(first, 1)
+        for _ in range(RETRY.worker_deaths):
+            await die_and_start_again(mailbox, first)
+        await mailbox.fail(first, "node lost")
+        with pytest.raises(LaneBroken, match="node lost"):
+            await waiting
+        second = await start(mailbox)
+        waiting = asyncio.create_task(mailbox.advance(second))
+        await mailbox.next(second, 1)
+        await mailbox.died(second, "killed")
+        assert (await waiting).outcome == "failed"
+
+    run(scenario)
+
+
+def test_a_death_between_two_reports_counts_at_the_next_one() -> None:
+    async def scenario(mailbox: Mailbox) -> None:
+        lane = await start(mailbox)
+        await advance(mailbox, lane, 1, report())
+        for _ in range(RETRY.worker_deaths + 1):  # while the scheduler decides
+            position = await die_and_start_again(mailbox, lane)
+            assert position.sequence == 2
+        answer = await mailbox.advance(lane)
+        assert (answer.outcome, answer.epoch) == ("failed", 1)
+
+    run(scenario)
+
+
+def test_a_preemption_is_no_death() -> None:
+    async def scenario(mailbox: Mailbox) -> None:
+        lane = await start(mailbox)
+        waiting = asyncio.create_task(mailbox.advance(lane))
+        await mailbox.next(lane, 1)
+        for _ in range(10):  # nothing is said of a preempted group: it only joins again
+            assert (await mailbox.join(lane, 0, 1)).sequence == 1
+        assert not waiting.done()
+        await mailbox.answer(lane, 1, report())
+        assert (await waiting).outcome == "running"
+
+    run(scenario)
+
+
+def test_a_lane_whose_workers_never_come_up_breaks() -> None:
+    async def scenario(mailbox: Mailbox) -> None:
+        lane = await mailbox.open()
+        await mailbox.assign(lane, assignment())
+        waiting = asyncio.create_task(mailbox.advance(lane))
+        await asyncio.sleep(0)
+        for _ in range(RETRY.worker_deaths + 1):
+            await mailbox.died(lane, "No module named 'mine'")
+        assert (await waiting).reason == "its workers died 4 times: No module named 'mine'"
+        await mailbox.assign(lane, assignment(1))
+        with pytest.raises(LaneBroken, match=r"died 4 times: No module named 'mine'"):
+            await mailbox.advance(lane)
 
     run(scenario)
 

@@ -18,6 +18,7 @@ from specs import RATES, plain, study_file
 import study
 from study.driver.events import Event, TrialReported
 from study.driver.messages import Assignment
+from study.driver.retry import RetryPolicy
 from study.lanes.run import resume_study, run_study
 from study.results.query import query
 from study.results.storage import Storage
@@ -151,6 +152,28 @@ def test_a_killed_worker_and_a_killed_lane_lose_no_trial(tmp_path: Path) -> None
     run_study(file, undisturbed, display=Recorder())
     sql = "select trial, epoch, value, loss from reports order by trial, epoch"
     assert query(storage, sql).to_pydict() == query(undisturbed, sql).to_pydict()
+    wait_until_free()
+
+
+def test_a_trial_whose_workers_keep_dying_fails_and_its_lane_goes_on(tmp_path: Path) -> None:
+    storage = Storage.from_uri(str(tmp_path))
+    killed = 0
+
+    def kill(event: Event) -> None:
+        nonlocal killed
+        report = event.report if isinstance(event, TrialReported) else None
+        if report and (report.number, report.outcome) == (0, "running"):
+            process("ray::RayTrainWorker").send_signal(signal.SIGKILL)
+            killed += 1
+
+    display = Recorder(kill)
+    file = study_file(train={**RATES, "epochs": 9}, search={"trials": 2}, scale=ONE_LANE)
+    run_study(file, storage, display=display)
+    assert killed == RetryPolicy().worker_deaths + 1
+    assert (display.ends[0].state, display.ends[0].reason) == ("failed", "its workers died 4 times")
+    assert display.ends[0].epoch == 4  # what had been reported is kept
+    assert display.ends[1].state == "complete"
+    assert {report.lane for report in display.reports} == {"lane-0"}
     wait_until_free()
 
 

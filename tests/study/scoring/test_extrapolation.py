@@ -7,9 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from study.scoring import Moments, Reference, frechet_distance
 from study.scoring.extrapolation import Extrapolation, extrapolate
-from study.scoring.frechet import distance_to
+from study.scoring.frechet import Moments, Reference, distance_to, frechet_distance
 from study.spec.errors import UserError
 
 DIM = 20
@@ -52,7 +51,7 @@ def test_the_true_distance_is_as_often_within_the_spread_as_said(
 ) -> None:
     true, _, extrapolated = found
     off = np.array([(each.distance - true) / each.error for each in extrapolated])
-    # 95 % and 68 %, of 200 draws; the error is a little on the safe side (see `frechet_error`).
+    # 95 % and 68 %, of 200 draws; the error is a little too large (see `distance_and_error`).
     assert 0.92 <= np.mean(np.abs(off) < 1.96) <= 1
     assert 0.62 <= np.mean(np.abs(off) < 1) <= 0.85
 

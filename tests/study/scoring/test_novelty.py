@@ -8,6 +8,7 @@ from scipy.spatial.distance import cdist
 from study.data import load_images
 from study.scoring.neighbours import nearest
 from study.scoring.novelty import authenticity, memorisation_ratio, memorised
+from study.spec.errors import UserError
 
 
 def cloud(count: int, seed: int, dim: int = 16) -> torch.Tensor:
@@ -33,7 +34,7 @@ def test_a_copy_of_an_image_that_the_set_holds_twice() -> None:
 
 
 def test_one_neighbour_is_not_enough() -> None:
-    with pytest.raises(ValueError, match="takes 2"):
+    with pytest.raises(UserError, match="takes 2"):
         memorised(nearest(cloud(3, 0), cloud(3, 1)))
 
 

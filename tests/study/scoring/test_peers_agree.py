@@ -85,7 +85,7 @@ def ours(
         return measure(comparison, names)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("study.scoring.compare_sets.measure", watched)
+        patch.setattr("study.scoring.image_scores.measure", watched)
         scores = score_images(
             open_images(str(folder / "generated")),
             open_images(str(folder / "real")),

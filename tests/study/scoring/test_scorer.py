@@ -10,11 +10,13 @@ from torch import Tensor
 
 from study.data import Fraction, ImageSet, Preparation, Split, load_images, split
 from study.data.preprocessing import resize
-from study.scoring import MEASURES, Measured, Scorer, prepare_scorer
+from study.scoring import Scorer, prepare_scorer
 from study.scoring.coverage import precision_recall
 from study.scoring.kernel_distance import mmd
 from study.scoring.novelty import authenticity, memorisation_ratio
+from study.scoring.scorer import Measured
 from study.spec.errors import UserError
+from study.spec.measure_info import MEASURES
 from study.spec.names import METRICS, metric_name
 
 QUICK = [metric for metric, (_, embedder) in METRICS.items() if embedder not in (None, "inception")]

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from study.data import ImageSet, load_images, split
 from study.data.streams import ImageStream, open_images, stream_of
-from study.scoring import Moments, make_embedder
+from study.scoring.embedders import make_embedder
+from study.scoring.frechet import Moments
 from study.scoring.statistics_cache import (
     check_memory,
     embedded,

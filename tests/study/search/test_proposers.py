@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, QMCSampler, TPESampler
 
-from study.search import SAMPLERS
+from study.search.proposers import SAMPLERS
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ import pytest
 from optuna import pruners
 from study_trees import changed, parse_study
 
-from study.search import PastTrial, Search, make_pruner
-from study.search.pruners import like_with_like
-from study.spec.names import PRUNERS
+from study.search import PastTrial, Search
+from study.search.pruners import like_with_like, make_pruner
+from study.spec.search import Pruner
+from study.spec.short_form import kinds
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,7 @@ def test_each_name_makes_its_pruner(
 
 
 def test_every_pruner_has_a_case() -> None:
-    for name in PRUNERS:
+    for name in kinds(Pruner):
         settings = {"kind": name, **({"upper": 3.0} if name == "threshold" else {})}
         study = parse_study(changed(search={"pruner": settings})).study
         assert make_pruner(study.search.pruner, epochs=1) is not None
@@ -125,7 +126,7 @@ def test_bounds_are_of_the_score_in_full() -> None:
     assert search.report(suggestion.number, 6, 0.5)
 
 
-@pytest.mark.parametrize("name", PRUNERS)
+@pytest.mark.parametrize("name", kinds(Pruner))
 def test_every_pruner_works_on_rungs(name: str) -> None:
     settings = {"kind": name, **({"upper": 3.0} if name == "threshold" else {})}
     search = search_of(settings, RUNGS)

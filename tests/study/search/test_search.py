@@ -16,10 +16,12 @@ from study_trees import changed, parse_study
 
 from study.driver.events import TrialEnded
 from study.driver.messages import Assignment
-from study.search import SAMPLERS, PastTrial, Search, Suggestion, trial_seed
+from study.search import PastTrial, Search, Suggestion, trial_seed
+from study.search.proposers import SAMPLERS
 from study.simulation.curves import Curve, Point
 from study.spec import Picks, StudyFile
-from study.spec.names import PRUNERS
+from study.spec.search import Pruner
+from study.spec.short_form import kinds
 
 EPOCHS = 9
 THRESHOLD = {"kind": "threshold", "upper": 6.0}
@@ -70,7 +72,7 @@ TOLD = {
 }
 
 
-@pytest.mark.parametrize("pruner", PRUNERS)
+@pytest.mark.parametrize("pruner", kinds(Pruner))
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_sampler_goes_with_every_pruner(tmp_path: Path, sampler: str, pruner: str) -> None:
     study_file = make(sampler, THRESHOLD if pruner == "threshold" else pruner, trials=10)
@@ -86,7 +88,9 @@ def test_every_sampler_goes_with_every_pruner(tmp_path: Path, sampler: str, prun
     assert search.ask() is None
 
 
-@pytest.mark.parametrize("pruner", [name for name in PRUNERS if name not in ("none", "wilcoxon")])
+@pytest.mark.parametrize(
+    "pruner", [name for name in kinds(Pruner) if name not in ("none", "wilcoxon")]
+)
 def test_pruners_stop_bad_trials(tmp_path: Path, pruner: str) -> None:
     settings: Any = {"kind": pruner}
     if pruner == "threshold":

@@ -1,14 +1,14 @@
-"""What the sections of a study ask of each other: images for the measures, and the finals."""
+"""What the sections of a study ask of each other."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from study_trees import changed, parse_study
+from study_trees import changed, parse_study, tree
 
 from study.spec import UserError
-from study.spec.names import LEAST_IMAGES
+from study.spec.measure_info import MEASURES
 
 MORPHING: dict[str, Any] = {
     "family": "morphing",
@@ -32,6 +32,67 @@ def refused(**sections: Any) -> str:
 def changed_or_new(finalists: dict[str, Any] | None = None, **sections: Any) -> dict[str, Any]:
     file = changed(**sections)
     return file if finalists is None else {**file, "finalists": finalists}
+
+
+GAN: dict[str, Any] = {"family": "gan", "latent": 8}
+ALPHA = {"kind": "linear_alpha", "alpha_end": 0.95, "scaled": True}
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"model": {**GAN, "penalty": "gradient"}}, "model.discriminator.norm: 'batch' mixes"),
+        (
+            {"model": {**GAN, "loss": "wasserstein"}},
+            "model.penalty: 'none' leaves the critic of the loss 'wasserstein' unbounded: use clip",
+        ),
+        (
+            {"model": {**GAN, "loss": {"choice": ["hinge", "wasserstein"]}}},
+            "study:.*: model.penalty: 'none' leaves the critic",
+        ),
+        ({"model": {**GAN, "loss": "hing"}}, "model.loss: 'hing' is not one of .*`hinge`"),
+        (
+            {"model": {**GAN, "generator": {"kind": "dcgan", "channels": [8] * 4}}},
+            "model.generator.channels: images of 8x8 do not go through a generator with channels",
+        ),
+        ({"model": GAN, "score": {"sampler": "ddim"}}, "score.sampler: 'ddim' cannot sample the f"),
+        (
+            {"model": GAN, "train": {"epochs": 1, "learning_rate": 0.1, "early_stopping": {}}},
+            "train.early_stopping: needs a validation loss, and a GAN has none",
+        ),
+        (
+            {
+                "model": {
+                    "family": "morphing",
+                    "schedule": "cosine",
+                    "network": "cnn",
+                    "timesteps": 49,
+                    "towards": {"dataset": "digits"},
+                },
+                "score": {},
+            },
+            "score.steps: 50 must be <= `model.timesteps`",
+        ),
+        (
+            {
+                "model": {"choice": [tree()["model"], GAN]},
+                "score": {"sampler": "ancestral", "steps": 5},
+            },
+            "score.sampler: 'ancestral' cannot sample the family 'gan'",
+        ),
+        (
+            {"model": {"choice": [tree()["model"], {**GAN, "unrol": 3}]}},
+            "study:.*: model.unrol: unknown key; did you mean `unroll`?",
+        ),
+        (
+            {"model": {**tree()["model"], "timesteps": 20, "schedule": ALPHA}},
+            "model.schedule.alpha_end: a beta of 0.05 scaled by 1000 / 20 timesteps is 2.5",
+        ),
+    ],
+)
+def test_sections_that_do_not_go_together(sections: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        parse_study({**tree(), **sections})
 
 
 FEW_GENERATED: list[tuple[dict[str, Any], str]] = [
@@ -58,9 +119,9 @@ def test_measures_that_need_more_images_than_are_generated(
     assert refused(**sections).startswith(rule)
 
 
-@pytest.mark.parametrize("name", [*LEAST_IMAGES])
+@pytest.mark.parametrize("name", [*MEASURES])
 def test_as_many_images_as_a_measure_takes_are_enough(name: str) -> None:
-    least = LEAST_IMAGES[name].generated
+    least = MEASURES[name].least.generated
     metric = {"metric": "kid_pixels"} if name == "fd" else {"metric": "fd_pixels"}
     study = parse_study(changed(score={**metric, "also": [name], "samples": least})).study
     assert study.score.samples == least

@@ -1,4 +1,4 @@
-"""Mistakes in a study file or an override: one line each, with the place and the rule."""
+"""Mistakes in a study file: one line each, with the place and the rule."""
 
 from __future__ import annotations
 
@@ -242,104 +242,6 @@ def test_a_mistake_is_one_line_with_its_place(old: str, new: str, where: str, ru
     assert len(message) < 300
 
 
-GAN: dict[str, Any] = {"family": "gan", "latent": 8}
-ALPHA = {"kind": "linear_alpha", "alpha_end": 0.95, "scaled": True}
-
-
-@pytest.mark.parametrize(
-    ("sections", "message"),
-    [
-        ({"model": {**GAN, "penalty": "gradient"}}, "model.discriminator.norm: 'batch' mixes"),
-        (
-            {"model": {**GAN, "loss": "wasserstein"}},
-            "model.penalty: 'none' leaves the critic of the loss 'wasserstein' unbounded: use clip",
-        ),
-        (
-            {"model": {**GAN, "loss": {"choice": ["hinge", "wasserstein"]}}},
-            "study:.*: model.penalty: 'none' leaves the critic",
-        ),
-        ({"model": {**GAN, "loss": "hing"}}, "model.loss: 'hing' is not one of .*`hinge`"),
-        (
-            {"model": {**GAN, "generator": {"kind": "dcgan", "channels": [8] * 4}}},
-            "model.generator.channels: images of 8x8 do not go through a generator with channels",
-        ),
-        ({"model": GAN, "score": {"sampler": "ddim"}}, "score.sampler: 'ddim' cannot sample the f"),
-        (
-            {"model": GAN, "train": {"epochs": 1, "learning_rate": 0.1, "early_stopping": {}}},
-            "train.early_stopping: needs a validation loss, and a GAN has none",
-        ),
-        (
-            {
-                "model": {
-                    "family": "morphing",
-                    "schedule": "cosine",
-                    "network": "cnn",
-                    "timesteps": 49,
-                    "towards": {"dataset": "digits"},
-                },
-                "score": {},
-            },
-            "score.steps: 50 must be <= `model.timesteps`",
-        ),
-        (
-            {
-                "model": {"choice": [tree()["model"], GAN]},
-                "score": {"sampler": "ancestral", "steps": 5},
-            },
-            "score.sampler: 'ancestral' cannot sample the family 'gan'",
-        ),
-        (
-            {"model": {"choice": [tree()["model"], {**GAN, "unrol": 3}]}},
-            "study:.*: model.unrol: unknown key; did you mean `unroll`?",
-        ),
-        (
-            {"model": {**tree()["model"], "timesteps": 20, "schedule": ALPHA}},
-            "model.schedule.alpha_end: a beta of 0.05 scaled by 1000 / 20 timesteps is 2.5",
-        ),
-    ],
-)
-def test_sections_that_do_not_go_together(sections: dict[str, Any], message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        parse_study({**tree(), **sections})
-
-
-@pytest.mark.parametrize(
-    "bounded",
-    [
-        {"penalty": "clip"},
-        {"penalty": "gradient", "discriminator": {"kind": "dcgan", "norm": "layer"}},
-        {"discriminator": {"kind": "dcgan", "spectral_norm": True}},
-    ],
-)
-def test_a_wasserstein_critic_is_bounded_in_one_of_three_ways(bounded: dict[str, Any]) -> None:
-    model = {**GAN, "loss": "wasserstein", "generator": {"kind": "dcgan", "channels": [8]}}
-    study = parse_study({**tree(), "model": {**model, **bounded}, "score": {}}).study
-    assert study.model.family == "gan"
-
-
-@pytest.mark.parametrize(
-    "path",
-    ["mine", "mine.Net", "mine:", ":Net", "mine.py:Net()", "a/b:Net", "a b:Net", "a:B:C", ""],
-)
-@pytest.mark.parametrize("part", ["network", "family"])
-def test_a_path_of_ones_own_of_wrong_form_is_one_line(part: str, path: str) -> None:
-    if part == "network":
-        file = changed(model={"network": {"kind": "custom", "path": path}})
-    else:
-        file = {**tree(), "model": {"family": "custom", "path": path}}
-    with pytest.raises(UserError) as caught:
-        parse_study(file)
-    where = "model.network.path" if part == "network" else "model.path"
-    assert f"{where}: {path!r} must be written package.module:Class" in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("path", [None, 3, ["mine:Net"]])
-def test_a_path_of_ones_own_that_is_no_text_is_one_line(path: Any) -> None:
-    with pytest.raises(UserError, match=r"study:\d+: model\.path: .* must be a valid string"):
-        parse_study({**tree(), "model": {"family": "custom", "path": path}})
-
-
 def test_a_starting_point_that_is_no_valid_study() -> None:
     file = changed(
         search={"enqueue": [{"train.batch_size": 32, "model.timesteps": 10, "beta": 0.02}]}
@@ -379,74 +281,6 @@ def test_many_trials_of_one_point_are_refused() -> None:
         parse_study(file)
     file["search"]["trials"] = 1
     assert parse_study(file).space.dimensions() == []
-
-
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("train.epochs", "--set train.epochs: an override is written PATH=VALUE"),
-        ("=5", "--set =5: an override is written PATH=VALUE"),
-        ("train..epochs=5", "an override is written PATH=VALUE"),
-        ("train.epochs={a: ", "--set train.epochs={a: : the value:1: broken YAML"),
-        ("train.epochs=0", "--set train.epochs=0: train.epochs: 0 must be greater than"),
-        ("train.epochs.x=1", "train.epochs is 9 and has no `x` inside"),
-        ("train.epoch=1", "--set train.epoch=1: train.epoch: unknown key; did you mean `epochs`?"),
-        ("0.a=1", "the study has keys, and `0` is none"),
-        ("model.schedule.kind=cosine", "model.schedule is a choice: replace it whole"),
-        ("model.schedule.choice.7.kind=x", "model.schedule.choice is a list of 3; `7` is no place"),
-        ("model.schedule.choice.one=x", "is a list of 3; `one` is no place in it"),
-        ("data.size={int: [8, 16]}", "--set data.size={int: [8, 16]}: data.size: a hole cannot"),
-        ("train.epochs={int: [3, 1]}", "train.epochs: low 3 is greater than high 1"),
-        ("search.sampler=grid", "--set search.sampler=grid: search.sampler: `model.timesteps` has"),
-        ("name=a/b", "--set name=a/b: name: 'a/b' must be 1 to 80"),
-    ],
-)
-def test_a_bad_override_is_named(tmp_path: Path, override: str, message: str) -> None:
-    path = tmp_path / "study.yaml"
-    path.write_text(TEXT)
-    with pytest.raises(UserError) as caught:
-        read_study_file(path, [override])
-    assert message in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        (
-            "model={family: custom, path: 'a:B'}",
-            "model.schedule: no such dimension (changed by --set model={family: custom",
-        ),
-        (
-            "model.schedule={choice: [linear, sigmoid]}",
-            "model.schedule: cosine is not one of linear, sigmoid (changed by --set model.schedule",
-        ),
-        (
-            "train.batch_size={choice: [16, 64]}",
-            "train.batch_size: 32 is not one of 16, 64 (changed by --set train.batch_size={choice",
-        ),
-        (
-            "train.learning_rate={float: [1e-3, 1e-2]}",
-            "0.0002 is not in float 0.001 to 0.01 (changed by --set train.learning_rate=",
-        ),
-        ("train.learning_rate=1e-3", "no such dimension (changed by --set train.learning_rate=1e"),
-        ("data.size=16", ""),
-        ("search.trials=9", ""),
-    ],
-)
-def test_an_override_that_a_starting_point_does_not_suit_is_named(
-    tmp_path: Path, override: str, message: str
-) -> None:
-    path = tmp_path / "study.yaml"
-    point = "{model.schedule: cosine, train.batch_size: 32, train.learning_rate: 0.0002}"
-    path.write_text(TEXT.replace("trials: 4", f"trials: 4, enqueue: [{point}]"))
-    if not message:
-        read_study_file(path, [override])
-        return
-    with pytest.raises(UserError) as caught:
-        read_study_file(path, [override])
-    assert f"{path}:17: search.enqueue.0." in str(caught.value)
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 def test_a_bad_name_is_named(tmp_path: Path) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import itertools
 import typing
 from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 import annotated_types
 import pytest
-import torch
 from pydantic import BaseModel
 
 import models
@@ -38,10 +36,9 @@ from models import (
 from models.precision import Precision
 from models.training_options import Decay
 from study.data import DATASETS, SPLITS, Preparation, load_images
-from study.scoring.embedders import EMBEDDERS
-from study.scoring.measures import MEASURES, Comparison
-from study.search import SAMPLERS as SEARCH_SAMPLERS
-from study.spec import Study, UserError, data, names, samplers, search
+from study.spec import Study, data, names, samplers
+from study.spec.embedder_info import EMBEDDERS
+from study.spec.measure_info import MEASURES
 from study.spec.model import DDPM, GAN, CustomFamily, Model, Morphing, losses, networks
 from study.spec.model.networks import DCGANDiscriminator, DCGANGenerator
 from study.spec.model.schedules import Schedule
@@ -66,51 +63,14 @@ def test_data_sets_are_what_they_are_said_to_be(name: str) -> None:
     assert load_images(name).images.shape == (info.images, info.channels, info.size, info.size)
 
 
-def test_metrics_and_embedders() -> None:
-    assert set(EMBEDDERS) == set(names.EMBEDDERS)
-    assert set(MEASURES) == set(names.MEASURES)
+def test_metrics_are_of_known_measures_and_embedders() -> None:
     for metric, (measure, embedder) in names.METRICS.items():
         assert measure in MEASURES
         if embedder is None:
             assert metric == measure  # and the study file names the embedder
         else:
+            assert embedder in EMBEDDERS
             assert names.metric_name(measure, embedder) == metric
-
-
-def takes(measure: str, generated: int, real: int, training: int) -> bool:
-    """Whether a measure can be taken of so many images."""
-    generator = torch.Generator().manual_seed(0)
-    features = (torch.randn(n, 4, generator=generator) for n in (generated, real, training))
-    comparison = Comparison(
-        next(features),
-        real=next(features),
-        train=next(features),
-        labels=torch.arange(real) % 3,
-        kid_subset_size=None,  # as trials take it
-    )
-    try:
-        MEASURES[measure](comparison)
-    except UserError:
-        return False
-    return True
-
-
-@pytest.mark.parametrize("measure", names.MEASURES)
-def test_measures_take_as_few_images_as_they_are_said_to(measure: str) -> None:
-    said = names.LEAST_IMAGES[measure]
-    many = 20
-    for side, (least, floor) in enumerate(
-        [(said.generated, 2), (said.real, 2), (said.training, 1)]
-    ):
-        for count in range(floor, many):  # a score is of 2 images or more, whatever it measures
-            counts = [many] * 3
-            counts[side] = count
-            assert takes(measure, *counts) == (count >= least), counts
-    assert takes(measure, said.generated, said.real, said.training)  # the least of all three
-
-
-def test_every_measure_is_said_to_take_some_images() -> None:
-    assert tuple(names.LEAST_IMAGES) == names.MEASURES
 
 
 @pytest.mark.parametrize(
@@ -129,20 +89,6 @@ def test_every_measure_is_said_to_take_some_images() -> None:
 )
 def test_metric_names(measure: str, embedder: str, name: str) -> None:
     assert names.metric_name(measure, embedder) == name
-
-
-def test_search_samplers() -> None:
-    assert set(names.SEARCH_SAMPLERS) == set(SEARCH_SAMPLERS)
-    assert set(literal(search.Search, "sampler")) == set(SEARCH_SAMPLERS)
-
-
-def test_pruners() -> None:
-    assert (*kinds(search.Pruner),) == names.PRUNERS
-
-
-def test_objectives() -> None:
-    (objective, _) = typing.get_args(search.Search.model_fields["objectives"].annotation)
-    assert typing.get_args(objective) == names.OBJECTIVES
 
 
 def default(section: type[BaseModel], key: str) -> Any:
@@ -205,21 +151,14 @@ def test_kinds_and_their_options(
 
 def test_image_samplers() -> None:
     sections = kinds(samplers.Sampler)
-    assert {*SAMPLERS} == {*names.FAMILY_SAMPLERS["ddpm"]}
-    assert {*MORPH_SAMPLERS} == {*names.FAMILY_SAMPLERS["morphing"]}
-    assert set(sections) == {"auto", *itertools.chain(*names.FAMILY_SAMPLERS.values())}
-    assert set(names.ONE_STEP_SAMPLERS) <= set(sections)
+    assert {*SAMPLERS} == {*samplers.samplers_of("ddpm")}
+    assert {*MORPH_SAMPLERS} == {*samplers.samplers_of("morphing")}
+    assert set(sections) == {"auto", *samplers.IMAGE_SAMPLERS}
     for kind, sampler in SAMPLERS.items():
         same_options(sections[kind], sampler, ("model", "x_T", "steps", "generator"))
-    for kind in names.FAMILY_SAMPLERS["morphing"]:
+    for kind in samplers.samplers_of("morphing"):
         assert default(sections[kind], "start") == "images"
     assert literal(sections["ancestral"], "variance") == ("fixed_small", "fixed_large", "learned")
-
-
-@pytest.mark.parametrize("family", [*names.FAMILY_SAMPLERS])
-def test_a_familys_default_sampler_is_its_first(family: str) -> None:
-    classes = {"ddpm": models.DDPM, "morphing": models.Morphing, "gan": models.GAN}
-    assert names.FAMILY_SAMPLERS[family][0] == classes[family].default_sampler
 
 
 def families() -> dict[str, type[BaseModel]]:

@@ -74,7 +74,7 @@ def test_a_smoke_needs_nothing_that_does_not_come_along(path: Path, variant: str
     assert study_file.study.search.trials <= 6
     if variant is not None:  # the file's own smoke does not undo what the variant is
         assert study_file.text != read_study_file(path, smoke=True).text
-    for _, study in study_file.branches():
+    for study in (branch.study for branch in study_file.branches()):
         assert needs(study) <= {"mnist5k", "digits", "photo_patches"}
         assert study.data.training_images * study_file.most_epochs <= 2000
         assert study.sampling.steps * study.score.samples <= 4000
@@ -101,7 +101,7 @@ def test_a_smokes_trials_take_every_branch(path: Path, variant: str | None) -> N
 def test_families_see_the_same_number_of_images() -> None:
     for smoke in (False, True):
         study_file = read_study_file(SPACES / "families.yaml", smoke=smoke)
-        studies = [study for _, study in study_file.branches()]
+        studies = [branch.study for branch in study_file.branches()]
         assert {study.model.family for study in studies} == {"ddpm", "morphing", "gan"}
         assert len({study.train.epochs * study.data.training_images for study in studies}) == 1
         names = [dimension.name for dimension in study_file.space.dimensions()]
@@ -110,7 +110,9 @@ def test_families_see_the_same_number_of_images() -> None:
 
 @pytest.mark.parametrize(("path", "variant"), SMOKES, ids=named)
 def test_a_smokes_models_can_be_built_and_sampled(path: Path, variant: str | None) -> None:
-    for _, study in read_study_file(path, smoke=True, variant=variant).branches():
+    for study in (
+        branch.study for branch in read_study_file(path, smoke=True, variant=variant).branches()
+    ):
         shape = study.data.image_shape
         morph_images = torch.zeros((5, *shape), dtype=torch.uint8).random_()
         towards = morph_images if isinstance(study.model, Morphing) else None
@@ -126,7 +128,7 @@ def test_a_smokes_models_can_be_built_and_sampled(path: Path, variant: str | Non
 @pytest.mark.parametrize(("path", "variant"), VARIANTS, ids=named)
 @pytest.mark.usefixtures("pictures")
 def test_a_studys_models_can_be_built(path: Path, variant: str | None) -> None:
-    for _, study in read_study_file(path, variant=variant).branches():
+    for study in (branch.study for branch in read_study_file(path, variant=variant).branches()):
         shape = study.data.image_shape
         towards = None
         if isinstance(study.model, Morphing):

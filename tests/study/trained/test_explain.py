@@ -11,8 +11,8 @@ from trained_trials import MODELS, trained
 from models.family import Family
 from study import cli
 from study.api import Results, open_study
-from study.diagnostics.about import ABOUT
 from study.diagnostics.catalogue import DIAGNOSTICS, Diagnostic
+from study.diagnostics.descriptions import DESCRIPTIONS
 from study.diagnostics.subject import Finding, Subject
 from study.results.storage import Storage
 from study.spec import UserError
@@ -207,5 +207,18 @@ def test_what_was_asked_for_and_cannot_be_done_is_a_mistake(
 def test_the_help_lists_the_diagnostics(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("--help") == 0
     told = " ".join(capsys.readouterr().out.split())
-    for name, about in ABOUT.items():
+    for name, about in DESCRIPTIONS.items():
         assert f"{name} {about}" in told
+
+
+def test_a_fault_of_our_own_is_not_reported_as_not_possible(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(subject: Subject) -> Finding:
+        raise ValueError("shapes [1, 8] and [2, 8] do not match")
+
+    trained(storage)
+    broken = Diagnostic(fail, (Family,))
+    monkeypatch.setattr("study.trained.explain.DIAGNOSTICS", {**DIAGNOSTICS, "samples": broken})
+    with pytest.raises(ValueError, match="do not match"):
+        explain_trial(storage, "small", 0, only=["samples"])

@@ -193,7 +193,7 @@ def test_what_cannot_be_measured_says_so(storage: Storage, monkeypatch: pytest.M
     def fail(*given: Any, **more: Any) -> None:
         raise UserError("the features hold NaN")
 
-    monkeypatch.setattr(rescoring, "measure_family", fail)
+    monkeypatch.setattr(rescoring, "evaluate", fail)
     with pytest.raises(UserError, match=r"^trial 1 cannot be scored so: the features hold NaN$"):
         rescore(storage, "small", top=2, changes={"samples": 3})
     assert scores(storage) == []

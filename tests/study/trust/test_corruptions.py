@@ -128,9 +128,9 @@ def test_levels_that_are_none(levels: dict[str, tuple[float, ...]], message: str
         corruptions(64, 52, np.zeros((1, 1, 8, 8), np.uint8), levels)
 
 
-def test_a_level_is_told_in_two_digits() -> None:
+def test_a_level_is_written_in_two_digits() -> None:
     dead, noise, _ = KINDS
-    assert [dead.told(each) for each in (0, 0.00128, 0.0497, 0.1, 1)] == [
+    assert [dead.level_text(each) for each in (0, 0.00128, 0.0497, 0.1, 1)] == [
         "0%", "0.13%", "5%", "10%", "100%",
     ]  # fmt: skip
-    assert [noise.told(each) for each in (0, 0.5, 64, 128)] == ["0", "0.5", "64", "128"]
+    assert [noise.level_text(each) for each in (0, 0.5, 64, 128)] == ["0", "0.5", "64", "128"]

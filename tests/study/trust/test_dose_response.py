@@ -22,8 +22,8 @@ def response(*levels: tuple[float, float, float]) -> Response:
     )
 
 
-def verdict(of: Response) -> str:
-    return of.verdict(lambda level: f"{level:g}")
+def verdict(response: Response) -> str:
+    return response.verdict(lambda level: f"{level:g}")
 
 
 def test_the_smallest_difference_is_one_that_chance_exceeds_in_one_case_of_twenty() -> None:
@@ -64,8 +64,8 @@ def test_it_rises_at_every_step() -> None:
     found = response((0, 1, 0.1), (1, 2, 0.1), (2, 4, 0.1))
     assert verdict(found) == "rises at every step"
     assert found.kind == "rises"
-    assert found.told_apart == (False, True, True)
-    assert (found.told_from, found.bounded) == (1, True)
+    assert found.detected == (False, True, True)
+    assert (found.detection_limit, found.limit_is_bound) == (1, True)
     assert found.rank_correlation == pytest.approx(
         stats.spearmanr(np.repeat([0, 1, 2], 5), [v for s in found.scores for v in s.values])[0]
     )
@@ -75,19 +75,19 @@ def test_steps_within_the_noise_are_named() -> None:
     found = response((0, 1, 0.1), (1, 1.1, 0.1), (2, 1.2, 0.1), (4, 3, 0.1), (8, 3.05, 0.1))
     assert found.kind == "rises_with_ties"
     assert verdict(found) == "rises; not told apart: 0 to 2, 4 to 8"
-    assert not found.bounded
+    assert not found.limit_is_bound
 
 
 def test_where_the_curve_crosses() -> None:
     found = response((0, 1, 0.1), (2, 1.1, 0.1), (4, 2, 0.1))
     limit = stats.t.ppf(0.975, 8) * 0.1 * math.sqrt(2)
-    assert found.told_from == pytest.approx(2 + 2 * (limit - 0.1) / 0.9, rel=1e-9)
+    assert found.detection_limit == pytest.approx(2 + 2 * (limit - 0.1) / 0.9, rel=1e-9)
 
 
 def test_one_that_sees_nothing() -> None:
     found = response((0, 1, 0.1), (1, 1.02, 0.1), (2, 0.99, 0.1))
     assert verdict(found) == "cannot tell"
-    assert found.told_from is None
+    assert found.detection_limit is None
     constant = response((0, 1, 0), (1, 1, 0))
     assert verdict(constant) == "cannot tell"
     assert constant.rank_correlation is None
@@ -99,7 +99,7 @@ def test_one_that_falls() -> None:
     assert verdict(found) == "falls from 1 to 2"
     slow = response((0, 2, 0.1), (1, 1.8, 0.1), (2, 1.6, 0.1), (4, 1.4, 0.1))
     assert verdict(slow) == "falls from 0 to 4"  # by less than chance at each step
-    assert slow.told_from is None  # apart, but called better
+    assert slow.detection_limit is None  # apart, but called better
 
 
 def test_without_any_spread_each_step_counts() -> None:

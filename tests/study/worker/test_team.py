@@ -9,54 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
 import torch.multiprocessing as mp
-from specs import study
-
-from study.driver.messages import Assignment
-from study.results.storage import Storage
-from study.worker.team import Team
-from study.worker.trial import TrialRun
-from study.worker.workbench import Workbench
-
-
-def _rank(rank: int, world: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    if world > 1:
-        dist.init_process_group(
-            "gloo", init_method=f"file://{folder}/rendezvous{world}", rank=rank, world_size=world
-        )
-    spec = study(train={"batch_size": 100}, score={"samples": 300})
-    bench = Workbench(Storage.from_uri(f"{folder}/storage"), torch.device("cpu"))
-    trial = TrialRun(Assignment(f"w{world}", 0, 3, spec), bench, Team(rank, world))
-    seen: list[torch.Tensor] = []
-    losses = trial.family.losses
-
-    def watched(x0: torch.Tensor, *draws: torch.Tensor, **options: Any) -> Any:
-        seen.append(x0.detach().clone())
-        return losses(x0, *draws, **options)
-
-    trial.family.losses = watched  # type: ignore[method-assign]
-    report = trial.advance(lambda: False, lambda step: None)
-    epoch = torch.cat(seen)
-    stopped = trial.advance(lambda: rank == world - 1, lambda step: None)  # asked of one
-    state = {
-        "seen": epoch,
-        "weights": {k: v.clone() for k, v in trial.family.state_dict().items()},
-        "value": None if report.score is None else report.score.value,
-        "loss": report.epochs[0].loss,
-        "second": stopped.outcome,
-    }
-    torch.save(state, f"{folder}/{world}-{rank}.pt")
-    if world > 1:
-        dist.destroy_process_group()
+from team_ranks import train_rank
 
 
 @pytest.fixture(scope="module")
 def outcomes() -> dict[tuple[int, int], dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         for world in (1, 2):
-            mp.spawn(_rank, (world, folder), nprocs=world)
+            mp.spawn(train_rank, (world, folder), nprocs=world)
         return {
             (world, rank): torch.load(Path(folder) / f"{world}-{rank}.pt")
             for world in (1, 2)
@@ -100,3 +61,11 @@ def test_a_stop_asked_of_one_worker_stops_all(
     outcomes: dict[tuple[int, int], dict[str, Any]],
 ) -> None:
     assert outcomes[2, 0]["second"] == outcomes[2, 1]["second"] == "interrupted"
+
+
+def test_rows_are_gathered_on_rank_0_alone(
+    outcomes: dict[tuple[int, int], dict[str, Any]],
+) -> None:
+    assert outcomes[1, 0]["gathered"].tolist() == [[0, 0]]
+    assert outcomes[2, 0]["gathered"].tolist() == [[0, 0], [1, 1], [1, 1]]  # in order of ranks
+    assert outcomes[2, 1]["gathered"] is None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -301,14 +302,26 @@ def test_the_options_of_the_sampler_reach_it_and_its_score(tmp_path: Path) -> No
     assert len(set(values)) == 3
 
 
-def test_a_compiled_trial_leaves_no_count_of_compilations_behind(
+def test_a_compiled_trial_leaves_no_compiled_code_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    resets: list[int] = []
-    monkeypatch.setattr(torch.nn.Module, "compile", lambda module: None)
-    monkeypatch.setattr(torch.compiler, "reset", lambda: resets.append(1))
-    for compile_, expected in ((False, []), (True, [1])):
-        trial = start(make_bench(tmp_path), train={"epochs": 1, "compile": compile_})
+    """The next trial compiles as much: with what is left over, it would come to torch's limit."""
+    graphs: list[torch.fx.GraphModule] = []
+
+    def keep(graph: torch.fx.GraphModule, inputs: list[torch.Tensor]) -> Callable[..., Any]:
+        del inputs
+        graphs.append(graph)
+        return graph.forward
+
+    compile_ = partialmethod(torch.nn.Module.compile, backend=keep)  # tracing alone, for speed
+    monkeypatch.setattr(torch.nn.Module, "compile", compile_)
+    torch.compiler.reset()
+    bench, counts = make_bench(tmp_path), [0]
+    for options in ({}, {"compile": True}, {"compile": True}):
+        train = {"epochs": 1, "batch_size": 2048, **options}
+        trial = start(bench, train=train, model={"network": {"kind": "cnn", "channels": [4]}})
         run_out(trial)
         trial.close()
-        assert resets == expected
+        counts.append(len(graphs))
+    assert counts[1] == 0 < counts[2]
+    assert counts[3] == 2 * counts[2]

@@ -22,11 +22,11 @@ from study.results.query import query
 from study.results.storage import Storage
 from study.search import Search
 from study.spec import Study, StudyFile, UserError, read_study_file
-from study.trained.load import load_trial
-from study.trained.sample import sample_trial
+from study.trained.load import load_trial, sample_trial
+from study.worker.begin import begin
 from study.worker.team import Team
 from study.worker.trial import TrialRun
-from study.worker.weights_trial import WeightsRun, begin
+from study.worker.weights_trial import WeightsRun
 from study.worker.workbench import Workbench
 
 SWEEP: dict[str, Any] = {

@@ -32,3 +32,14 @@ def test_copies_are_of_the_images_that_were_trained_on(tmp_path: Path, against: 
         copied = scorer.also(scorer.features(parts.train.tensor()))
         assert [one.value for one in copied] == [1, 0]
     assert len(references) == 2
+
+
+def test_a_scorer_is_shared_by_scores_that_differ_in_their_images_alone(tmp_path: Path) -> None:
+    bench = Workbench(Storage.from_uri(str(tmp_path)), torch.device("cpu"))
+    spec = study()
+    scorer = bench.scorer(spec.data, spec.score)
+    for change in ({"samples": 7}, {"steps": 2}, {"every": 3}):
+        assert bench.scorer(spec.data, spec.score.model_copy(update=change)) is scorer
+    for change in ({"seed": 1}, {"also": ("recall",)}, {"against": "everything"}):
+        other = bench.scorer(spec.data, spec.score.model_copy(update=change))
+        assert other is not scorer

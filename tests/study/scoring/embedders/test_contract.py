@@ -1,25 +1,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor
 
 from study.data import ImageSet, load_images
 from study.scoring.embedders import (
-    EMBEDDERS,
+    MAKERS,
     Embedder,
-    PixelEmbedder,
-    VAEEmbedder,
+    lenet,
     make_embedder,
 )
-from study.scoring.embedders.base import in_blocks
-from study.scoring.embedders.vae_network import Training, train_vae
-from study.spec import names
+from study.scoring.embedders.vae_network import Training
+from study.spec.embedder_info import EMBEDDERS, embedder_info
 from study.spec.errors import UserError
 
 CPU = torch.device("cpu")
@@ -69,14 +67,13 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_names_are_those_of_the_study_file() -> None:
-    assert tuple(EMBEDDERS) == names.EMBEDDERS
+    assert tuple(MAKERS) == tuple(EMBEDDERS)
 
 
 def test_it_says_what_it_is(embedder: Embedder) -> None:
-    assert embedder.name in EMBEDDERS or ":" in embedder.name
     assert len(embedder.digest) == 64
     assert embedder.dim > 0
-    assert not embedder.any_size
+    assert embedder.any_size == embedder_info(embedder.name).any_size
 
 
 def test_it_gives_float_features_without_gradients(embedder: Embedder, images: Tensor) -> None:
@@ -113,62 +110,6 @@ def test_images_of_another_kind_are_refused(embedder: Embedder, images: Tensor) 
             embedder(wrong)
 
 
-# Each of them
-
-
-def test_pixels_are_the_pixels() -> None:
-    embedder = PixelEmbedder((3, 1, 2), CPU)
-    features = embedder(torch.tensor([[[[0, 51]], [[102, 153]], [[204, 255]]]], dtype=torch.uint8))
-    assert torch.allclose(features, torch.tensor([[0, 0.2, 0.4, 0.6, 0.8, 1]]))
-    assert embedder.digest != PixelEmbedder((1, 3, 2), CPU).digest
-
-
-def test_digests_are_those_of_scores_already_written(images: Tensor) -> None:
-    digest = PixelEmbedder((1, 8, 8), CPU).digest
-    assert digest == "b3c002556461732769b2e421fa559c771da7680e9cb0726e614ea1c76c51d3bf"
-
-
-def test_a_vaes_digest_covers_its_weights(images: Tensor) -> None:
-    vae = train_vae(images, seed=0, training=Training(steps=2))
-    digest = VAEEmbedder(vae, (1, 8, 8), CPU).digest
-    assert digest == VAEEmbedder(vae, (1, 8, 8), CPU).digest
-    with torch.no_grad():
-        next(vae.parameters()).view(-1)[0] += 1e-6
-    assert digest != VAEEmbedder(vae, (1, 8, 8), CPU).digest
-
-
-def test_a_vae_is_trained_anew_for_other_images_and_seeds(
-    digits: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("study.scoring.embedders.vae_network.Training", lambda: Training(steps=2))
-
-    def make(train: ImageSet, seed: int) -> str:
-        return make_embedder("vae", train, cache_folder=tmp_path, device=CPU, seed=seed).digest
-
-    half = digits.take(range(900), part="first half")
-    digests = [make(digits, 0), make(digits, 1), make(half, 0)]
-    assert len(set(digests)) == 3
-    assert len(list(tmp_path.glob("vae-*.safetensors"))) == 3
-    assert make(digits, 0) == digests[0]
-    assert len(list(tmp_path.glob("vae-*.safetensors"))) == 3
-
-
-# What they share
-
-
-@given(count=st.integers(0, 9), size=st.integers(1, 4))
-def test_blocks_are_of_one_length_and_nothing_is_lost(count: int, size: int) -> None:
-    seen = []
-
-    def network(block: Tensor) -> Tensor:
-        seen.append(len(block))
-        return block * 2
-
-    inputs = torch.arange(2.0 * count).view(count, 2)
-    assert torch.equal(in_blocks(network, inputs.split(size), size), inputs * 2)
-    assert set(seen) == {size}
-
-
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -183,8 +124,36 @@ def test_what_can_not_be_made_is_told(name: str, message: str, tmp_path: Path) -
         make_embedder(name, None, cache_folder=tmp_path, device=CPU, seed=0)
 
 
-def test_weights_are_for_inception(digits: ImageSet, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="'vae' takes no weights file"):
+@pytest.mark.parametrize("name", [*EMBEDDERS, "torch.nn:Flatten"])
+def test_a_weights_file_is_refused_unless_declared(
+    digits: ImageSet, tmp_path: Path, name: str
+) -> None:
+    reason = "no.pth" if embedder_info(name).weights_file else f"'{name}' takes no weights file"
+    with pytest.raises(UserError, match=reason):
         make_embedder(
-            "vae", digits, cache_folder=tmp_path, device=CPU, seed=0, weights=tmp_path / "w.pth"
+            name, digits, cache_folder=tmp_path, device=CPU, seed=0, weights=tmp_path / "no.pth"
         )
+
+
+@pytest.mark.parametrize("name", ["pixels", "vae", "lenet", "torch.nn:Flatten"])
+def test_embedders_learn_as_declared(
+    digits: ImageSet, own: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for module, training in (("vae_network", Training), ("lenet", lenet.Training)):
+        path = f"study.scoring.embedders.{module}.Training"
+        monkeypatch.setattr(path, partial(training, steps=2))
+    name = own if name not in EMBEDDERS else name
+    info = embedder_info(name)
+
+    def digest(train: ImageSet) -> str:
+        return make_embedder(name, train, cache_folder=tmp_path, device=CPU, seed=0).digest
+
+    halves = [digits.take(rows, part=str(rows)) for rows in (range(900), range(900, 1797))]
+    first, second = map(digest, halves)
+    assert (first != second) == info.learns
+    without_labels = replace(halves[0], labels=None)
+    if info.needs_labels:
+        with pytest.raises(UserError, match="learns from labels"):
+            digest(without_labels)
+    else:
+        assert len(digest(without_labels)) == 64

@@ -1,0 +1,36 @@
+"""Reports workers that died to the mailbox. Runs in Ray Train's controller."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ray.exceptions import RayActorError
+from ray.train import UserCallback
+
+
+class DeathReporter(UserCallback):  # type: ignore[misc]  # ray has no types
+    """Ray Train's callback of a lane's worker group.
+
+    Args:
+        mailbox: Actor handle of the study's `Mailbox`.
+        lane: The lane's name.
+    """
+
+    def __init__(self, mailbox: Any, lane: str) -> None:
+        self.mailbox = mailbox
+        self.lane = lane
+
+    def after_exception(self, run_context: Any, worker_exceptions: dict[int, Exception]) -> None:
+        """Workers ended with errors; the group is about to be started again."""
+        errors = [*worker_exceptions.values()]
+        # Where one rank is preempted, the others fail with it.
+        if any(is_preemption(error) for error in errors):
+            return
+        # The controller's event loop must not wait. The group's next start takes seconds.
+        self.mailbox.died.remote(self.lane, " ".join(str(errors[0]).split())[:300])
+
+
+def is_preemption(error: Exception) -> bool:
+    """Whether a worker was lost with a node that had announced its end."""
+    cause = getattr(error, "health_check_failure", error)
+    return isinstance(cause, RayActorError) and bool(cause.preempted)
