@@ -193,7 +193,7 @@ class SimulatedLanes:
     def _end(self, lane: _Lane) -> None:
         """What was in hand is over; a little later the lane is free."""
         lane.phase = "ending"
-        seconds = max(self._clock.seconds(), lane.since) + self._timing.between
+        seconds = self._clock.seconds() + self._timing.between
         self._at(seconds, lane, partial(self._free, lane))
 
     def _free(self, lane: _Lane) -> None:
@@ -238,15 +238,14 @@ class SimulatedLanes:
     def _kill_workers(self, lane: _Lane, counts: bool) -> None:
         now = self._clock.seconds()
         if lane.phase != "training" or now < lane.since:
-            return  # a lane without a trial starts them again, and nobody notices
+            return  # nothing is being trained there
         trial = self._trial(lane)
         trial.deaths += counts
         self._stop(lane)
         lane.since = now + self._timing.restart
         if self._retry.gives_up(trial.deaths):
             reason = f"its workers died {trial.deaths} times"
-            report = failed(trial.assignment.number, reason, trial.last)
-            self._at(lane.since, lane, partial(self._report, lane, report))
+            self._report(lane, failed(trial.assignment.number, reason, trial.last))
         else:
             self._train(lane)
 

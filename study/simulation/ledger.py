@@ -10,7 +10,7 @@ from study.simulation.clock import SimulatedClock
 class SimulatedLedger(Ledger):
     """A ledger that writes at most once in some simulated time, even where a trial ends.
 
-    Nobody reads along: what the simulation itself reads, it writes before with `write`.
+    What the simulation itself reads, it writes before with `write`.
 
     Args:
         storage: Where the study is.

@@ -93,7 +93,7 @@ def simulate(
         flush_seconds: Simulated time between two writes of the ledger, so that a day of thousands
             of trials takes few files; None writes as a real study does.
         resume: Go on with the study of that name where an earlier simulation left it, instead.
-        listeners: Told of each event.
+        listeners: Called with each event.
 
     Raises:
         UserError: The name is taken, there is nothing to go on with, or a trial has no curve.

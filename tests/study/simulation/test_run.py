@@ -81,9 +81,9 @@ def test_the_result_says_what_it_cost_and_what_was_best_when(tmp_path: Path) -> 
     assert max(result.busy) < result.seconds
     ended = max(row["ended"] for row in trials)
     assert result.seconds == pytest.approx((ended - START).total_seconds() + 0.2)
-    found = [best.value for best in result.best]
-    assert found == sorted(found, reverse=True)
-    assert found[-1] == min(row["value"] for row in reports)
+    improved = [best.value for best in result.best]
+    assert improved == sorted(improved, reverse=True)
+    assert improved[-1] == min(row["value"] for row in reports)
     assert [b.seconds for b in result.best] == sorted(b.seconds for b in result.best)
     assert [b.images for b in result.best] == sorted(b.images for b in result.best)
     assert result.best[-1].trial == min(trials, key=lambda row: row["value"])["trial"]

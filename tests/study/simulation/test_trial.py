@@ -22,10 +22,10 @@ def assignment(sampling_seeds: tuple[int, ...] = (), **score: object) -> Assignm
 
 def reports(trial: Assignment, curve: Curve = CURVE) -> list[Report]:
     """All of a trial's reports."""
-    found = [Report(4, "running", 0, 0, 0.0, 0.0)]
-    while found[-1].outcome == "running":
-        found.append(next_report(trial, curve, found[-1]))
-    return found[1:]
+    made = [Report(4, "running", 0, 0, 0.0, 0.0)]
+    while made[-1].outcome == "running":
+        made.append(next_report(trial, curve, made[-1]))
+    return made[1:]
 
 
 def test_a_trial_reports_as_its_study_says() -> None:
