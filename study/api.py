@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     import pandas
 
     from study.results.finalists import Finals
-    from study.results.leaderboard import Ranked
+    from study.results.leaderboard import Leaderboard
     from study.results.pareto import Front
+    from study.results.ranking import RankedTrial
 
 
 @dataclass(frozen=True)
@@ -121,15 +122,13 @@ class Results:
         frame: pandas.DataFrame = query(self.storage, sql, [self.name]).to_pandas()
         return frame
 
-    def best(self, top: int = 10) -> list[Ranked]:
-        """The best trials of the search, best first.
+    def best(self, top: int | None = 10) -> list[RankedTrial]:
+        """The best trials of the search, best first; all that can be ranked if `top` is None.
 
         Raises:
             UserError: Scores of different identity would have to be compared.
         """
-        from study.results.leaderboard import best
-
-        return best(self.storage, self.name, top)
+        return list(self._leaderboard().ranked[:top])
 
     def finals(self) -> Finals | None:
         """The finalists, by rising mean of their final scores; None if there are no final runs.
@@ -137,9 +136,7 @@ class Results:
         Raises:
             UserError: Final scores of different identity would have to be compared.
         """
-        from study.results.finalists import finals
-
-        return finals(self.storage, self.name)
+        return self._leaderboard().finals
 
     def front(self) -> Front | None:
         """The Pareto front of the search; None if the study has one objective.
@@ -147,9 +144,12 @@ class Results:
         Raises:
             UserError: Scores of different identity would have to be compared.
         """
-        from study.results.verdict import verdict
+        return self._leaderboard().front
 
-        return verdict(self.storage, self.name).front
+    def _leaderboard(self) -> Leaderboard:
+        from study.results.leaderboard import read_leaderboard
+
+        return read_leaderboard(self.storage, self.name)
 
     def _view(self, table: str) -> pandas.DataFrame:
         orders = {

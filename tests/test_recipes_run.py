@@ -18,7 +18,7 @@ from paths import SEARCH_SPACES
 import study.lanes.run as running
 from study.driver.events import Event
 from study.driver.messages import Assignment, Progress
-from study.results.leaderboard import best
+from study.results.leaderboard import read_leaderboard
 from study.results.query import query
 from study.results.storage import Storage
 from study.search import Search
@@ -63,13 +63,14 @@ def test_a_recipe_runs_at_smoke_size(ray_session: None, storage: Storage, path: 
     assert len(runs) == (0 if finalists is None else finalists.runs)
     assert {run["state"] for run in runs} <= {"complete"}, runs
     assert {trial["state"] for trial in trials} <= {"complete", "pruned"}, trials
-    ranked = best(storage, result.study)
+    ranked = read_leaderboard(storage, result.study).ranked
     assert len(ranked) == len(trials)
     assert all(math.isfinite(row.value) for row in ranked)
+    assert result.board.leader is not None
     if finalists is None:
-        assert result.best_trial == ranked[0].trial
+        assert result.board.leader.trial == ranked[0].trial
     else:
-        assert result.best_trial in [one.trial for one in ranked[: finalists.top]]
+        assert result.board.leader.trial in [one.trial for one in ranked[: finalists.top]]
     losses = query(storage, "select loss from reports", [result.study])["loss"].to_pylist()
     assert losses
     assert all(math.isfinite(loss) for loss in losses)

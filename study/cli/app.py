@@ -10,6 +10,7 @@ import typer
 from study.spec.errors import UserError
 
 if TYPE_CHECKING:
+    from study.results.leaderboard import Leaderboard
     from study.results.storage import Storage
 
 app = typer.Typer(
@@ -107,16 +108,15 @@ def open_storage(uri: str | None) -> Storage:
     return Storage.from_uri(uri or default_storage())
 
 
-def print_best(storage: Storage, name: str, top: int) -> None:
-    """Print what a study has shown: its finalists, its front, its leaderboard."""
-    from study.results.leaderboard import verdict_tables
-    from study.results.verdict import verdict
+def print_leaderboard(board: Leaderboard, top: int) -> None:
+    """Print what a study has shown: its finalists, its front, its ranked trials."""
+    from study.results.leaderboard_tables import leaderboard_tables
 
-    tables = verdict_tables(verdict(storage, name), top)
+    tables = leaderboard_tables(board, top)
     for table in tables:
         print_table(table)
     if not tables:
-        print(f"no trial of {name} has a score yet")
+        print(f"no trial of {board.rows.study} has a score yet")
 
 
 def print_table(table: object) -> None:

@@ -108,7 +108,7 @@ def _compare(
     from study.trained.compare import compare_trials
 
     found = compare_trials(place, name, trial, beside, folder=output, seed=seed, watch=_watch)
-    print("\n".join(found.told))
+    print("\n".join(found.lines))
     if found.note:
         print(found.note)
     print(f"{', '.join(found.files)} in {found.folder}")

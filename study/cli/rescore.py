@@ -67,9 +67,9 @@ def rescore(
         changes["also"] = [part.strip() for part in also.split(",") if part.strip()]
     place = open_storage(storage)
     place.require(name)
-    from study.results.leaderboard import rescore_table
-    from study.results.rescored import rescored
-    from study.trained.rescore import WAY, rescore
+    from study.results.reader import read_study
+    from study.results.rescored import rescore_table, rescored
+    from study.trained.rescore import rescore, way_of
 
     try:
         done = rescore(
@@ -81,14 +81,14 @@ def rescore(
             averaged=ema == "on",
             seeds=seeds,
             again=again,
-            watch=lambda told: print(told, file=sys.stderr, flush=True),
+            watch=lambda line: print(line, file=sys.stderr, flush=True),
         )
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from what is done", file=sys.stderr)
         raise typer.Exit(130) from None
-    for found in rescored(place, name, done.metric):
+    for group in rescored(read_study(place, name), done.metric):
         # A group may be of trials that each chose a sampler of their own.
-        if any(tuple(row.measured[part] for part in WAY) in done.ways for row in found.trials):
-            print_table(rescore_table(found))
+        if any(way_of(row.measured) in done.ways for row in group.trials):
+            print_table(rescore_table(group))
     there = f", {done.kept} were there already (--again makes them anew)" if done.kept else ""
     print(f"{done.measured} scores made{there}")

@@ -14,7 +14,7 @@ from study.cli.app import (
     app,
     check_picture,
     open_storage,
-    print_best,
+    print_leaderboard,
     print_table,
 )
 from study.spec.errors import UserError
@@ -23,7 +23,7 @@ from study.spec.errors import UserError
 @app.command("list")
 def list_(storage: StorageOption = None) -> None:
     """The studies in the storage."""
-    from study.results.leaderboard import study_summary, summary_table
+    from study.results.summary import study_summary, summary_table
 
     place = open_storage(storage)
     summaries = study_summary(place)
@@ -36,7 +36,7 @@ def list_(storage: StorageOption = None) -> None:
 @app.command()
 def status(name: Name, storage: StorageOption = None) -> None:
     """How far a study is: trials by state, the best so far, times."""
-    from study.results.leaderboard import status, summary_table
+    from study.results.summary import status, summary_table
 
     print_table(summary_table([status(open_storage(storage), name)]))
 
@@ -51,13 +51,13 @@ def best(
     storage: StorageOption = None,
 ) -> None:
     """The best of a study: its finalists, its Pareto front, its ranked trials."""
-    place = open_storage(storage)
-    if format_ == "json":
-        from study.results.verdict import to_json, verdict
+    from study.results.leaderboard import read_leaderboard, to_json
 
-        print(to_json(verdict(place, name), top))
+    board = read_leaderboard(open_storage(storage), name)
+    if format_ == "json":
+        print(to_json(board, top))
     else:
-        print_best(place, name, top)
+        print_leaderboard(board, top)
 
 
 @app.command()

@@ -20,7 +20,7 @@ from study.cli.app import (
     Variant,
     app,
     open_storage,
-    print_best,
+    print_leaderboard,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def run(
     place = open_storage(storage)
     from study.lanes.run import run_study
 
-    _print_result(run_study(study_file, place, address), storage)
+    print_result(run_study(study_file, place, address), storage)
 
 
 @app.command()
@@ -58,7 +58,7 @@ def resume(
     """Go on with a study that was interrupted, from its last checkpoints."""
     from study.lanes.run import resume_study
 
-    _print_result(resume_study(name, open_storage(storage), address), storage)
+    print_result(resume_study(name, open_storage(storage), address), storage)
 
 
 @app.command()
@@ -143,10 +143,16 @@ def _read(
     return read_study_file(file, changes, name, smoke=smoke, variant=variant, trained=trained)
 
 
-def _print_result(result: RunResult, storage: str | None) -> None:
+def print_result(result: RunResult, storage: str | None) -> None:
+    """Print what a run came to, and what can be done next.
+
+    Args:
+        result: How the run ended.
+        storage: The storage as the command named it, for the commands that are shown.
+    """
     place, name = result.storage, result.study
     where = "" if storage is None else f" --storage {storage}"
-    print_best(place, name, 10)
+    print_leaderboard(result.board, 10)
     if result.picture is not None:
         print(f"\nsamples of the best trial  {place.locate(result.picture)}")
     print(f"tables (Parquet)           {place.locate(name)}")
@@ -156,8 +162,8 @@ def _print_result(result: RunResult, storage: str | None) -> None:
         raise typer.Exit(130)
     print("\nnext:")
     print(f"  study best {name}{where}")
-    if result.best_run is not None:
-        print(f"  study sample {name} {result.best_run} -n 64 -o grid.png{where}")
+    if result.board.leader is not None:
+        print(f"  study sample {name} {result.board.leader.run} -n 64 -o grid.png{where}")
         print(f"  study explain {name}{where}")
     complete = "stage = 'search' and state = 'complete'"
     sql = f"select trial, value, epoch from trials where {complete} order by value"

@@ -15,7 +15,9 @@ from study.diagnostics.figures import lines
 from study.diagnostics.subject import Finding, Measure, Picture, Subject
 from study.results.plots import learning_curves
 from study.results.query import query
+from study.results.reader import read_rows
 from study.results.storage import Storage
+from study.results.tables import ArtifactRow
 
 SHOWN = 10
 """How many epochs' samples are shown side by side at most: every 5 epochs up to 50, say."""
@@ -33,12 +35,10 @@ def read_reports(storage: Storage, study: str) -> pd.DataFrame:
 
 def read_grids(storage: Storage, study: str, trial: int) -> dict[int, Image.Image]:
     """The sample grids that a trial left in the storage, by epoch."""
-    sql = f"select epoch, path from artifacts where kind = 'samples' and trial = {trial:d}"
-    rows = query(storage, f"{sql} order by epoch", [study]).to_pylist()
     return {
-        row["epoch"]: Image.open(io.BytesIO(storage.read(row["path"])))
-        for row in rows
-        if storage.exists(row["path"])
+        row.epoch: Image.open(io.BytesIO(storage.read(row.path)))
+        for row in read_rows(storage, ArtifactRow, study, trial)
+        if row.kind == "samples" and storage.exists(row.path)
     }
 
 
@@ -95,8 +95,8 @@ def epochs_figure(grids: dict[int, Image.Image], reports: pd.DataFrame, metric: 
     for panel, epoch in zip(figure.axes, chosen, strict=False):
         panel.imshow(grids[epoch], cmap="gray")
         value = values.get(epoch)
-        told = "" if value is None or pd.isna(value) else f"\n{metric} {value:.4g}"
-        panel.set_title(f"epoch {epoch}{told}", fontsize=10)
+        score = "" if value is None or pd.isna(value) else f"\n{metric} {value:.4g}"
+        panel.set_title(f"epoch {epoch}{score}", fontsize=10)
     figure.suptitle("Samples at several epochs", fontsize=11)
     return figure
 

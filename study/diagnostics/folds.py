@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +15,9 @@ from study.diagnostics.curves import read_reports
 from study.diagnostics.figures import tidy
 from study.diagnostics.subject import Finding, Measure, Subject
 from study.results.plots import COLOURS
-from study.results.query import query
+from study.results.reader import read_rows
 from study.results.storage import Storage
+from study.results.tables import TrialRow
 
 KINDS: Mapping[str, str] = {"k_fold": "fold", "leave_one_out": "image"}
 """The splits that can be gone through, and the key that says which part is held out."""
@@ -47,40 +47,38 @@ def find_folds(storage: Storage, study: str, trial: int) -> Folds | None:
     Of several with one fold, the one begun last counts. There are none if the trial's split cannot
     be gone through, or no other part was held out.
     """
-    sql = "select trial, state, spec from trials order by trial"
-    rows = query(storage, sql, [study]).to_pylist()
-    specs = {row["trial"]: json.loads(row["spec"]) for row in rows}
-    own = specs.get(trial)
+    rows = {row.trial: row for row in read_rows(storage, TrialRow, study)}
+    own = rows[trial].spec if trial in rows else None
     if own is None or own["data"]["split"]["kind"] not in KINDS:
         return None
     split = own["data"]["split"]
     axis = KINDS[split["kind"]]
     alike = _but_for(own, axis)
-    found = {
-        specs[row["trial"]]["data"]["split"][axis]: row["trial"]
-        for row in rows
-        if row["state"] == "complete" and _but_for(specs[row["trial"]], axis) == alike
+    trials = {
+        row.spec["data"]["split"][axis]: row.trial
+        for row in rows.values()
+        if row.state == "complete" and _but_for(row.spec, axis) == alike
     }
-    if len(found) < 2:
+    if len(trials) < 2:
         return None
-    return Folds(axis, dict(sorted(found.items())), split.get("folds"))
+    return Folds(axis, dict(sorted(trials.items())), split.get("folds"))
 
 
 def _but_for(spec: Mapping[str, Any], axis: str) -> dict[str, Any]:
     """What a trial is, but for the part that it holds out."""
-    told = {name: spec[name] for name in ("data", "model", "train", "score")}
+    sections = {name: spec[name] for name in ("data", "model", "train", "score")}
     split = {key: value for key, value in spec["data"]["split"].items() if key != axis}
-    return {**told, "data": {**spec["data"], "split": split}}
+    return {**sections, "data": {**spec["data"], "split": split}}
 
 
 def by_epoch(folds: Folds, reports: pd.DataFrame, column: str) -> dict[int, pd.Series[Any]]:
     """A column of `reports` by epoch, for each fold that has any of it."""
-    found = {}
+    curves = {}
     for number, trial in folds.trials.items():
         known = reports[reports["trial"] == trial].dropna(subset=[column])
         if len(known):
-            found[number] = known.set_index("epoch")[column].sort_index()
-    return found
+            curves[number] = known.set_index("epoch")[column].sort_index()
+    return curves
 
 
 def mean_by_epoch(curves: Mapping[int, pd.Series[Any]]) -> pd.Series[Any]:
@@ -124,7 +122,7 @@ def folds_figure(folds: Folds, shown: Mapping[str, Mapping[int, pd.Series[Any]]]
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         tidy(panel)
         panel.legend(frameon=False, fontsize=8)
-    figure.suptitle(f"Cross-validation: {_told(folds)}", fontsize=11)
+    figure.suptitle(f"Cross-validation: {_in_words(folds)}", fontsize=11)
     return figure
 
 
@@ -147,7 +145,7 @@ def diagnose(subject: Subject) -> Finding:
     metric = subject.scorer.identity.metric
     columns = {"validation_loss": "validation_loss", metric: "value"}
     shown: dict[str, Mapping[int, pd.Series[Any]]] = {}
-    measures, told = [], []
+    measures, quantities = [], []
     for quantity, column in columns.items():
         curves = by_epoch(folds, reports, column)
         if len(curves) < 2:  # a GAN has no validation loss
@@ -155,7 +153,7 @@ def diagnose(subject: Subject) -> Finding:
         name = quantity.replace("_", " ") if column == quantity else quantity
         shown[name] = curves
         mean, deviation = spread_of(list(curves.values()))
-        told.append(f"{name} {mean:.4g} ± {deviation:.2g}")
+        quantities.append(f"{name} {mean:.4g} ± {deviation:.2g}")
         # `samples` are images, and here none was made.
         measures += [
             Measure(f"{quantity}.mean", mean, samples=0),
@@ -167,10 +165,10 @@ def diagnose(subject: Subject) -> Finding:
         ]
     measures.append(Measure("folds", len(folds.trials), samples=0))
     pictures = {"folds": folds_figure(folds, shown)} if shown else {}
-    return Finding(f"{', '.join(told)} over {_told(folds)}", measures, pictures)
+    return Finding(f"{', '.join(quantities)} over {_in_words(folds)}", measures, pictures)
 
 
-def _told(folds: Folds) -> str:
+def _in_words(folds: Folds) -> str:
     count = len(folds.trials)
     if folds.axis == "image":
         return f"{count} images left out in turn"

@@ -7,7 +7,6 @@ simulated lanes directly. What happens is written to the ledger before any liste
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -148,7 +147,7 @@ class Conductor:
         self._busy.add(number)
         self._rows[number] = replace(trial.row, state="running", reason="")
         self._ledger.append(self._rows[number])
-        self._tell(TrialStarted(number, json.loads(trial.row.picks), trial.row.repeats))
+        self._tell(TrialStarted(number, dict(trial.row.picks), trial.row.repeats))
         return trial.assignment
 
     def report(self, report: Report) -> bool:

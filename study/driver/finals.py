@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from study.results.arrow_values import rows
-from study.results.query import query
+from study.results.leaderboard import read_leaderboard
 from study.results.storage import Storage
-from study.results.verdict import verdict
 from study.search import next_finalist, trial_seed
 from study.spec import Picks, Study
 from study.spec.finalists import Finalists
@@ -27,7 +23,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class RaceRun:
-    """A final run of the ledger's: its number, whom it trains again, and its scores.
+    """A final run in the ledger: its number, the trial that it trains again, and its scores.
 
     `scores` are empty if it failed, and None while it is to go on.
     """
@@ -38,7 +34,7 @@ class RaceRun:
 
 
 class Race:
-    """Who is trained again, and how often.
+    """Which trials are trained again, and how often.
 
     Args:
         settings: The `finalists:` section.
@@ -61,7 +57,7 @@ class Race:
         self._runs: dict[int, RaceRun] = {run.number: run for run in past}
 
     def next(self) -> tuple[int, Candidate] | None:
-        """The next final run's number and whom it trains; None if there is none now.
+        """The next final run's number and which trial it trains; None if there is none now.
 
         To be asked only when the search is over.
         """
@@ -100,19 +96,11 @@ def read_candidates(storage: Storage, study: str, top: int) -> list[Candidate]:
     Raises:
         UserError: The scores cannot be compared.
     """
-    found = verdict(storage, study)
-    ranked = found.ranking.ranked if found.front is None else found.front.members
+    board = read_leaderboard(storage, study)
+    ranked = board.ranked if board.front is None else board.front.members
     numbers = [one.trial for one in ranked if one.state == "complete"][:top]
-    listed = ", ".join(map(str, numbers)) or "null"
-    found = query(
-        storage, f"select trial, spec, picks from trials where trial in ({listed})", [study]
-    )
-    by_number: dict[int, dict[str, Any]] = {row["trial"]: row for row in rows(found)}
+    trials = {trial.trial: trial for trial in board.rows.trials}
     return [
-        Candidate(
-            number=number,
-            spec=Study.model_validate(json.loads(by_number[number]["spec"])),
-            picks=json.loads(by_number[number]["picks"]),
-        )
+        Candidate(number=number, spec=trials[number].study, picks=dict(trials[number].picks))
         for number in numbers
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -30,9 +29,9 @@ def first_row(
         state="running",
         stage="search" if repeats is None else "final",
         repeats=repeats,
-        spec=json.dumps(spec.model_dump(mode="json") if spec else {}),
+        spec=spec.model_dump(mode="json") if spec else {},
         spec_hash=spec.digest() if spec else "",
-        picks=json.dumps(picks),
+        picks=picks,
         seed=seed,
         started=started,
         config=leaves(spec.trial_config(), picks) if spec else {},

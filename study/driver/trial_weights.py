@@ -1,32 +1,36 @@
-"""Trained trials, found in the storage. Imports no torch."""
+"""The weights of trained trials, looked up in the storage. Imports no torch."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
-from typing import Any
 
 from study.driver.files import checkpoint_epoch, newest_checkpoint
-from study.results.query import query
+from study.results.reader import read_rows
 from study.results.storage import Storage, default_storage
+from study.results.tables import TrialRow
 from study.spec import Trained, TrainedTrial, UserError
 from study.spec.weights import Weights
 
 
 @dataclass(frozen=True)
-class Found:
+class TrialWeights:
     """A trial that has weights.
 
     Attributes:
-        spec: Its plain study, as it stands in the ledger.
+        study: The study's name.
+        row: The trial's row in the ledger.
         checkpoint: Name in the storage of its last checkpoint.
     """
 
     study: str
-    trial: int
-    spec: dict[str, Any]
+    row: TrialRow
     checkpoint: str
+
+    @property
+    def trial(self) -> int:
+        """The trial's number."""
+        return self.row.trial
 
     @property
     def epoch(self) -> int:
@@ -34,26 +38,23 @@ class Found:
         return checkpoint_epoch(self.checkpoint)
 
 
-def find_trained(storage: Storage, study: str, trial: int) -> Found:
+def find_weights(storage: Storage, study: str, trial: int) -> TrialWeights:
     """Find a trial's last checkpoint; of one that scored another's weights, that other's.
 
     Raises:
         UserError: There is no such study, trial or checkpoint.
     """
     storage.require(study)
-    rows = query(storage, f"select spec, state from trials where trial = {trial:d}", [study])
-    if rows.num_rows == 0:
-        numbers = query(storage, "select min(trial) as a, max(trial) as b from trials", [study])
-        low, high = numbers["a"][0].as_py(), numbers["b"][0].as_py()
-        has = "has none yet" if low is None else f"has {low} to {high}"
+    row = next(iter(read_rows(storage, TrialRow, study, trial)), None)
+    if row is None:
+        numbers = [row.trial for row in read_rows(storage, TrialRow, study)]
+        has = f"has {min(numbers)} to {max(numbers)}" if numbers else "has none yet"
         raise UserError(f"no trial {trial} in study '{study}', which {has}")
-    spec = json.loads(rows["spec"][0].as_py())
-    weights = spec.get("weights")
+    weights = row.spec.get("weights")
     name = newest_checkpoint(storage, study, trial) if weights is None else weights["checkpoint"]
     if name is None:
-        state = rows["state"][0].as_py()
-        raise UserError(f"trial {trial} of study '{study}' ({state}) left no checkpoint")
-    return Found(study, trial, spec, name)
+        raise UserError(f"trial {trial} of study '{study}' ({row.state}) left no checkpoint")
+    return TrialWeights(study, row, name)
 
 
 def trained_in(uri: str | None) -> Trained:
@@ -66,8 +67,9 @@ def trained_in(uri: str | None) -> Trained:
 
     def find(study: str, trial: int) -> TrainedTrial:
         storage = Storage.from_uri(uri or default_storage())
-        found = find_trained(storage, study, trial)
-        return TrainedTrial(found.spec, found.checkpoint, _digest(storage.read(found.checkpoint)))
+        weights = find_weights(storage, study, trial)
+        digest = _digest(storage.read(weights.checkpoint))
+        return TrainedTrial(dict(weights.row.spec), weights.checkpoint, digest)
 
     return find
 

@@ -16,9 +16,9 @@ from study.driver.resume import Past, read_past
 from study.driver.retry import RetryPolicy
 from study.lanes.cluster import Cluster, check_shared, connect
 from study.lanes.tuner import run_trials
+from study.results.leaderboard import Leader, Leaderboard, read_leaderboard
 from study.results.ledger import Ledger
 from study.results.storage import Storage, join
-from study.results.verdict import Leader, leader
 from study.search import Search
 from study.spec import Study, StudyFile
 
@@ -27,13 +27,15 @@ from study.spec import Study, StudyFile
 class RunResult:
     """How a run ended."""
 
-    study: str
     storage: Storage
     interrupted: bool
-    best_trial: int | None
-    best_run: int | None  # whose weights to take: of a finalist its best final run, or itself
-    best_value: float | None
+    board: Leaderboard  # read once, when the run was over
     picture: str | None  # name in the storage of the best trial's sample grid
+
+    @property
+    def study(self) -> str:
+        """The study's name."""
+        return self.board.rows.study
 
 
 def run_study(
@@ -113,16 +115,19 @@ def _run(
                 run_trials(spec.name, conductor, storage, placement, display, RetryPolicy())
         finally:
             display.close()
-    found = leader(storage, spec.name)
-    return RunResult(
-        study=spec.name,
-        storage=storage,
-        interrupted=conductor.interrupted,
-        best_trial=None if found is None else found.trial,
-        best_run=None if found is None else found.run,
-        best_value=None if found is None else found.value,
-        picture=None if found is None else _keep_picture(storage, spec.name, found),
-    )
+    return read_result(storage, spec.name, conductor.interrupted)
+
+
+def read_result(storage: Storage, study: str, interrupted: bool) -> RunResult:
+    """How a run that is over ended; the best trial's samples are put where they are easily seen.
+
+    Raises:
+        UserError: The scores cannot be compared.
+    """
+    board = read_leaderboard(storage, study)
+    leader = board.leader
+    picture = None if leader is None else _keep_picture(storage, study, leader)
+    return RunResult(storage, interrupted, board, picture)
 
 
 def _finals(spec: Study, storage: Storage, planned: int, past: Past | None) -> Race | None:
@@ -162,9 +167,9 @@ def _welcome(
     return "\n".join(lines)
 
 
-def _keep_picture(storage: Storage, name: str, found: Leader) -> str:
+def _keep_picture(storage: Storage, name: str, leader: Leader) -> str:
     """Copy the best trial's last sample grid to where it is easily found."""
-    picture = samples_name(name, found.run, found.epoch or 0)
+    picture = samples_name(name, leader.run, leader.epoch or 0)
     kept = join(name, "best.png")
     storage.write_atomic(kept, storage.read(picture))
     return kept

@@ -1,4 +1,4 @@
-"""What time it is: the system's clock, or one that a simulation moves on by itself."""
+"""Where the time comes from: the system's clock, or one that a simulation moves on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time to whoever records or waits."""
+    """What rows are stamped by, and what is waited by."""
 
     def now(self) -> datetime:
         """The time of day, in UTC."""

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from study.results.identity import (
-    Row,
-    check_comparable,
-    common,
-    finite,
-    full_score,
-    identity,
-    is_final,
-    overridden,
-    picked,
-    present,
-)
+from study.results.identity import Identity, check_comparable, common, identity, overridden
 from study.results.intervals import Standing, VarianceSplit, standings, variance_split
+from study.results.objective import final_scores, objective_score, scores_by_trial
 from study.results.rank_correlation import Agreement, agreement
-from study.results.ranking import configuration, trials_and_scores
-from study.results.storage import Storage
-from study.results.tables import ConfigValue
+from study.results.tables import ConfigValue, ScoreRow, TrialRow
 
 
 @dataclass(frozen=True)
@@ -71,9 +58,8 @@ class Finals:
     Attributes:
         finalists: Those with a final score, by rising mean.
         split: How much of the variance is training's and how much sampling's; None without scores.
-        agreement: How well the search score foretold the final mean.
-        measured: What all final scores measure: one of their rows, without `sampler` or `steps`
-            where each family has its own; None without scores.
+        agreement: How well the search score predicted the final mean.
+        measured: What all final scores measure; None without scores.
         unfinished: Number of final runs that have not ended, or have no score yet.
         failed: Number of final runs that failed or were stopped.
         overridden: Keys of `score:` that the final runs have otherwise than the search.
@@ -85,20 +71,11 @@ class Finals:
     unfinished: int
     failed: int
     overridden: frozenset[str] = frozenset()
-    measured: Row | None = field(default=None, repr=False, compare=False)
+    measured: Identity | None = field(default=None, repr=False, compare=False)
 
 
-def finals(storage: Storage, study: str) -> Finals | None:
-    """The finalists of a study; None if it has no final runs.
-
-    Raises:
-        UserError: There is no such study, or its final scores cannot be compared.
-    """
-    return finals_of(*trials_and_scores(storage, study))
-
-
-def finals_of(trials: Sequence[Row], scores: Sequence[Row]) -> Finals | None:
-    """The finalists among the trials of one study; None if there are no final runs.
+def rank_finalists(trials: Sequence[TrialRow], scores: Sequence[ScoreRow]) -> Finals | None:
+    """Rank the finalists among the trials of one study; None if there are no final runs.
 
     Args:
         trials: Newest rows of `trials`.
@@ -107,76 +84,55 @@ def finals_of(trials: Sequence[Row], scores: Sequence[Row]) -> Finals | None:
     Raises:
         UserError: Two of the final scores were not measured in the same way.
     """
-    final = [trial for trial in trials if is_final(trial) and present(trial["repeats"]) is not None]
+    by_trial = scores_by_trial(scores)
+    final = [trial for trial in trials if trial.stage == "final" and trial.repeats is not None]
     if not final:
         return None
-    by_run = {trial["trial"]: _final_scores(trial, scores) for trial in final}
-    counted = [t for t in final if t["state"] == "complete" and by_run[t["trial"]]]
-    check_comparable((trial, score) for trial in counted for score in by_run[trial["trial"]])
+    scored = [
+        (run, own)
+        for run in final
+        if run.state == "complete" and (own := final_scores(run, by_trial.get(run.trial, ())))
+    ]
+    check_comparable((run, score) for run, own in scored for score in own)
     runs: dict[int, list[FinalRun]] = {}
-    for trial in counted:
-        rows = by_run[trial["trial"]]
-        run = FinalRun(
-            trial["trial"],
-            max(int(row["epoch"]) for row in rows),
-            {int(row["seed"]): float(row["value"]) for row in rows},
-        )
-        runs.setdefault(int(trial["repeats"]), []).append(run)
+    for run, own in scored:
+        assert run.repeats is not None
+        values = {score.seed: score.value for score in own}
+        runs.setdefault(run.repeats, []).append(FinalRun(run.trial, own[0].epoch, values))
     repeated = {k: [list(run.scores.values()) for run in each] for k, each in runs.items()}
+    rows = {trial.trial: trial for trial in trials}
     finalists = tuple(
-        _finalist(standing, runs[standing.candidate], trials, scores)
+        _finalist(standing, runs[standing.candidate], rows, by_trial)
         for standing in (standings(repeated) if repeated else ())
     )
-    stopped = sum(trial["state"] in ("failed", "pruned") for trial in final)
+    stopped = sum(run.state in ("failed", "pruned") for run in final)
     return Finals(
         finalists=finalists,
         split=variance_split(repeated) if repeated else None,
         agreement=agreement([(each.search_value, each.standing.mean) for each in finalists]),
-        unfinished=len(final) - len(counted) - stopped,
+        unfinished=len(final) - len(scored) - stopped,
         failed=stopped,
         overridden=overridden(trials),
-        measured=common([row for trial in counted for row in by_run[trial["trial"]]]),
+        measured=common([identity(score) for _, own in scored for score in own]),
     )
 
 
-def _final_scores(trial: Row, scores: Sequence[Row]) -> list[Row]:
-    """The final scores of a run, of its own metric and its last epoch."""
-    full = full_score(trial)
-    found = [
-        score
-        for score in scores
-        if score["trial"] == trial["trial"]
-        and score["stage"] == "final"
-        and finite(score["value"]) is not None
-        and (full is None or score["metric"] == full[0])
-    ]
-    last = max((int(score["epoch"]) for score in found), default=0)
-    return [score for score in found if int(score["epoch"]) == last]
-
-
 def _finalist(
-    standing: Standing, runs: Sequence[FinalRun], trials: Sequence[Row], scores: Sequence[Row]
+    standing: Standing,
+    runs: Sequence[FinalRun],
+    rows: Mapping[int, TrialRow],
+    scores: Mapping[int, Sequence[ScoreRow]],
 ) -> Finalist:
-    trial = picked(trials, standing.candidate)
+    trial = rows.get(standing.candidate)
+    score = None if trial is None else objective_score(trial, scores.get(trial.trial, ()))
     # A final run has its trial's configuration: take it from there if the trial's row is lost.
-    known = trial or picked(trials, runs[0].trial) or {}
-    value = None if trial is None else finite(trial["value"])
-    spreads = [
-        finite(score.get("spread"))
-        for score in scores
-        if (score["trial"], score["stage"], score["value"]) == (standing.candidate, "search", value)
-    ]
+    known = trial or rows[runs[0].trial]
     return Finalist(
         trial=standing.candidate,
         standing=standing,
         runs=tuple(sorted(runs, key=lambda run: fmean(run.scores.values()))),
-        search_value=value,
-        search_spread=spreads[-1] if spreads else None,
-        config=configuration(known),
-        picks=json.loads(known.get("picks") or "{}"),
+        search_value=None if trial is None else trial.value,
+        search_spread=None if score is None else score.spread,
+        config=known.config,
+        picks=known.picks,
     )
-
-
-def identity_of(found: Finals) -> dict[str, object]:
-    """What the final scores measure, by column of `scores`; empty if there are none."""
-    return identity(found.measured) if found.measured is not None else {}

@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from study.results.finalists import Finalist, Finals
-from study.results.identity import told
+from study.results.identity import in_words
 from study.results.intervals import VarianceSplit
 from study.results.render import cell
 from study.results.tables import ConfigValue
@@ -37,7 +37,8 @@ def finals_table(finals: Finals, width: int | None = None) -> RenderableType:
             for row in each
         ],
     }
-    title = f"finalists, trained again with fresh seeds: {told(finals.measured or {})}"
+    assert finals.measured is not None  # finalists have scores
+    title = f"finalists, trained again with fresh seeds: {in_words(finals.measured)}"
     configs = [_still_true(row.picks or row.config, finals.overridden) for row in each]
     return trial_table(columns, configs, width, title, list(_final_notes(finals)))
 
@@ -110,5 +111,5 @@ def _split_note(split: VarianceSplit) -> Iterable[str]:
     if split.sampling is not None:
         parts.append(f"sampling {shown(split.sampling)} (df {split.sampling_freedom})")
     if parts:
-        of = " of the score" if split.relative else ""
-        yield f"standard deviation{of} over seeds: {', '.join(parts)}"
+        unit = " of the score" if split.relative else ""
+        yield f"standard deviation{unit} over seeds: {', '.join(parts)}"

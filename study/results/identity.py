@@ -2,62 +2,91 @@
 
 from __future__ import annotations
 
-import json
-import math
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
 
-from study.results.tables import CONFIG_PREFIX
+from study.results.tables import ScoreRow, TrialRow
 from study.spec.errors import UserError
-from study.spec.names import METRICS, metric_name
 
-IDENTITY = ("metric", "samples", "sampler", "steps", "embedder", "reference", "weights")
-"""What two scores must have in common to be compared; columns of `scores`."""
+
+@dataclass(frozen=True)
+class Identity:
+    """What two scores must have in common to be compared: columns of `scores`.
+
+    Of several scores, `sampler` and `steps` are None where they are each trial's own.
+    """
+
+    metric: str
+    samples: int
+    sampler: str | None
+    steps: int | None
+    embedder: str
+    reference: str
+    weights: str
+
+
+IDENTITY: tuple[str, ...] = tuple(field.name for field in dataclasses.fields(Identity))
+"""The columns of `Identity`."""
 
 SEARCHED = ("sampler", "steps")
 """Those of them that a study may leave to its trials: see `chooses_sampler`."""
 
-Row = Mapping[str, Any]
+
+def identity(score: ScoreRow) -> Identity:
+    """What a score measures."""
+    return Identity(
+        metric=score.metric,
+        samples=score.samples,
+        sampler=score.sampler,
+        steps=score.steps,
+        embedder=score.embedder,
+        reference=score.reference,
+        weights=score.weights,
+    )
 
 
-def identity(score: Row) -> dict[str, Any]:
-    """The columns of a row of `scores` that say what it measures, by name."""
-    found = {part: present(score.get(part)) for part in IDENTITY}
-    found["weights"] = found["weights"] or "averaged"  # ledgers from before it was written
-    return found
+def differing(one: Identity, other: Identity) -> list[str]:
+    """The columns in which two scores differ."""
+    return [part for part in IDENTITY if getattr(one, part) != getattr(other, part)]
 
 
-def check_comparable(entries: Iterable[tuple[Row, Row]]) -> None:
+def first_conflict(one: tuple[TrialRow, ScoreRow], other: tuple[TrialRow, ScoreRow]) -> str | None:
+    """The first column that keeps two trials from being ranked together by these scores, if any."""
+    free = SEARCHED if chooses_sampler(one[0]) and chooses_sampler(other[0]) else ()
+    parts = differing(identity(one[1]), identity(other[1]))
+    return next((part for part in parts if part not in free), None)
+
+
+def check_comparable(entries: Iterable[tuple[TrialRow, ScoreRow]]) -> None:
     """Raise UserError unless all scores measure the same.
 
     Args:
-        entries: Rows of `trials`, each with the row of `scores` that it is compared by.
+        entries: Trials, each with the score that it is compared by.
     """
-    first: tuple[Row, Row] | None = None
+    first: tuple[TrialRow, ScoreRow] | None = None
     for trial, score in entries:
         first = first or (trial, score)
-        ours, theirs = identity(score), identity(first[1])
-        free = chooses_sampler(trial) and chooses_sampler(first[0])
-        for part in IDENTITY:
-            if ours[part] != theirs[part] and not (free and part in SEARCHED):
-                raise UserError(
-                    f"Trials {first[0]['trial']} and {trial['trial']} cannot be ranked together: "
-                    f"their scores differ in `{part}`, {theirs[part]!r} and {ours[part]!r}"
-                )
+        part = first_conflict(first, (trial, score))
+        if part is not None:
+            raise UserError(
+                f"Trials {first[0].trial} and {trial.trial} cannot be ranked together: their "
+                f"scores differ in `{part}`, {getattr(first[1], part)!r} and "
+                f"{getattr(score, part)!r}"
+            )
 
 
-def chooses_sampler(trial: Row) -> bool:
+def chooses_sampler(trial: TrialRow) -> bool:
     """Whether how images are made belongs to the trial, not to how it is measured.
 
     It does where the search chose it (a hole in `score.sampler` or `score.steps`), and where each
     family makes them in its own way (`sampler: auto`).
     """
-    picks = json.loads(trial.get("picks") or "{}")
-    searched = any(name.startswith("score.") for name in picks)
-    return searched or bool(trial.get(f"{CONFIG_PREFIX}score.sampler.kind") == "auto")
+    searched = any(name.startswith("score.") for name in trial.picks)
+    return searched or trial.config.get("score.sampler.kind") == "auto"
 
 
-def overridden(trials: Sequence[Row]) -> frozenset[str]:
+def overridden(trials: Sequence[TrialRow]) -> frozenset[str]:
     """Keys of `score:` that final runs have otherwise than the trials that they train again.
 
     `finalists:` in a study file sets them, whatever the search chose there.
@@ -65,86 +94,32 @@ def overridden(trials: Sequence[Row]) -> frozenset[str]:
     Args:
         trials: All trials of a study.
     """
-    found: set[str] = set()
+    by_number = {trial.trial: trial for trial in trials}
+    keys: set[str] = set()
     for run in trials:
-        repeats = present(run.get("repeats")) if is_final(run) else None
-        trial = None if repeats is None else picked(trials, int(repeats))
-        ours, theirs = settings(run).get("score"), settings(trial or {}).get("score")
+        if run.stage != "final" or run.repeats not in by_number:
+            continue
+        ours, theirs = run.spec.get("score"), by_number[run.repeats].spec.get("score")
         if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
-            found |= {key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key)}
-    return frozenset(found)
+            keys |= {key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key)}
+    return frozenset(keys)
 
 
-def full_score(trial: Row) -> tuple[str, int] | None:
-    """Metric and number of images of the score at a trial's end; None if its row does not say."""
-    score = settings(trial).get("score")
-    if not isinstance(score, Mapping) or not {"metric", "samples"} <= score.keys():
+def in_words(measured: Identity) -> str:
+    """What a score measures; digests are left out."""
+    sampler = measured.sampler or "each trial's own sampler"
+    means = sampler if measured.steps is None else f"{sampler} in {measured.steps} steps"
+    last = ", the trained weights" if measured.weights == "trained" else ""
+    return f"{measured.metric} of {measured.samples:,} images by {means}{last}"
+
+
+def common(identities: Sequence[Identity]) -> Identity | None:
+    """What scores that may be ranked together have in common; None if there are none."""
+    if not identities:
         return None
-    measure, embedder = METRICS.get(score["metric"], (None, None))
-    embedder = embedder or score.get("embedder")
-    name = metric_name(measure, embedder) if measure and embedder else score["metric"]
-    return name, int(score["samples"])
-
-
-def objectives(trials: Iterable[Row]) -> tuple[str, ...]:
-    """What the study minimises, by what its trials say of it."""
-    for trial in trials:
-        search = settings(trial).get("search")
-        if isinstance(search, Mapping) and search.get("objectives"):
-            return tuple(search["objectives"])
-    return ("score",)
-
-
-def told(score: Row) -> str:
-    """What a score measures, in words; digests are left out.
-
-    Args:
-        score: A row of `scores`, or what is common to several: `sampler` and `steps` are None where
-            they are each trial's own.
-    """
-    steps, sampler = present(score["steps"]), score["sampler"] or "each trial's own sampler"
-    how = sampler if steps is None else f"{sampler} in {int(steps)} steps"
-    last = ", the trained weights" if score.get("weights") == "trained" else ""
-    return f"{score['metric']} of {int(score['samples']):,} images by {how}{last}"
-
-
-def common(scores: Sequence[Row]) -> Row | None:
-    """What scores that may be ranked together have in common: a row; None if there are none.
-
-    Its `sampler` and `steps` are None where they differ.
-    """
-    if not scores:
-        return None
-    own = [part for part in SEARCHED if len({present(score[part]) for score in scores}) > 1]
-    return {**scores[0], **dict.fromkeys(own)}
-
-
-def settings(trial: Row) -> dict[str, Any]:
-    """The filled configuration of a trial."""
-    found = json.loads(trial.get("spec") or "{}")
-    return found if isinstance(found, dict) else {}
-
-
-def of_search(trials: Iterable[Row]) -> list[Row]:
-    """Trials of the search; rows from before final runs were there say nothing of it."""
-    return [trial for trial in trials if not is_final(trial)]
-
-
-def is_final(trial: Row) -> bool:
-    """Whether a trial is a final run, which trains a trial of the search again."""
-    return bool(present(trial.get("stage")) == "final")
-
-
-def picked(trials: Sequence[Row], number: int) -> Row | None:
-    """The row of a trial by its number."""
-    return next((trial for trial in trials if trial["trial"] == number), None)
-
-
-def present(value: Any) -> Any:
-    """The value, or None where it is null, which pandas says with NaN."""
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def finite(value: Any) -> float | None:
-    """The number, or None where it is null or none."""
-    return None if value is None or not math.isfinite(value) else float(value)
+    first = identities[0]
+    return replace(
+        first,
+        sampler=first.sampler if len({each.sampler for each in identities}) == 1 else None,
+        steps=first.steps if len({each.steps for each in identities}) == 1 else None,
+    )

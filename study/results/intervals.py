@@ -1,4 +1,4 @@
-"""How sure the mean of repeated scores is, and who is told apart by it.
+"""How sure the mean of repeated scores is, and which candidates it tells apart.
 
 A candidate is trained several times, each training run with a seed of its own, and each run is
 scored several times, each with fresh images. Scores vary by training (between the runs of one
@@ -128,11 +128,11 @@ def standings(candidates: Mapping[int, Runs]) -> list[Standing]:
             leaders.append(candidate)
         groups[candidate] = len(leaders) - 1
     sizes = [sum(g == group for g in groups.values()) for group in range(len(leaders))]
-    found = []
+    placed = []
     for candidate in order:
         low, high = fit.interval(candidate)
         group = groups[candidate]
-        found.append(
+        placed.append(
             Standing(
                 candidate=candidate,
                 mean=fit.means[candidate],
@@ -146,7 +146,7 @@ def standings(candidates: Mapping[int, Runs]) -> list[Standing]:
                 contends=not fit.told_apart(order[0], candidate),
             )
         )
-    return found
+    return placed
 
 
 class _Fit:

@@ -1,145 +1,130 @@
-"""Who is ahead, as tables for the terminal: finalists, search, Pareto front, rescored trials."""
+"""What a study has shown: the search's ranking, the finalists, the front, and which trial leads."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+import dataclasses
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
-from rich.console import RenderableType
-
-from study.results.config_differences import shorten, varying
-from study.results.finalists_table import finals_table
-from study.results.identity import IDENTITY
-from study.results.pareto import Front, objective_value
-from study.results.ranking import Aside, Direction, Ranked, best, rank
-from study.results.render import cell
-from study.results.rescored import rescore_table
-from study.results.summary import (
-    StudySummary,
-    newest_study,
-    status,
-    study_summary,
-    summary_table,
-)
-from study.results.tables import ConfigValue
-from study.results.trial_table import trial_table, with_spread
-from study.results.verdict import Verdict
-
-__all__ = [
-    "IDENTITY",
-    "Direction",
-    "Ranked",
-    "StudySummary",
-    "best",
-    "finals_table",
-    "front_table",
-    "leaderboard_table",
-    "newest_study",
-    "rank",
-    "rescore_table",
-    "shorten",
-    "status",
-    "study_summary",
-    "summary_table",
-    "varying",
-    "verdict_tables",
-]
+from study.results.finalists import Finals, rank_finalists
+from study.results.objective import objectives
+from study.results.pareto import Front, front, objective_value
+from study.results.ranking import RankedTrial, UnrankedTrial, rank_trials
+from study.results.reader import StudyRows, read_study
+from study.results.storage import Storage
 
 
-def verdict_tables(found: Verdict, top: int, width: int | None = None) -> list[RenderableType]:
-    """What `study best` shows: finalists first, then the front or the search's ranking.
+@dataclass(frozen=True)
+class Leader:
+    """The trial that leads a study.
 
-    Args:
-        found: What the study has shown.
-        top: Number of trials of the search to show.
-        width: Characters a line; those of the terminal by default.
+    Attributes:
+        trial: Its number in the search.
+        run: The trial whose weights to take: its best final run, or itself.
+        epoch: Of those weights; None if unknown.
+        value: The mean of its final scores, or its score in the search.
+        final: Whether it leads the finalists, and not the search alone.
     """
-    tables: list[RenderableType] = []
-    ranked = found.ranking.ranked
-    if found.finals is not None:
-        tables.append(finals_table(found.finals, width))
-    if found.front is not None and found.front.members:
-        tables.append(front_table(found.front, width))
-    elif ranked or found.ranking.aside:
-        title = "\nthe search:" if found.finals is not None else ""
-        tables.append(leaderboard_table(ranked[:top], width, found.ranking.aside, title))
-    return tables
+
+    trial: int
+    run: int
+    epoch: int | None
+    value: float
+    final: bool
 
 
-def leaderboard_table(
-    ranked: Sequence[Ranked],
-    width: int | None = None,
-    aside: Sequence[Aside] = (),
-    title: str = "",
-) -> RenderableType:
-    """Ranked trials with the parameters in which they differ, as many as fit.
+@dataclass(frozen=True)
+class Leaderboard:
+    """What `study best` shows, from one reading of the ledger.
 
-    Args:
-        ranked: What `best` returned.
-        width: Characters a line; those of the terminal by default.
-        aside: Trials that cannot be ranked among them, told in a line below.
-        title: A line above.
+    Each part is worked out when it is first asked for, and raises UserError then if its scores
+    cannot be compared.
+
+    Attributes:
+        rows: What was read.
     """
-    columns = {
-        "rank": ["1=" if row.tied else str(row.rank) for row in ranked],
-        "trial": [str(row.trial) for row in ranked],
-        "score": [with_spread(row.value, row.spread) for row in ranked],
-        "state": [row.state for row in ranked],
-        "epoch": [cell(row.epoch) for row in ranked],
-    }
-    notes = [*_spread_notes(ranked), *_aside_notes(aside)]
-    return trial_table(columns, [_settings(row) for row in ranked], width, title, notes)
+
+    rows: StudyRows
+
+    @property
+    def ranked(self) -> tuple[RankedTrial, ...]:
+        """The trials of the search, best first."""
+        return self._ranking[0]
+
+    @property
+    def unranked(self) -> tuple[UnrankedTrial, ...]:
+        """The trials that were pruned too early to be ranked."""
+        return self._ranking[1]
+
+    @cached_property
+    def _ranking(self) -> tuple[tuple[RankedTrial, ...], tuple[UnrankedTrial, ...]]:
+        return rank_trials(self.rows.trials, self.rows.scores)
+
+    @cached_property
+    def finals(self) -> Finals | None:
+        """The finalists; None if there are no final runs."""
+        return rank_finalists(self.rows.trials, self.rows.scores)
+
+    @cached_property
+    def front(self) -> Front | None:
+        """The Pareto front of the search; None if the study has one objective."""
+        names = objectives(self.rows.trials)
+        return front(self.ranked, names) if len(names) > 1 else None
+
+    @property
+    def leader(self) -> Leader | None:
+        """The best finalist, else the best of the search; None while there is no score.
+
+        Of several objectives, it is the best score on the front.
+        """
+        if self.finals is not None and self.finals.finalists:
+            best = self.finals.finalists[0]
+            run = best.runs[0]
+            return Leader(best.trial, run.trial, run.epoch, best.standing.mean, final=True)
+        ranked = self.ranked
+        if self.front is not None and self.front.members:
+            ranked = self.front.members
+        if not ranked:
+            return None
+        first = ranked[0]
+        return Leader(first.trial, first.trial, first.epoch, first.value, final=False)
 
 
-def front_table(front: Front, width: int | None = None) -> RenderableType:
-    """The trials on a Pareto front, best score first.
+def read_leaderboard(storage: Storage, study: str) -> Leaderboard:
+    """Read what a study has shown so far.
 
-    Args:
-        front: The front.
-        width: Characters a line; those of the terminal by default.
+    Raises:
+        UserError: There is no such study.
     """
-    columns = {"trial": [str(row.trial) for row in front.members]}
-    for name in front.objectives:
-        columns[name.replace("_", " ")] = [
-            with_spread(row.value, row.spread)
-            if name == "score"
-            else _objective(objective_value(row, name))
-            for row in front.members
-        ]
-    trials = "trial is" if len(front.dominated) == 1 else "trials are"
-    notes = [
-        f"{len(front.dominated)} other complete {trials} dominated: no better in any objective "
-        "than one of these, and worse in one",
-        *(note for note in _spread_notes(front.members) if note.startswith("±")),
-    ]
-    title = f"the Pareto front of {', '.join(front.objectives)}, all minimised:"
-    return trial_table(columns, [_settings(row) for row in front.members], width, title, notes)
+    return Leaderboard(read_study(storage, study))
 
 
-def _settings(row: Ranked) -> Mapping[str, ConfigValue]:
-    # What the search chose, and not what follows from it: a branch's fixed settings differ too.
-    return row.picks or row.config
+def to_json(board: Leaderboard, top: int | None = None) -> str:
+    """A leaderboard as JSON, with the first `top` trials of the search; the unknown is null."""
+    tree: dict[str, Any] = {"study": board.rows.study, "finals": None, "front": None}
+    if board.finals is not None:
+        measured = board.finals.measured
+        tree["finals"] = {
+            **_plain(board.finals, "measured", "overridden"),
+            "measured": {} if measured is None else dataclasses.asdict(measured),
+        }
+    if board.front is not None:
+        names = board.front.objectives
+        tree["front"] = {
+            "objectives": names,
+            "members": [
+                {**_plain(row), "objectives": {name: objective_value(row, name) for name in names}}
+                for row in board.front.members
+            ],
+            "dominated": len(board.front.dominated),
+        }
+    tree["search"] = [_plain(row) for row in board.ranked[:top]]
+    tree["aside"] = [_plain(row) for row in board.unranked]
+    return json.dumps(tree, indent=2, ensure_ascii=False)
 
 
-def _objective(value: float | None) -> str:
-    if value is None:
-        return ""
-    return f"{value:,.0f}" if value >= 1000 or value == int(value) else cell(value)
-
-
-def _spread_notes(ranked: Sequence[Ranked]) -> Iterable[str]:
-    if any(row.spread is not None for row in ranked):
-        # A sweep over samplers trains nothing.
-        sweep = all("weights.trial" in row.config for row in ranked)
-        measured = "" if sweep else "; `finalists:` in the study file measures that of training"
-        yield f"± is the noise of sampling alone (95 %){measured}"
-    if any(row.tied for row in ranked):
-        yield "1= is not told apart from the best by that noise"
-
-
-def _aside_notes(aside: Sequence[Aside]) -> Iterable[str]:
-    if aside:
-        kinds = Counter(f"{row.samples:,} images by {row.metric}" for row in aside)
-        trials = "trial that was" if len(aside) == 1 else "trials that were"
-        told = ", ".join(f"{count} at {kind}" for kind, count in kinds.most_common())
-        yield f"not ranked: {len(aside)} {trials} pruned before a score in full ({told})"
+def _plain(row: Any, *without: str) -> dict[str, Any]:
+    fields = dataclasses.asdict(row)
+    return {name: value for name, value in fields.items() if name not in without}

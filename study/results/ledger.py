@@ -79,7 +79,7 @@ class Ledger:
         """
         with self._lock:
             stamp = Stamp(study=self.study, written=self._now(), sequence=self._sequence)
-            self._rows[table_of(row)].append(to_arrow(row, stamp))
+            self._rows[table_of(type(row))].append(to_arrow(row, stamp))
             self._sequence += 1
             ended = isinstance(row, TrialRow) and row.state in END_STATES
             if ended or self._clock.seconds() - self._flushed >= self.max_age:

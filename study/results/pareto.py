@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from study.results.ranking import Ranked
+from study.results.ranking import RankedTrial
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,11 @@ class Front:
     """
 
     objectives: tuple[str, ...]
-    members: tuple[Ranked, ...]
-    dominated: tuple[Ranked, ...]
+    members: tuple[RankedTrial, ...]
+    dominated: tuple[RankedTrial, ...]
 
 
-def front(ranked: Sequence[Ranked], objectives: Sequence[str]) -> Front:
+def front(ranked: Sequence[RankedTrial], objectives: Sequence[str]) -> Front:
     """The trials that are not dominated, among the complete ones.
 
     A trial of which an objective is not known is on neither side.
@@ -52,7 +52,7 @@ def front(ranked: Sequence[Ranked], objectives: Sequence[str]) -> Front:
     )
 
 
-def objective_value(row: Ranked, name: str) -> float | None:
+def objective_value(row: RankedTrial, name: str) -> float | None:
     """The value of one of a trial's objectives, if known."""
     values = {
         "score": row.value,

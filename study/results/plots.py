@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from study.results.config_differences import shorten, varying
 from study.results.image_grid import image_grid
 from study.results.pareto import Front, objective_value
-from study.results.ranking import Z95, Direction, Ranked, rank
-from study.results.tables import CONFIG_PREFIX
+from study.results.ranking import Z95, RankedTrial
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,10 +32,7 @@ _MOST_TICK_TEXT = 30  # characters of all labels below a panel before they are t
 
 
 def learning_curves(
-    reports: pd.DataFrame,
-    top: int = 5,
-    direction: Direction = "minimize",
-    leaders: Sequence[int] | None = None,
+    reports: pd.DataFrame, top: int = 5, leaders: Sequence[int] | None = None
 ) -> Figure:
     """Losses and objective of each trial over its epochs; the best trials are in colour.
 
@@ -45,14 +41,13 @@ def learning_curves(
     Args:
         reports: Rows of the table `reports`, of one study.
         top: Number of trials in colour.
-        direction: Whether a smaller or a larger objective is better.
         leaders: Trials to colour, best first; by default by their last objective. To be given if
             early objectives are of fewer images or another metric.
     """
     scored = reports.dropna(subset=["value"]).sort_values("epoch")
     last = scored.groupby("trial")["value"].last()
-    order = last.sort_values(ascending=direction == "minimize")
-    leaders = [int(trial) for trial in (order.index if leaders is None else leaders)[:top]]
+    best_first = last.sort_values().index
+    leaders = [int(trial) for trial in (best_first if leaders is None else leaders)[:top]]
     shown = [("loss", "training loss"), ("value", "objective")]
     if reports["validation_loss"].notna().any():
         shown.insert(1, ("validation_loss", "validation loss"))
@@ -63,31 +58,23 @@ def learning_curves(
     names = [f"trial {trial}" for trial in leaders]
     handles, labels = panels[-1].get_legend_handles_labels()
     if handles:
-        best_first = sorted(
-            zip(handles, labels, strict=True), key=lambda each: names.index(each[1])
-        )
-        panels[-1].legend(*zip(*best_first, strict=True), frameon=False, fontsize=9)
+        ordered = sorted(zip(handles, labels, strict=True), key=lambda each: names.index(each[1]))
+        panels[-1].legend(*zip(*ordered, strict=True), frameon=False, fontsize=9)
     return figure
 
 
-def score_against(trials: pd.DataFrame, scores: pd.DataFrame) -> Figure:
+def score_against(ranked: Sequence[RankedTrial]) -> Figure:
     """The objective against each parameter that varies: dots are complete, crosses pruned.
 
-    Shown are the trials that are ranked: no final runs, and none that was pruned where its study
-    scores by fewer images or another metric.
-
     Args:
-        trials: Rows of the table `trials`, of one study.
-        scores: Rows of the table `scores`.
-
-    Raises:
-        UserError: The scores cannot be compared.
+        ranked: The ranked trials of one study.
     """
-    ranked = [row.trial for row in rank(_records(trials), _records(scores))]
-    shown = trials[trials["trial"].isin(ranked)]
-    configs = [c for c in shown.columns if c.startswith(CONFIG_PREFIX)]
-    names = [name for name in configs if shown[name].nunique() > 1]
-    titles = shorten([name.removeprefix(CONFIG_PREFIX) for name in names])
+    names = [
+        name
+        for name in sorted({name for row in ranked for name in row.config})
+        if len({row.config[name] for row in ranked if name in row.config}) > 1
+    ]
+    titles = shorten(names)
     columns = max(1, min(_MOST_PANELS_A_ROW, len(names)))
     rows = max(1, math.ceil(len(names) / columns))
     figure = Figure(figsize=(3.6 * columns + 0.4, 3.0 * rows), layout="constrained")
@@ -96,12 +83,11 @@ def score_against(trials: pd.DataFrame, scores: pd.DataFrame) -> Figure:
         if index >= len(names):
             panel.set_visible(False)
             continue
-        known = shown.dropna(subset=[names[index]])
-        _scatter(panel, known, names[index])
-        panel.set_xlabel(titles[names[index].removeprefix(CONFIG_PREFIX)])
+        _scatter(panel, [row for row in ranked if names[index] in row.config], names[index])
+        panel.set_xlabel(titles[names[index]])
         if index % columns == 0:
             panel.set_ylabel("objective")
-    _scale(panels[0, 0], "y", shown["value"])
+    _scale(panels[0, 0], "y", pd.Series([row.value for row in ranked], dtype=np.float64))
     if len(names):
         handles, labels = panels[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False)
@@ -149,24 +135,12 @@ def pareto_front(front: Front) -> Figure:
     return figure
 
 
-def best_trials(
-    trials: pd.DataFrame,
-    scores: pd.DataFrame,
-    top: int = 10,
-    direction: Direction = "minimize",
-) -> pd.DataFrame:
-    """The best trials of one study, with the parameters in which they differ.
+def best_trials(ranked: Sequence[RankedTrial]) -> pd.DataFrame:
+    """Ranked trials of one study, with the parameters in which they differ.
 
     Args:
-        trials: Rows of the table `trials`.
-        scores: Rows of the table `scores`.
-        top: Number of trials.
-        direction: Whether a smaller or a larger objective is better.
-
-    Raises:
-        UserError: The scores cannot be compared.
+        ranked: The trials, best first.
     """
-    ranked = rank(_records(trials), _records(scores), direction)[:top]
     names = varying([row.config for row in ranked])
     short = shorten(names)
     return pd.DataFrame(
@@ -185,7 +159,7 @@ def best_trials(
     ).set_index("rank")
 
 
-def _points(rows: Sequence[Ranked], objective: str) -> NDArray[np.float64]:
+def _points(rows: Sequence[RankedTrial], objective: str) -> NDArray[np.float64]:
     return np.array([objective_value(row, objective) for row in rows], dtype=np.float64)
 
 
@@ -211,13 +185,15 @@ def _curves(
     _tidy(panel)
 
 
-def _scatter(panel: Axes, trials: pd.DataFrame, name: str) -> None:
-    positions, categories = _positions(trials[name])
+def _scatter(panel: Axes, ranked: Sequence[RankedTrial], name: str) -> None:
+    parameter: pd.Series[Any] = pd.Series([row.config[name] for row in ranked])
+    positions, categories = _positions(parameter)
+    values = np.array([row.value for row in ranked])
     for state, marker, colour in (("complete", "o", COLOURS[0]), ("pruned", "x", COLOURS[1])):
-        chosen = (trials["state"] == state).to_numpy()
+        chosen = np.array([row.state == state for row in ranked])
         panel.scatter(
             positions[chosen],
-            trials["value"].to_numpy()[chosen],
+            values[chosen],
             marker=marker,
             s=28,
             color=colour,
@@ -235,7 +211,7 @@ def _scatter(panel: Axes, trials: pd.DataFrame, name: str) -> None:
         )
         panel.set_xlim(-0.5, len(categories) - 0.5)
     else:
-        _scale(panel, "x", trials[name])
+        _scale(panel, "x", parameter)
     _tidy(panel)
 
 
@@ -269,7 +245,3 @@ def _tidy(panel: Axes) -> None:
     panel.grid(alpha=0.25, linewidth=0.6)
     panel.set_axisbelow(True)
     panel.spines[["top", "right"]].set_visible(False)
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]

@@ -18,7 +18,6 @@ from study.results.tables import KEYS, SCHEMAS, TABLES, concat
 from study.spec.errors import UserError
 
 _READERS = 16  # threads: an object store takes tens of milliseconds a file
-_ATTEMPTS = 10
 
 
 def read_table(storage: Storage, table: str, studies: Sequence[str] | None = None) -> pa.Table:
@@ -30,23 +29,21 @@ def read_table(storage: Storage, table: str, studies: Sequence[str] | None = Non
         storage: Where the studies are.
         table: `trials`, `reports`, `scores`, `artifacts` or `diagnostics`.
         studies: Names of studies; all by default. One that is not there has no rows.
+
+    Raises:
+        UserError: A file vanished while the table was read.
     """
     folders = [join(name, table) for name in (storage.studies() if studies is None else studies)]
     with ThreadPoolExecutor(_READERS) as pool:
-        for _ in range(_ATTEMPTS):
-            files = [
-                join(folder, file)
-                for folder, files in zip(folders, pool.map(storage.files, folders), strict=True)
-                for file in files
-                if file.endswith(".parquet")
-            ]
-            try:
-                tables = list(pool.map(lambda file: _read_file(storage, file), files))
-            except FileNotFoundError:  # gone since it was listed: its rows are elsewhere by now
-                continue
-            # In one piece: DuckDB takes seconds over thousands of chunks.
-            return _text_for_null(concat(tables, SCHEMAS[table])).combine_chunks()
-    raise OSError(f"The files of table `{table}` in {storage.uri} change faster than they are read")
+        files = [
+            join(folder, file)
+            for folder, files in zip(folders, pool.map(storage.files, folders), strict=True)
+            for file in files
+            if file.endswith(".parquet")
+        ]
+        tables = list(pool.map(lambda file: _read_file(storage, file), files))
+    # In one piece: DuckDB takes seconds over thousands of chunks.
+    return _text_for_null(concat(tables, SCHEMAS[table])).combine_chunks()
 
 
 def connect(
@@ -103,7 +100,13 @@ def query(storage: Storage, sql: str, studies: Sequence[str] | None = None) -> p
 
 
 def _read_file(storage: Storage, file: str) -> pa.Table:
-    return parquet.ParquetFile(pa.BufferReader(storage.read(file))).read(use_threads=False)
+    try:
+        data = storage.read(file)
+    except FileNotFoundError:
+        raise UserError(
+            f"The file {storage.locate(file)} vanished while the ledger was read"
+        ) from None
+    return parquet.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
 
 
 def _text_for_null(table: pa.Table) -> pa.Table:

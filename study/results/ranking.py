@@ -1,29 +1,16 @@
-"""Who is ahead in the search: trials ranked by their objective."""
+"""The trials of a search, ranked by their objective."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
 
-from study.results.arrow_values import rows
-from study.results.identity import (
-    Row,
-    check_comparable,
-    finite,
-    full_score,
-    of_search,
-    present,
-)
-from study.results.query import connect
+from study.results.identity import Identity, check_comparable, identity
+from study.results.objective import full_score, objective_score, scores_by_trial
 from study.results.render import cell
-from study.results.storage import Storage
-from study.results.tables import CONFIG_PREFIX, ConfigValue
+from study.results.tables import ConfigValue, ScoreRow, State, TrialRow
 from study.spec.errors import UserError
-
-Direction = Literal["minimize", "maximize"]
 
 Z95 = 1.959964
 """Quantile of the standard normal distribution: a value is within so many standard errors in 95 of
@@ -31,7 +18,7 @@ Z95 = 1.959964
 
 
 @dataclass(frozen=True)
-class Ranked:
+class RankedTrial:
     """A trial at its place in the ranking, 1 being the best.
 
     Attributes:
@@ -49,13 +36,13 @@ class Ranked:
         steps: Steps of the sampler; 1 where it takes none.
         parameters: Of its networks; None if unknown.
         train_seconds: Of training; None if unknown.
-        measured: What the value measures: its row of `scores`.
+        measured: What the value measures.
     """
 
     rank: int
     trial: int
     value: float
-    state: str
+    state: State
     epoch: int | None
     seconds: float
     config: Mapping[str, ConfigValue]
@@ -65,11 +52,11 @@ class Ranked:
     steps: int = 1
     parameters: int | None = None
     train_seconds: float | None = None
-    measured: Row = field(default_factory=dict, repr=False, compare=False)
+    measured: Identity | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
-class Aside:
+class UnrankedTrial:
     """A pruned trial that stopped before it had a score like those of complete trials."""
 
     trial: int
@@ -80,157 +67,104 @@ class Aside:
 
 
 @dataclass(frozen=True)
-class Ranking:
-    """The trials of a search: those that are ranked, best first, and those that cannot be."""
+class _Entry:
+    """A trial that has a score, with that score."""
 
-    ranked: tuple[Ranked, ...]
-    aside: tuple[Aside, ...]
+    trial: TrialRow
+    value: float
+    score: ScoreRow
 
-
-def best(
-    storage: Storage, study: str, top: int | None = 10, direction: Direction = "minimize"
-) -> list[Ranked]:
-    """The best trials of a study's search, best first; all that can be ranked if `top` is None.
-
-    Raises:
-        UserError: There is no such study, or its scores cannot be compared.
-    """
-    return rank(*trials_and_scores(storage, study), direction)[:top]
-
-
-def rank(
-    trials: Iterable[Row], scores: Iterable[Row], direction: Direction = "minimize"
-) -> list[Ranked]:
-    """Those of `rank_trials` that are ranked."""
-    return list(rank_trials(trials, scores, direction).ranked)
+    @property
+    def in_full(self) -> bool:
+        """Whether it was scored as complete trials are."""
+        full = full_score(self.trial)
+        measured = (self.score.metric, self.score.samples)
+        return self.trial.state == "complete" or full is None or measured == full
 
 
 def rank_trials(
-    trials: Iterable[Row], scores: Iterable[Row], direction: Direction = "minimize"
-) -> Ranking:
-    """Rank the trials of one study's search by their value, best first.
+    trials: Iterable[TrialRow], scores: Iterable[ScoreRow]
+) -> tuple[tuple[RankedTrial, ...], tuple[UnrankedTrial, ...]]:
+    """Rank the trials of one study's search by rising value.
 
     Complete and pruned trials take part, a pruned one with its last value; of equals, the complete
     one and then the older one comes first. A trial that was pruned where its study scores by fewer
-    images or another metric is set aside. Final runs take no part.
+    images or another metric is not ranked. Final runs take no part.
 
     Args:
         trials: Newest rows of `trials`.
         scores: Newest rows of `scores` of the same study.
-        direction: Whether a smaller or a larger value is better.
+
+    Returns:
+        The ranked trials, best first, and those that cannot be ranked.
 
     Raises:
         UserError: Two of the values were not measured in the same way, or it is unknown how.
     """
-    entered = [
-        trial
-        for trial in of_search(trials)
-        if trial["state"] in ("complete", "pruned") and finite(trial["value"]) is not None
+    by_trial = scores_by_trial(scores)
+    entries = [
+        _entry(trial, trial.value, by_trial.get(trial.trial, ()))
+        for trial in trials
+        if trial.stage == "search"
+        and trial.state in ("complete", "pruned")
+        and trial.value is not None
+        and math.isfinite(trial.value)
     ]
-    found = _value_scores(entered, scores)
-    aside, entries = [], []
-    for trial, score in found:
-        full = full_score(trial)
-        if (
-            trial["state"] == "pruned"
-            and full is not None
-            and (score["metric"], int(score["samples"])) != full
-        ):
-            aside.append(_aside(trial, score))
-        else:
-            entries.append((trial, score))
-    check_comparable(entries)
-    sign = 1 if direction == "minimize" else -1
-    entries.sort(key=lambda e: (sign * e[0]["value"], e[0]["state"] != "complete", e[0]["trial"]))
-    ranked = [_ranked(place, *entry) for place, entry in enumerate(entries, 1)]
-    return Ranking(tuple(_mark_ties(ranked)), tuple(aside))
+    comparable = [entry for entry in entries if entry.in_full]
+    check_comparable((entry.trial, entry.score) for entry in comparable)
+    comparable.sort(key=lambda e: (e.value, e.trial.state != "complete", e.trial.trial))
+    ranked = [_ranked(place, entry) for place, entry in enumerate(comparable, 1)]
+    unranked = (_unranked(entry) for entry in entries if not entry.in_full)
+    return tuple(_mark_ties(ranked)), tuple(unranked)
 
 
-def trials_and_scores(
-    storage: Storage, study: str
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The newest rows of a study's trials and scores.
-
-    Raises:
-        UserError: There is no such study.
-    """
-    storage.require(study)
-    with connect(storage, [study], ["trials", "scores"]) as connection:
-        trials = rows(connection.sql("FROM trials").to_arrow_table())
-        return trials, rows(connection.sql("FROM scores").to_arrow_table())
+def _entry(trial: TrialRow, value: float, scores: Sequence[ScoreRow]) -> _Entry:
+    score = objective_score(trial, scores)
+    if score is None:
+        raise UserError(
+            f"Trial {trial.trial} cannot be ranked: no score says how its value "
+            f"{cell(value)} was measured"
+        )
+    return _Entry(trial, value, score)
 
 
-def _value_scores(trials: Sequence[Row], scores: Iterable[Row]) -> list[tuple[Row, Row]]:
-    """Each trial with the score that its value is."""
-    wanted = {trial["trial"]: full_score(trial) for trial in trials}
-    by_value: dict[tuple[int, float], Row] = {}
-    # The score of the last epoch with that value, of the trial's own metric if there is one: other
-    # metrics may have been taken beside it.
-    for score in sorted(
-        (s for s in scores if s["stage"] == "search" and s["trial"] in wanted),
-        key=lambda s: (s["metric"] == (wanted[s["trial"]] or ("",))[0], int(s["epoch"])),
-    ):
-        by_value[score["trial"], score["value"]] = score
-    for trial in trials:
-        if (trial["trial"], trial["value"]) not in by_value:
-            raise UserError(
-                f"Trial {trial['trial']} cannot be ranked: no score says how its value "
-                f"{cell(trial['value'])} was measured"
-            )
-    return [(trial, by_value[trial["trial"], trial["value"]]) for trial in trials]
-
-
-def _ranked(place: int, trial: Row, score: Row) -> Ranked:
-    train_seconds, score_seconds = finite(trial["train_seconds"]), finite(trial["score_seconds"])
-    steps, parameters = present(score["steps"]), present(trial.get("parameters"))
-    return Ranked(
+def _ranked(place: int, entry: _Entry) -> RankedTrial:
+    trial, score = entry.trial, entry.score
+    return RankedTrial(
         rank=place,
-        trial=trial["trial"],
-        value=trial["value"],
-        state=trial["state"],
-        epoch=_integer(trial["epoch"]),
-        seconds=(train_seconds or 0.0) + (score_seconds or 0.0),
-        config=configuration(trial),
-        picks=json.loads(trial.get("picks") or "{}"),
-        spread=finite(score.get("spread")),
-        steps=1 if steps is None else int(steps),
-        parameters=None if parameters is None else int(parameters),
-        train_seconds=train_seconds,
-        measured=score,
+        trial=trial.trial,
+        value=entry.value,
+        state=trial.state,
+        epoch=trial.epoch,
+        seconds=(trial.train_seconds or 0.0) + (trial.score_seconds or 0.0),
+        config=trial.config,
+        picks=trial.picks,
+        spread=score.spread,
+        steps=1 if score.steps is None else score.steps,
+        parameters=trial.parameters,
+        train_seconds=trial.train_seconds,
+        measured=identity(score),
     )
 
 
-def configuration(trial: Row) -> dict[str, ConfigValue]:
-    """Value of each parameter of a trial by its path."""
-    return {
-        name.removeprefix(CONFIG_PREFIX): value
-        for name, value in trial.items()
-        if name.startswith(CONFIG_PREFIX) and present(value) is not None
-    }
-
-
-def _mark_ties(ranked: Sequence[Ranked]) -> list[Ranked]:
+def _mark_ties(ranked: Sequence[RankedTrial]) -> list[RankedTrial]:
     tied = {row.trial for row in ranked[1:] if _tied(ranked[0], row)}
     return [
         replace(row, tied=row.trial in tied or (row.rank == 1 and bool(tied))) for row in ranked
     ]
 
 
-def _tied(one: Ranked, other: Ranked) -> bool:
+def _tied(one: RankedTrial, other: RankedTrial) -> bool:
     if one.spread is None or other.spread is None:
         return False
     return abs(one.value - other.value) < Z95 * math.hypot(one.spread, other.spread)
 
 
-def _aside(trial: Row, score: Row) -> Aside:
-    return Aside(
-        trial["trial"],
-        trial["value"],
-        score["metric"],
-        int(score["samples"]),
-        _integer(trial["epoch"]),
+def _unranked(entry: _Entry) -> UnrankedTrial:
+    return UnrankedTrial(
+        trial=entry.trial.trial,
+        value=entry.value,
+        metric=entry.score.metric,
+        samples=entry.score.samples,
+        epoch=entry.trial.epoch,
     )
-
-
-def _integer(value: Any) -> int | None:
-    return None if present(value) is None else int(value)

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import NormalDist, fmean, stdev
 from typing import Any
 
@@ -14,19 +14,18 @@ from rich.console import RenderableType
 
 from study.results.identity import (
     SEARCHED,
-    Row,
+    Identity,
     chooses_sampler,
-    finite,
-    full_score,
+    common,
     identity,
-    is_final,
+    in_words,
     overridden,
-    told,
 )
+from study.results.objective import full_score, objective_score, scores_by_trial
 from study.results.rank_correlation import Agreement, agreement
-from study.results.ranking import trials_and_scores
+from study.results.reader import StudyRows
 from study.results.render import cell
-from study.results.storage import Storage
+from study.results.tables import ScoreRow, TrialRow
 from study.results.trial_table import trial_table, with_spread
 
 
@@ -43,7 +42,7 @@ class RescoredTrial:
             says of itself; None if unknown.
         seeds: Number of sampling seeds.
         final: Whether it is a final run.
-        measured: What the new score measures: columns of `scores` by name.
+        measured: What the new score measures.
     """
 
     trial: int
@@ -52,7 +51,7 @@ class RescoredTrial:
     spread: float | None
     seeds: int
     final: bool
-    measured: Mapping[str, Any]
+    measured: Identity
 
 
 @dataclass(frozen=True)
@@ -60,142 +59,129 @@ class Rescored:
     """Trials that were scored again in one way.
 
     Attributes:
-        measured: What the new scores measure, columns of `scores` by name; sampler or steps are
-            None where trials that choose theirs differ in them.
+        measured: What the new scores measure.
         before_measured: The same of the scores before: the search's, or the final ones where no
             trial has one of the search; None if no trial has either.
         trials: By rising new score.
         agreement: How well the new order agrees with the old one.
     """
 
-    measured: Mapping[str, Any]
-    before_measured: Mapping[str, Any] | None
+    measured: Identity
+    before_measured: Identity | None
     trials: tuple[RescoredTrial, ...]
     agreement: Agreement | None
 
 
-def rescored(storage: Storage, study: str, metric: str | None = None) -> list[Rescored]:
+def rescored(rows: StudyRows, metric: str | None = None) -> list[Rescored]:
     """What `study rescore` found, a group for each way of scoring, in the order they were written.
 
     Of several epochs of a trial the last one counts. Trials that choose their own sampler or steps
     are a group if each was scored again by its own.
 
     Args:
-        storage: Where the study is.
-        study: Its name.
+        rows: What the ledger has of the study.
         metric: The only one that has groups; None for the one that the study minimises.
-
-    Raises:
-        UserError: There is no such study.
     """
-    return rescored_of(*trials_and_scores(storage, study), metric)
-
-
-def rescored_of(
-    trials: Sequence[Row], scores: Sequence[Row], metric: str | None = None
-) -> list[Rescored]:
-    """The same from newest rows of `trials` and `scores` of one study."""
-    fixed = overridden(trials)
-    known = {trial["trial"]: _Known(trial, scores, fixed) for trial in trials}
-    groups: dict[tuple[Any, ...], list[Row]] = {}
-    again = [score for score in scores if score["stage"] == "rescore"]
-    for score in sorted(again, key=lambda score: score["written"]):
-        of = known.get(score["trial"])
-        if of is None or finite(score["value"]) is None:
+    fixed = overridden(rows.trials)
+    scores = scores_by_trial(rows.scores)
+    known = {t.trial: _Known(t, scores.get(t.trial, ()), fixed) for t in rows.trials}
+    groups: dict[tuple[Any, ...], list[ScoreRow]] = {}
+    again = [score for score in rows.scores if score.stage == "rescore"]
+    for score in sorted(again, key=lambda score: score.appended):
+        trial = known.get(score.trial)
+        if trial is None or not math.isfinite(score.value):
             continue
-        if score["metric"] == (metric or (of.full[0] if of.full else score["metric"])):
-            for key in of.ways(score):
+        if score.metric == (metric or (trial.full[0] if trial.full else score.metric)):
+            for key in trial.ways(score):
                 groups.setdefault(key, []).append(score)
-    return [_group(rows, known) for rows in _largest(groups)]
+    return [_group(each, known) for each in _largest(groups)]
 
 
 _OWN = "a trial's own"
 
 
 class _Known:
-    """What there is to know of a trial besides its new scores."""
+    """A trial, and what it scored before it was scored again.
 
-    def __init__(self, trial: Row, scores: Sequence[Row], fixed: Collection[str]) -> None:
+    `measured` says what its value measures; None where it measures less than a full score.
+    """
+
+    def __init__(self, trial: TrialRow, scores: Sequence[ScoreRow], fixed: Collection[str]) -> None:
         self.trial = trial
+        self.final = trial.stage == "final"
         self.full = full_score(trial)
-        self.value = finite(trial["value"])
-        stage = "final" if is_final(trial) else "search"
-        rows = [s for s in scores if (s["trial"], s["stage"]) == (trial["trial"], stage)]
+        before = [score for score in scores if score.stage == trial.stage]
         # A final run's value is the mean over sampling seeds, which is no row's.
+        objective = [] if self.final else [objective_score(trial, scores)]
         valued = [
             score
-            for score in rows
-            if (is_final(trial) or score["value"] == self.value)
-            and (self.full is None or (score["metric"], int(score["samples"])) == self.full)
+            for score in (before if self.final else objective)
+            if score is not None and self.full in (None, (score.metric, score.samples))
         ]
-        # None where the value is that of a cheap rung, and so measures something else.
         self.measured = identity(valued[-1]) if valued and self.value is not None else None
         self._own: dict[str, set[Any]] = {}
         if chooses_sampler(trial):
             self._own = {
-                part: {identity(score)[part] for score in rows}
+                part: {getattr(score, part) for score in before}
                 for part in SEARCHED
-                if not (is_final(trial) and part in fixed)
+                if not (self.final and part in fixed)
             }
 
-    def ways(self, score: Row) -> Iterable[tuple[Any, ...]]:
+    @property
+    def value(self) -> float | None:
+        """What it scored before; None if that is no number."""
+        value = self.trial.value
+        return None if value is None or not math.isfinite(value) else value
+
+    def ways(self, score: ScoreRow) -> Iterable[tuple[Any, ...]]:
         """The groups that a score may be in: by its sampler and steps, or by each trial's own."""
         yield from itertools.product(
             *(
                 (value, _OWN) if value in self._own.get(part, ()) else (value,)
-                for part, value in identity(score).items()
+                for part, value in asdict(identity(score)).items()
             )
         )
 
     def comparable(self) -> tuple[Any, ...]:
         """What the score before must have in common with that of others."""
-        measured = self.measured or {}
-        return tuple(value for part, value in measured.items() if part not in self._own)
+        assert self.measured is not None
+        return tuple(v for part, v in asdict(self.measured).items() if part not in self._own)
 
 
-def _largest(groups: Mapping[tuple[Any, ...], list[Row]]) -> list[list[Row]]:
+def _largest(groups: Mapping[tuple[Any, ...], list[ScoreRow]]) -> list[list[ScoreRow]]:
     """The groups without those that are part of another one."""
-    found: list[tuple[set[int], list[Row]]] = []
+    kept: list[tuple[set[int], list[ScoreRow]]] = []
     for rows in sorted(groups.values(), key=len, reverse=True):
         members = set(map(id, rows))
-        if not any(members <= others for others, _ in found):
-            found.append((members, rows))
+        if not any(members <= others for others, _ in kept):
+            kept.append((members, rows))
     return sorted(
-        (rows for _, rows in found), key=lambda rows: (rows[0]["written"], rows[-1]["written"])
+        (rows for _, rows in kept), key=lambda rows: (rows[0].appended, rows[-1].appended)
     )
 
 
-def _group(rows: Sequence[Row], known: Mapping[int, _Known]) -> Rescored:
-    by_trial: dict[int, list[Row]] = {}
-    for row in rows:
-        by_trial.setdefault(row["trial"], []).append(row)
+def _group(rows: Sequence[ScoreRow], known: Mapping[int, _Known]) -> Rescored:
+    by_trial = scores_by_trial(rows)
     before = _commonest([known[number] for number in by_trial])
-    numbers = {of.trial["trial"] for of in before}
-    each = [_trial(known[number], by_trial[number], number in numbers) for number in by_trial]
-    each.sort(key=lambda row: (row.value, row.trial))
+    numbers = {each.trial.trial for each in before}
+    trials = [_trial(known[number], by_trial[number], number in numbers) for number in by_trial]
+    trials.sort(key=lambda row: (row.value, row.trial))
+    measured = common([row.measured for row in trials])
+    assert measured is not None  # a group has a trial
     return Rescored(
-        measured=_common([row.measured for row in each]),
-        before_measured=_common([of.measured for of in before if of.measured]) or None,
-        trials=tuple(each),
-        agreement=agreement((row.before, row.value) for row in each),
+        measured=measured,
+        before_measured=common([each.measured for each in before if each.measured]),
+        trials=tuple(trials),
+        agreement=agreement((row.before, row.value) for row in trials),
     )
 
 
 def _commonest(trials: Sequence[_Known]) -> list[_Known]:
     """Those whose scores before measure the same: of the search, if any has one of the search."""
-    scored = [of for of in trials if of.measured is not None]
-    scored = [of for of in scored if not is_final(of.trial)] or scored
-    count = Counter(of.comparable() for of in scored)
-    return [of for of in scored if of.comparable() == count.most_common(1)[0][0]]
-
-
-def _common(measured: Collection[Mapping[str, Any]]) -> dict[str, Any]:
-    """What all of these have in common, None where they differ; empty if there are none."""
-    first = next(iter(measured), {})
-    return {
-        part: value if all(each[part] == value for each in measured) else None
-        for part, value in first.items()
-    }
+    scored = [each for each in trials if each.measured is not None]
+    scored = [each for each in scored if not each.final] or scored
+    count = Counter(each.comparable() for each in scored)
+    return [each for each in scored if each.comparable() == count.most_common(1)[0][0]]
 
 
 def rescore_table(rescored: Rescored, width: int | None = None) -> RenderableType:
@@ -226,8 +212,8 @@ def rescore_table(rescored: Rescored, width: int | None = None) -> RenderableTyp
             "" if row.before is None else cell(row.before) for row in rescored.trials
         ]
         columns["rank before"] = [cell(places.get(row.trial)) for row in rescored.trials]
-    chosen = [{part: row.measured[part] for part in SEARCHED} for row in rescored.trials]
-    return trial_table(columns, chosen, width, told(rescored.measured), list(_notes(rescored)))
+    chosen = [{part: getattr(row.measured, part) for part in SEARCHED} for row in rescored.trials]
+    return trial_table(columns, chosen, width, in_words(rescored.measured), list(_notes(rescored)))
 
 
 def _notes(rescored: Rescored) -> Iterable[str]:
@@ -240,22 +226,22 @@ def _notes(rescored: Rescored) -> Iterable[str]:
         if len(without) > 1:
             missing = missing.replace("trial", "trials")
         stage = "the final score" if final else "the search's score"
-        yield f"before: {stage}, {told(rescored.before_measured)}{missing}"
+        yield f"before: {stage}, {in_words(rescored.before_measured)}{missing}"
     if rescored.agreement is not None:
         yield f"both scores agree on the order by {rescored.agreement}"
 
 
-def _trial(known: _Known, scores: Sequence[Row], compared: bool) -> RescoredTrial:
-    last = max(int(score["epoch"]) for score in scores)
-    newest = [score for score in scores if int(score["epoch"]) == last]
-    values = [float(score["value"]) for score in newest]
+def _trial(known: _Known, scores: Sequence[ScoreRow], compared: bool) -> RescoredTrial:
+    last = max(score.epoch for score in scores)
+    newest = [score for score in scores if score.epoch == last]
+    values = [score.value for score in newest]
     return RescoredTrial(
-        trial=known.trial["trial"],
+        trial=known.trial.trial,
         before=known.value if compared else None,
         value=fmean(values),
-        spread=_standard_error(values, [finite(score.get("spread")) for score in newest]),
+        spread=_standard_error(values, [score.spread for score in newest]),
         seeds=len(values),
-        final=is_final(known.trial),
+        final=known.final,
         measured=identity(newest[-1]),
     )
 

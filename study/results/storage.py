@@ -242,8 +242,8 @@ class Storage:
                 return False
             self.write_atomic(mark, b"")
             try:
-                found = self.filesystem.get_file_info(selector)
-                if [info.path.rpartition("/")[2] for info in found] == [mark.rpartition("/")[2]]:
+                entries = self.filesystem.get_file_info(selector)
+                if [info.path.rpartition("/")[2] for info in entries] == [mark.rpartition("/")[2]]:
                     self.write_atomic(join(study, STUDY_FILE), data)
                     return True
             finally:

@@ -11,8 +11,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from study.results.identity import is_final, of_search
-from study.results.ranking import Direction, rank, trials_and_scores
+from study.results.ranking import rank_trials
+from study.results.reader import read_study
 from study.results.render import cell
 from study.results.storage import Storage
 from study.spec.errors import UserError
@@ -38,33 +38,35 @@ class StudySummary:
     score_seconds: float
 
 
-def study_summary(storage: Storage, direction: Direction = "minimize") -> list[StudySummary]:
+def study_summary(storage: Storage) -> list[StudySummary]:
     """Every study in a storage at a glance, the oldest first, those without trials last."""
-    summaries = [status(storage, name, direction) for name in storage.studies()]
+    summaries = [status(storage, name) for name in storage.studies()]
     return sorted(summaries, key=lambda s: (s.started is None, s.started, s.name))
 
 
-def status(storage: Storage, study: str, direction: Direction = "minimize") -> StudySummary:
+def status(storage: Storage, study: str) -> StudySummary:
     """A study at a glance.
 
     Raises:
         UserError: There is no such study.
     """
-    trials, scores = trials_and_scores(storage, study)
+    rows = read_study(storage, study)
+    trials = rows.trials
     try:
-        ranked = rank((t for t in trials if t["state"] == "complete"), scores, direction)
-    except UserError:  # no best there is better than a wrong one; `best` tells why
-        ranked = []
+        ranked, _ = rank_trials((t for t in trials if t.state == "complete"), rows.scores)
+    except UserError:  # no best trial is better than a wrong one; `study best` says why
+        ranked = ()
+    stamps = [trial.stamp for trial in trials if trial.stamp is not None]
     return StudySummary(
         name=study,
-        states=dict(Counter(trial["state"] for trial in of_search(trials))),
-        final_runs=sum(map(is_final, trials)),
+        states=dict(Counter(trial.state for trial in trials if trial.stage == "search")),
+        final_runs=sum(trial.stage == "final" for trial in trials),
         best_trial=ranked[0].trial if ranked else None,
         best_value=ranked[0].value if ranked else None,
-        started=min((trial["started"] for trial in trials), default=None),
-        written=max((trial["written"] for trial in trials), default=None),
-        train_seconds=sum(trial["train_seconds"] or 0.0 for trial in trials),
-        score_seconds=sum(trial["score_seconds"] or 0.0 for trial in trials),
+        started=min((trial.started for trial in trials), default=None),
+        written=max((stamp.written for stamp in stamps), default=None),
+        train_seconds=sum(trial.train_seconds or 0.0 for trial in trials),
+        score_seconds=sum(trial.score_seconds or 0.0 for trial in trials),
     )
 
 

@@ -1,22 +1,27 @@
 """The five tables of the ledger: one dataclass a row, from which the Arrow schema follows.
 
 A field's annotation is the whole definition of its column: type, nullability (`| None`) and
-description. The ledger stamps the columns of `Stamp` on every row.
+description; a mapping is a column of JSON text. The ledger stamps the columns of `Stamp` on every
+row. `study.results.rows` reads the same dataclasses back.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import re
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cached_property
 from types import NoneType
 from typing import Annotated, Any, Literal
 
 import pyarrow as pa
+
+from study.spec import Study
 
 State = Literal["running", "complete", "pruned", "failed"]
 ConfigValue = bool | int | float | str | None
@@ -35,8 +40,26 @@ class Stamp:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrialRow:
-    """A change of state of one trial, told with everything known about the trial by then."""
+class LedgerRow:
+    """What the rows of all tables have in common.
+
+    Attributes:
+        stamp: What the ledger added to the row; None of a row that was not read from there.
+    """
+
+    stamp: Stamp | None = dataclasses.field(default=None, compare=False, repr=False)
+
+    @property
+    def appended(self) -> tuple[datetime, int]:
+        """Orders rows by when they were appended; rows without a stamp come first."""
+        if self.stamp is None:
+            return datetime.min.replace(tzinfo=UTC), 0
+        return self.stamp.written, self.stamp.sequence
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRow(LedgerRow):
+    """A change of state of one trial, with everything known about the trial by then."""
 
     trial: Annotated[int, "number of the trial in its study, from 0"]
     state: Annotated[State, "running, complete, pruned or failed"]
@@ -56,9 +79,13 @@ class TrialRow:
     parameters: Annotated[int | None, "parameters of the trained networks"] = None
     lane: Annotated[str, "lane that ran it"] = ""
     host: Annotated[str, "machine that ran it"] = ""
-    spec: Annotated[str, "the whole filled configuration, as JSON: enough to rerun the trial"]
+    spec: Annotated[
+        Mapping[str, Any], "the whole filled configuration, as JSON: enough to rerun the trial"
+    ]
     spec_hash: Annotated[str, "digest of `spec`"]
-    picks: Annotated[str, "value of each search dimension by name, as JSON"] = "{}"
+    picks: Annotated[
+        Mapping[str, ConfigValue], "value of each search dimension by name, as JSON"
+    ] = dataclasses.field(default_factory=dict)
     data_digest: Annotated[str, "digest of the prepared training images"] = ""
     skipped_pictures: Annotated[int | None, "pictures left out, as they cannot be read"] = None
     code_digest: Annotated[str, "digest of the code that ran"] = ""
@@ -75,9 +102,18 @@ class TrialRow:
         if (self.state in END_STATES) != (self.ended is not None):
             raise ValueError(f"trial {self.trial} is {self.state}, but `ended` is {self.ended}")
 
+    @cached_property
+    def study(self) -> Study:
+        """`spec`, validated when first asked for: it may be older than today's study files.
+
+        Raises:
+            ValidationError: Today it is not valid.
+        """
+        return Study.model_validate(self.spec)
+
 
 @dataclass(frozen=True, kw_only=True)
-class ReportRow:
+class ReportRow(LedgerRow):
     """What a trial reported at the end of an epoch."""
 
     trial: Annotated[int, "number of the trial in its study"]
@@ -93,7 +129,7 @@ class ReportRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScoreRow:
+class ScoreRow(LedgerRow):
     """One evaluation of a trial's samples, with all that two scores must share to be compared."""
 
     trial: Annotated[int, "number of the trial in its study"]
@@ -118,7 +154,7 @@ class ScoreRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArtifactRow:
+class ArtifactRow(LedgerRow):
     """A file that a trial left in the storage."""
 
     trial: Annotated[int, "number of the trial in its study"]
@@ -129,7 +165,7 @@ class ArtifactRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiagnosticRow:
+class DiagnosticRow(LedgerRow):
     """One number that a diagnostic of a trained trial found; a curve is one row a point."""
 
     trial: Annotated[int, "number of the trial in its study"]
@@ -177,10 +213,10 @@ KEYS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Column:
-    """One core column of a table."""
+    """One core column of a table; of `kind` Mapping it holds JSON text."""
 
     name: str
-    kind: type
+    kind: type[Any]
     nullable: bool
     choices: tuple[str, ...]
     description: str
@@ -193,6 +229,7 @@ class Column:
             float: pa.float64(),
             str: pa.string(),
             datetime: pa.timestamp("us", tz="UTC"),
+            Mapping: pa.string(),
         }
         return pa.field(self.name, types[self.kind], nullable=self.nullable)
 
@@ -212,7 +249,7 @@ class Column:
             raise ValueError(f"`{self.name}` is {value!r}, but must be one of {self.choices}")
         if isinstance(value, datetime) and value.tzinfo is None:
             raise ValueError(f"`{self.name}` is {value!r}, but must have a time zone")
-        return value
+        return json.dumps(dict(value)) if isinstance(value, Mapping) else value
 
     @property
     def _type(self) -> str:
@@ -223,14 +260,17 @@ def _columns(row_type: type) -> tuple[Column, ...]:
     columns = []
     for name, hint in typing.get_type_hints(row_type, include_extras=True).items():
         if typing.get_origin(hint) is not Annotated:
-            continue  # `config` is not one column, but many
+            continue  # `config` is many columns, `stamp` has its own
         annotation, description = typing.get_args(hint)
         choices: tuple[str, ...] = ()
         nullable = NoneType in typing.get_args(annotation)
         if nullable:
             (annotation,) = (kind for kind in typing.get_args(annotation) if kind is not NoneType)
-        if typing.get_origin(annotation) is Literal:
+        origin = typing.get_origin(annotation)
+        if origin is Literal:
             annotation, choices = str, typing.get_args(annotation)
+        elif origin is not None:
+            annotation = origin
         columns.append(Column(name, annotation, nullable, choices, description))
     return tuple(columns)
 
@@ -247,14 +287,14 @@ SCHEMAS: dict[str, pa.Schema] = {
 }
 """Arrow schema of the core columns of each table."""
 
-_TABLE_OF = {row_type: table for table, row_type in ROW_TYPES.items()}
+_TABLE_OF: dict[type[LedgerRow], str] = {row_type: table for table, row_type in ROW_TYPES.items()}
 _INT64 = range(-(2**63), 2**63)
 _PARAMETER = re.compile(r"[^.\s]+(\.[^.\s]+)*")
 
 
-def table_of(row: Row) -> str:
-    """Name of the table that a row belongs to."""
-    return _TABLE_OF[type(row)]
+def table_of(row_type: type[LedgerRow]) -> str:
+    """Name of the table that rows of a type belong to."""
+    return _TABLE_OF[row_type]
 
 
 def to_arrow(row: Row, stamp: Stamp) -> pa.Table:
@@ -263,7 +303,7 @@ def to_arrow(row: Row, stamp: Stamp) -> pa.Table:
     Raises:
         ValueError: A value's type or state is not what the schema says: a bug in the caller.
     """
-    table = table_of(row)
+    table = table_of(type(row))
     values = {**_fields(row), **_fields(stamp)}
     try:
         checked = [column.check(values[column.name]) for column in COLUMNS[table]]

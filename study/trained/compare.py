@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import Generator
@@ -23,14 +21,14 @@ from study.diagnostics.side_by_side import (
     samples_figure,
     scores_figure,
 )
-from study.results.arrow_values import rows
-from study.results.identity import IDENTITY, identity
-from study.results.leaderboard import rank, shorten, varying
+from study.results.config_differences import shorten, varying
+from study.results.identity import IDENTITY, differing, first_conflict, identity
 from study.results.ledger import Ledger
-from study.results.query import query
+from study.results.objective import objective_by_epoch
+from study.results.reader import read_rows
 from study.results.render import cell
 from study.results.storage import Storage, join
-from study.results.tables import ConfigValue
+from study.results.tables import ConfigValue, ScoreRow, TrialRow
 from study.spec import UserError
 from study.spec.tree import leaves
 from study.trained.explain import PictureFolder, best_trial
@@ -44,13 +42,13 @@ class Comparison:
     """What came of trials beside each other.
 
     Attributes:
-        told: A line for each trial: its score, and in what it differs from the others.
+        lines: One for each trial: its score, and in what it differs from the others.
         note: What to know about their scores, or nothing.
         folder: Where the pictures are, as people find it.
         files: Their names in it.
     """
 
-    told: tuple[str, ...]
+    lines: tuple[str, ...]
     note: str
     folder: str
     files: tuple[str, ...]
@@ -60,19 +58,20 @@ class Comparison:
 class _Entry:
     """What the ledger has on a trial.
 
-    `trial` is its newest row of `trials`, `scores` its rows of `scores` by rising epoch, `config`
-    what it was trained on and how, by path.
+    `trial` is its newest row of `trials`, `scores` its objective by rising epoch, `config` what it
+    was trained on and how, by path.
     """
 
     label: str
+    study: str
     config: Mapping[str, ConfigValue]
-    trial: Mapping[str, Any]
-    scores: Sequence[Mapping[str, Any]]
+    trial: TrialRow
+    scores: dict[int, ScoreRow]
 
     @property
-    def score(self) -> Mapping[str, Any] | None:
-        """The row of the last score."""
-        return self.scores[-1] if self.scores else None
+    def score(self) -> ScoreRow | None:
+        """The last score."""
+        return next(reversed(self.scores.values()), None)
 
 
 def compare_trials(
@@ -141,69 +140,53 @@ def parse_trial(text: str, study: str) -> tuple[str, int]:
     Raises:
         UserError: It is written otherwise.
     """
-    found = _TRIAL.fullmatch(text)
-    if found is None:
+    match = _TRIAL.fullmatch(text)
+    if match is None:
         raise UserError(
             f"--beside {text}: must be a trial's number, or STUDY:TRIAL for one of another study"
         )
-    return found["study"] or study, int(found["trial"])
+    return match["study"] or study, int(match["trial"])
 
 
 def comparable_groups(entries: Sequence[_Entry]) -> list[int | None]:
     """A number for each trial: two scores with the same one can be ranked. None without a score."""
-    leaders: list[_Entry] = []
+    leaders: list[tuple[TrialRow, ScoreRow]] = []
     groups: list[int | None] = []
     for entry in entries:
         if entry.score is None:
             groups.append(None)
             continue
-        place = next((i for i, other in enumerate(leaders) if _rankable(other, entry)), None)
-        if place is None:
-            place = len(leaders)
-            leaders.append(entry)
-        groups.append(place)
+        scored = (entry.trial, entry.score)
+        conflicts = [first_conflict(leader, scored) for leader in leaders]
+        if None not in conflicts:
+            conflicts.append(None)
+            leaders.append(scored)
+        groups.append(conflicts.index(None))
     return groups
-
-
-def _rankable(one: _Entry, other: _Entry) -> bool:
-    """Whether the leaderboard would rank both: its rule, for trials of two studies too."""
-    trials, scores = [], []
-    for number, entry in enumerate((one, other)):
-        assert entry.score is not None
-        value = entry.score["value"]
-        trials.append({**entry.trial, "trial": number, "state": "complete", "value": value})
-        scores.append({**entry.score, "trial": number})
-    try:
-        rank(trials, scores)
-    except UserError:
-        return False
-    return True
 
 
 def scores_note(entries: Sequence[_Entry], groups: Sequence[int | None]) -> str:
     """Which scores cannot be compared, and why; empty if all can."""
-    scored = [(e, g) for e, g in zip(entries, groups, strict=True) if g is not None]
-    leaders = {group: next(e for e, g in scored if g == group) for _, group in scored}
-    if len(leaders) < 2:
+    members: dict[int, list[_Entry]] = {}
+    for entry, group in zip(entries, groups, strict=True):
+        if group is not None:
+            members.setdefault(group, []).append(entry)
+    if len(members) < 2:
         return ""
-    differing = {
-        part
-        for entry in leaders.values()
-        for part in IDENTITY
-        if identity(entry.score or {})[part] != identity(leaders[0].score or {})[part]
-    }
-    told = " | ".join(", ".join(e.label for e, g in scored if g == group) for group in leaders)
-    why = ", ".join(part for part in IDENTITY if part in differing)
-    return f"Scores are not comparable between {told}: they differ in their {why}"
+    measured = [identity(each[0].score) for each in members.values() if each[0].score]
+    parts = {part for other in measured[1:] for part in differing(measured[0], other)}
+    labels = " | ".join(", ".join(entry.label for entry in each) for each in members.values())
+    why = ", ".join(part for part in IDENTITY if part in parts)
+    return f"Scores are not comparable between {labels}: they differ in their {why}"
 
 
 def differences(entries: Sequence[_Entry]) -> list[str]:
     """In what each trial differs from the others, in words."""
     # What the search chose, and not what follows from it. Trials of two studies, of which one may
     # have chosen what the other was given, have what all of them have: not a branch's own settings.
-    configs = [json.loads(entry.trial["picks"] or "{}") for entry in entries]
+    configs = [entry.trial.picks for entry in entries]
     names = varying(configs)
-    if len({entry.trial["study"] for entry in entries}) > 1 or not names:
+    if len({entry.study for entry in entries}) > 1 or not names:
         configs = [entry.config for entry in entries]
         names = [n for n in varying(configs) if all(n in config for config in configs)]
     short = shorten([name.removesuffix(".kind") for name in names])
@@ -219,13 +202,16 @@ def differences(entries: Sequence[_Entry]) -> list[str]:
 
 def _entry(storage: Storage, loaded: LoadedTrial, own: str) -> _Entry:
     label = f"trial {loaded.trial}" if loaded.study == own else f"{loaded.study}:{loaded.trial}"
-    where = f"where trial = {loaded.trial:d}"
-    sql = f"select * from scores {where} and stage = 'search' and epoch <= {loaded.epoch:d}"
-    (trial,) = rows(query(storage, f"select * from trials {where}", [loaded.study]))
-    scores = rows(query(storage, f"{sql} order by epoch", [loaded.study]))
+    (trial,) = read_rows(storage, TrialRow, loaded.study, loaded.trial)
+    scores = [
+        score
+        for score in read_rows(storage, ScoreRow, loaded.study, loaded.trial)
+        if score.epoch <= loaded.epoch
+    ]
     sections = loaded.spec.trial_config()
-    del sections["score"]  # what made the samples is told apart, and no score compares the rest
-    return _Entry(label, leaves(sections, {}), trial, scores)
+    del sections["score"]  # what made the samples is shown apart, and no score compares the rest
+    config = leaves(sections, {})
+    return _Entry(label, loaded.study, config, trial, objective_by_epoch(trial, scores))
 
 
 def _exhibit(
@@ -248,13 +234,13 @@ def _exhibit(
     return Exhibit(
         label=entry.label,
         differs=differs,
-        score="no score yet" if score is None else f"{score['metric']} {score['value']:.4g}",
+        score="no score yet" if score is None else f"{score.metric} {score.value:.4g}",
         sampling=f"{sampler}, {how.steps} step" + ("s" if how.steps > 1 else ""),
         real=whole.take(picked.astype(np.int64), part=f"{whole.part}, some").tensor(),
         samples=loaded.generate(SAMPLES, derive_seed(seed, "explain")).cpu(),
         path=path,
         timesteps=None if path is None or schedule is None else schedule.timesteps,
-        metric="" if score is None else score["metric"],
-        scores={row["epoch"]: row["value"] for row in entry.scores},
+        metric="" if score is None else score.metric,
+        scores={epoch: row.value for epoch, row in entry.scores.items()},
         group=group,
     )

@@ -17,10 +17,10 @@ from rich.text import Text
 from study.diagnostics.catalogue import DIAGNOSTICS, applying
 from study.diagnostics.descriptions import DESCRIPTIONS, FEWEST_SAMPLES, MOST_SAMPLES, SAMPLES
 from study.diagnostics.subject import Finding, Picture, Subject
+from study.results.leaderboard import read_leaderboard
 from study.results.ledger import Ledger
 from study.results.storage import Storage, join
 from study.results.tables import ArtifactRow, DiagnosticRow
-from study.results.verdict import leader
 from study.spec import UserError
 from study.trained.load import LoadedTrial, load_trial
 
@@ -164,10 +164,10 @@ def best_trial(storage: Storage, study: str) -> int:
     Raises:
         UserError: There is no such study, it has no score yet, or its scores cannot be compared.
     """
-    found = leader(storage, study)
-    if found is None:
+    leader = read_leaderboard(storage, study).leader
+    if leader is None:
         raise UserError(f"no trial of study '{study}' has a score yet: say which one to explain")
-    return found.run
+    return leader.run
 
 
 def explanation_table(explanation: Explanation) -> Table:

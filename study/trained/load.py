@@ -13,7 +13,7 @@ from torch import Tensor
 from models.family import Family
 from models.precision import in_precision
 from models.sampling import generate
-from study.driver.trial_weights import find_trained
+from study.driver.trial_weights import find_weights
 from study.results.storage import Storage
 from study.scoring import Scorer
 from study.spec import Sampling, Study
@@ -81,8 +81,8 @@ def load_trial(
     Raises:
         UserError: There is no such study, trial or checkpoint.
     """
-    weights = find_trained(storage, study, trial)
-    spec = Study.model_validate(weights.spec)
+    weights = find_weights(storage, study, trial)
+    spec = weights.row.study
     bench = bench or Workbench(storage, this_device())
     family = build_model(spec, 0, bench.towards(spec)).to(bench.device)
     saved = read_checkpoint(storage, weights.checkpoint, bench.device)["training"]

@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 import yaml
 
-from study.driver.trial_weights import Found, find_trained
-from study.results.arrow_values import rows
-from study.results.leaderboard import best
+from study.driver.trial_weights import TrialWeights, find_weights
+from study.results.identity import Identity
+from study.results.leaderboard import read_leaderboard
 from study.results.ledger import Ledger
-from study.results.query import query
+from study.results.reader import read_rows
 from study.results.storage import Storage
 from study.results.tables import ScoreRow
 from study.search import trial_seed
@@ -26,8 +26,8 @@ from study.worker.evaluate import evaluate
 from study.worker.team import Team
 from study.worker.workbench import Workbench
 
-WAY = ("metric", "samples", "sampler", "steps", "weights")
-"""What a way of scoring again consists in; columns of `scores`."""
+Way = tuple[str, int, str | None, int | None, str]
+"""A way of scoring again: metric, samples, sampler, steps and weights, as in `scores`."""
 
 CHANGEABLE = ("sampler", "steps", "samples", "metric", "embedder", "also")
 """Keys of a trial's `score:` section that can be otherwise, each by an option of its name."""
@@ -40,14 +40,14 @@ class Rescoring:
     Attributes:
         trials: Those that have the asked-for scores now.
         metric: What they were scored by, as score rows name it.
-        ways: How they were scored, as values of `WAY`: one way, or one for each of their samplers.
+        ways: How they were scored: one way, or one for each of their samplers.
         measured: Number of evaluations that were made.
         kept: Number of evaluations that were there already.
     """
 
     trials: tuple[int, ...]
     metric: str
-    ways: frozenset[tuple[Any, ...]]
+    ways: frozenset[Way]
     measured: int
     kept: int
 
@@ -86,13 +86,15 @@ def rescore(
             scored before it is kept.
     """
     storage.require(study)
-    numbers = [*dict.fromkeys(trials)] or [row.trial for row in best(storage, study, top)]
+    numbers = [*dict.fromkeys(trials)]
+    if not numbers:
+        numbers = [row.trial for row in read_leaderboard(storage, study).ranked[:top]]
     if not numbers:
         raise UserError(f"no trial of study '{study}' has a score yet: name one with --trial")
     changes = changes or {}
     _refuse_ranges(study, numbers[0], changes)
-    found = [find_trained(storage, study, number) for number in numbers]
-    plans = [_Plan(one, _changed(one, changes), averaged, seeds) for one in found]
+    weights = [find_weights(storage, study, number) for number in numbers]
+    plans = [_Plan(one, _changed(one, changes), averaged, seeds) for one in weights]
     storage.check_writable()  # what is measured takes long, and is to be kept
     bench = Workbench(storage, this_device())
     measured = 0
@@ -117,40 +119,55 @@ def rescore(
 class _Plan:
     """How one trial is to be scored."""
 
-    def __init__(self, found: Found, spec: Study, averaged: bool, seeds: int) -> None:
-        self.found = found
-        self.trial = found.trial
+    def __init__(self, trained: TrialWeights, spec: Study, averaged: bool, seeds: int) -> None:
+        self.trained = trained
+        self.trial = trained.trial
         self.spec = spec
         self.weights: Literal["averaged", "trained"] = "averaged" if averaged else "trained"
         first = spec.score.seed
         self.seeds = [trial_seed(first, index) if index else first for index in range(seeds)]
 
     @property
-    def way(self) -> tuple[Any, ...]:
-        """The values of `WAY`."""
-        score, how = self.spec.score, self.spec.sampling
-        return (score.metric_name, score.samples, how.text, how.steps, self.weights)
+    def way(self) -> Way:
+        """How it is scored."""
+        score, sampling = self.spec.score, self.spec.sampling
+        return (
+            score.metric_name,
+            score.samples,
+            sampling.text,
+            sampling.steps,
+            self.weights,
+        )
 
     def missing(self, bench: Workbench) -> list[int]:
         """The seeds that the ledger has no scores of."""
         score = self.spec.score
-        _, samples, sampler, steps, weights = self.way
         scorer = bench.scorer(self.spec.data, score)
-        embedder = scorer.identity.embedder_digest
-        known = query(
-            bench.storage,
-            "select seed, metric, reference, embedder, samples, sampler, steps, epoch, weights "
-            "from scores "
-            f"where stage = 'rescore' and trial = {self.trial:d}",
-            [self.found.study],
-        )
-        there = {tuple(row.values()) for row in rows(known)}
-        how = (embedder, samples, sampler, steps, self.found.epoch, weights)
-        wanted = [
-            (metric_name(name, score.embedder_name), scorer.references[name])
+        measured = {
+            metric_name(name, score.embedder_name): scorer.references[name]
             for name in score.measures
-        ]
-        return [s for s in self.seeds if not {(s, *what, *how) for what in wanted} <= there]
+        }
+        there = {
+            (row.seed, row.metric)
+            for row in read_rows(bench.storage, ScoreRow, self.trained.study, self.trial)
+            if row.stage == "rescore"
+            and row.epoch == self.trained.epoch
+            and row.embedder == scorer.identity.embedder_digest
+            and row.reference == measured.get(row.metric)
+            and (row.samples, row.sampler, row.steps, row.weights) == self.way[1:]
+        }
+        return [s for s in self.seeds if not {(s, metric) for metric in measured} <= there]
+
+
+def way_of(measured: Identity) -> Way:
+    """How a score was made that measures this."""
+    return (
+        measured.metric,
+        measured.samples,
+        measured.sampler,
+        measured.steps,
+        measured.weights,
+    )
 
 
 def _measure(
@@ -165,19 +182,18 @@ def _measure(
     if not seeds:
         watch(f"{where}: is in the ledger already")
         return
-    score, how = plan.spec.score, plan.spec.sampling
-    found = plan.found
+    score, sampling = plan.spec.score, plan.spec.sampling
     loaded = load_trial(
         bench.storage,
-        found.study,
-        found.trial,
+        plan.trained.study,
+        plan.trial,
         averaged=plan.weights == "averaged",
         bench=bench,
     )
     for index, seed in enumerate(seeds, 1):
-        of = f", seed {index} of {len(seeds)}" if len(seeds) > 1 else ""
-        steps = "1 step" if how.steps == 1 else f"{how.steps} steps"
-        watch(f"{where}{of}: {score.samples:,} images by {how.text} in {steps} ...")
+        place = f", seed {index} of {len(seeds)}" if len(seeds) > 1 else ""
+        steps = "1 step" if sampling.steps == 1 else f"{sampling.steps} steps"
+        watch(f"{where}{place}: {score.samples:,} images by {sampling.text} in {steps} ...")
         results, _ = evaluate(
             loaded.family,
             plan.spec,
@@ -194,13 +210,13 @@ def _measure(
         ledger.flush()  # what comes next may take long, or be interrupted
 
 
-def _changed(found: Found, changes: Mapping[str, Any]) -> Study:
+def _changed(trained: TrialWeights, changes: Mapping[str, Any]) -> Study:
     """A trial's study with another score, found valid as a study file would be.
 
     Raises:
         UserError: It is not.
     """
-    spec, trial = found.spec, found.trial
+    spec, trial = trained.row.spec, trained.trial
     kept = dict(spec["score"])
     if "metric" in changes:  # the others go with the metric
         kept |= {"embedder": None, "also": []}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from study.results.ledger import Ledger
 from study.results.storage import Storage
@@ -28,7 +28,7 @@ def running(trial: int, **config: ConfigValue) -> TrialRow:
         state="running",
         seed=trial,
         started=START + timedelta(minutes=trial),
-        spec=json.dumps(dotted),
+        spec=dotted,
         spec_hash=f"{trial:04x}",
         config=dotted,
     )
@@ -89,14 +89,12 @@ def final_score(trial: int, value: float, seed: int = 0) -> ScoreRow:
 
 def spec(
     metric: str = "fd_lenet", samples: int = 256, objectives: tuple[str, ...] = ("score",)
-) -> str:
+) -> dict[str, Any]:
     """A trial's configuration, as far as rankings look at it."""
-    return json.dumps(
-        {
-            "score": {"metric": metric, "embedder": None, "samples": samples},
-            "search": {"objectives": objectives},
-        }
-    )
+    return {
+        "score": {"metric": metric, "embedder": None, "samples": samples},
+        "search": {"objectives": list(objectives)},
+    }
 
 
 def artifact(trial: int, path: str) -> ArtifactRow:
@@ -122,3 +120,16 @@ def write(storage: Storage, study: str, *rows: Row) -> None:
     with Ledger(storage, study) as ledger:
         for row in rows:
             ledger.append(row)
+
+
+def write_every_state(storage: Storage) -> None:
+    """A new study `s` with trials in every state; trial 1 is the best."""
+    storage.claim("s", "")
+    failed = replace(complete(3, 1.0), state="failed", value=None, reason="the loss is nan")
+    rows: list[Row] = [
+        *(score(0, 5.0), complete(0, 5.0, lr=0.1, size=28)),
+        *(score(1, 3.0), complete(1, 3.0, lr=0.01, size=28)),
+        *(score(2, 3.0, epoch=1), pruned(2, 3.0, lr=0.01, size=28, schedule__cosine__offset=0.5)),
+        *(failed, running(4), report(4, 1, value=0.5)),
+    ]
+    write(storage, "s", *rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -106,9 +105,9 @@ def trained(
                 seed=number,
                 started=NOW,
                 ended=NOW,
-                spec=spec.model_dump_json(),
+                spec=spec.model_dump(mode="json"),
                 spec_hash=f"{number:04x}",
-                picks=json.dumps(picks or {}),
+                picks=picks or {},
             )
         )
     return score.value

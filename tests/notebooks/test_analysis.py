@@ -10,12 +10,13 @@ from typing import Any
 import nbformat
 import numpy as np
 import pytest
+from ledger_rows import score
 from nbclient import NotebookClient
 
 from study.results.image_grid import image_grid
 from study.results.ledger import Ledger
 from study.results.storage import Storage
-from study.results.tables import ArtifactRow, ReportRow, ScoreRow, TrialRow
+from study.results.tables import ArtifactRow, ReportRow, TrialRow
 
 NOTEBOOK = ROOT / "notebooks" / "analysis.ipynb"
 START = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -39,7 +40,7 @@ def _write_trial(storage: Storage, ledger: Ledger, trial: int, start: datetime) 
         state="running",
         seed=trial,
         started=start,
-        spec="{}",
+        spec={},
         spec_hash="0",
         config={"train.learning_rate": 10.0 ** -(trial + 1), "model.schedule": "ab"[trial % 2]},
     )
@@ -56,22 +57,7 @@ def _write_trial(storage: Storage, ledger: Ledger, trial: int, start: datetime) 
                 trial=trial, epoch=epoch, images_seen=9, seconds=1.0, loss=1 / epoch, value=last
             )
         )
-    ledger.append(
-        ScoreRow(
-            trial=trial,
-            epoch=epochs,
-            stage="search",
-            metric="fd_lenet",
-            value=value,
-            samples=64,
-            sampler="ddim",
-            steps=10,
-            seed=0,
-            embedder="e",
-            reference="r",
-            seconds=1.0,
-        )
-    )
+    ledger.append(score(trial, value, epochs))
     buffer = io.BytesIO()
     image_grid(np.full((4, 1, 8, 8), 40 * trial, np.uint8)).save(buffer, "png")
     path = f"{ledger.study}/samples/{trial}.png"

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-from ledger_rows import final, final_score, write
+import pytest
+from ledger_rows import final, final_score, write, write_every_state
 from typer.testing import CliRunner
 
 from study.cli import app
 from study.results.storage import Storage
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    return Storage.from_uri(str(tmp_path))
+
+
+@pytest.fixture
+def ranked(storage: Storage) -> Storage:
+    write_every_state(storage)
+    return storage
 
 
 def call(*arguments: str) -> str:

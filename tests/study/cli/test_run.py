@@ -6,9 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from ledger_rows import complete, final, final_score, score, write
 from study_trees import TEXT, parse_study, tree
 
 from study import cli
+from study.cli.run import print_result
+from study.driver.files import samples_name
+from study.results import query
 from study.results.storage import Storage
 from study.spec.schema import study_schema
 
@@ -225,3 +229,28 @@ def test_the_program_itself(folder: Path, arguments: list[str], message: str) ->
     assert done.stderr.count("\n") == 1
     assert message in done.stderr
     assert [*folder.iterdir()] == []
+
+
+def test_a_run_that_is_over_reads_its_ledger_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    from study.lanes.run import read_result  # which imports Ray
+
+    storage = Storage.from_uri(str(tmp_path))
+    storage.claim("s", "")
+    write(storage, "s", score(0, 5.0), complete(0, 5.0), final_score(1, 4.0), final(1, 0, 4.0))
+    storage.write_atomic(samples_name("s", 1, 4), b"a picture")
+    tables: list[str] = []
+    read_table = query.read_table
+
+    def count(storage: Storage, table: str, studies: list[str]) -> object:
+        tables.append(table)
+        return read_table(storage, table, studies)
+
+    monkeypatch.setattr(query, "read_table", count)
+    print_result(read_result(storage, "s", interrupted=False), None)
+    assert tables == ["trials", "scores"]
+    shown = capsys.readouterr().out
+    assert "finalists, trained again" in shown
+    assert "study sample s 1 -n 64" in shown
+    assert storage.read("s/best.png") == b"a picture"

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -62,7 +61,7 @@ def add(
                 seed=0,
                 started=NOW,
                 ended=NOW,
-                spec=json.dumps(sections),
+                spec=sections,
                 spec_hash=f"{trial}",
             )
         )

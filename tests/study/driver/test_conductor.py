@@ -12,6 +12,7 @@ from study_trees import changed, parse_study, tree
 from study.driver.conductor import Unfinished
 from study.driver.events import TrialEnded, TrialReported, TrialStarted
 from study.driver.messages import StoredFile
+from study.results.reader import read_rows
 from study.results.tables import TrialRow
 
 
@@ -168,13 +169,12 @@ def test_an_unfinished_trial_goes_on_first(tmp_path: Path) -> None:
     assignment = earlier.start()
     earlier.conductor.interrupted = True
     earlier.report(assignment.number, 3, 3.0, "interrupted")
-    (known,) = earlier.table("trials")
-    fields = {name: known[name] for name in TrialRow.__dataclass_fields__ if name in known}
-    stage = Stage(tmp_path / "after", unfinished=[Unfinished(TrialRow(**fields), assignment)])
+    (known,) = read_rows(earlier.storage, TrialRow, "small")
+    stage = Stage(tmp_path / "after", unfinished=[Unfinished(known, assignment)])
     assert stage.start() == assignment
     (trial,) = stage.table("trials")
     assert (trial["state"], trial["reason"], trial["epoch"]) == ("running", "", 3)
-    assert trial["started"] == known["started"]
+    assert trial["started"] == known.started
 
 
 def test_no_more_trials_than_lanes_and_no_more_than_planned(stage: Stage) -> None:

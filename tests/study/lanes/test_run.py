@@ -77,7 +77,8 @@ def test_a_study_goes_the_whole_way_on_warm_lanes(tmp_path: Path) -> None:
         assert read_checkpoint(storage, checkpoint, "cpu")["training"]["epoch"] == epoch
         assert list(results.query(f"select epoch from reports where trial = {number}")["epoch"])
     assert len(results.reports) == trials["epoch"].sum()
-    assert result.best_trial == results.best(1)[0].trial
+    assert result.board.leader is not None
+    assert result.board.leader.trial == results.best(1)[0].trial
     assert result.picture == "small/best.png"
     assert (tmp_path / "small" / "best.png").stat().st_size > 500
     assert (trials["spec_hash"].str.len() == 64).all()
@@ -292,8 +293,10 @@ def test_finalists_are_trained_again_and_a_resumed_final_goes_on(tmp_path: Path)
     assert set(results.scores["metric"]) == {
         "fd_pixels", "kid_pixels", "precision", "sliced_wasserstein",
     }  # fmt: skip
-    assert result.best_trial in best_two
-    assert trials.loc[result.best_run]["repeats"] == result.best_trial  # type: ignore[index]
+    leader = result.board.leader
+    assert leader is not None
+    assert leader.trial in best_two
+    assert trials.loc[leader.run]["repeats"] == leader.trial
     # Lanes rest between the search and the finals: no more of them are started than there are.
     assert {report.lane for report in display.reports} <= {"lane-0", "lane-1"}
     wait_until_free()

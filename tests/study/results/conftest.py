@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
-from ledger_rows import complete, pruned, report, running, score, write
+from ledger_rows import write_every_state
 from pyarrow import fs as pafs
 
 from study.results.storage import Storage
-from study.results.tables import Row
 
 
 @pytest.fixture
@@ -31,13 +29,5 @@ def any_storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
 @pytest.fixture
 def ranked(storage: Storage) -> Storage:
     """A study `s` with trials in every state."""
-    storage.claim("s", "")
-    failed = replace(complete(3, 1.0), state="failed", value=None, reason="the loss is nan")
-    rows: list[Row] = [
-        *(score(0, 5.0), complete(0, 5.0, lr=0.1, size=28)),
-        *(score(1, 3.0), complete(1, 3.0, lr=0.01, size=28)),
-        *(score(2, 3.0, epoch=1), pruned(2, 3.0, lr=0.01, size=28, schedule__cosine__offset=0.5)),
-        *(failed, running(4), report(4, 1, value=0.5)),
-    ]
-    write(storage, "s", *rows)
+    write_every_state(storage)
     return storage

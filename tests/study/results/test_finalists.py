@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
 from typing import Any
@@ -8,12 +7,13 @@ from typing import Any
 import pytest
 from ledger_rows import complete, final, final_score, running, score, spec, write
 
-from study.results.finalists import finals
+from study.results.finalists import Finals, rank_finalists
 from study.results.finalists_table import finals_table
+from study.results.leaderboard import read_leaderboard
+from study.results.reader import read_study
 from study.results.render import to_text
 from study.results.storage import Storage
 from study.results.tables import Row
-from study.results.verdict import leader
 from study.spec.errors import UserError
 
 # Scores of the final runs: trial of the search, run, sampling seed.
@@ -23,6 +23,11 @@ SCORES = {
     2: [[3.1, 3.0], [3.2, 3.3]],
     5: [[6.0, 6.1]],
 }
+
+
+def finals(storage: Storage) -> Finals | None:
+    rows = read_study(storage, "s")
+    return rank_finalists(rows.trials, rows.scores)
 
 
 def search(trial: int) -> list[Row]:
@@ -50,7 +55,7 @@ def finished(storage: Storage) -> Storage:
 
 
 def test_finalists_stand_by_the_mean_of_their_runs(finished: Storage) -> None:
-    found = finals(finished, "s")
+    found = finals(finished)
     assert found is not None
     assert [row.trial for row in found.finalists] == [1, 2, 0, 5]
     assert [row.standing.rank for row in found.finalists] == [1, 1, 3, 4]
@@ -64,7 +69,7 @@ def test_finalists_stand_by_the_mean_of_their_runs(finished: Storage) -> None:
 
 def test_the_search_score_is_compared_with_the_final_one(finished: Storage) -> None:
     """Orders 1, 2, 0, 5 and 0, 1, 2, 5: of six pairs two are reversed."""
-    found = finals(finished, "s")
+    found = finals(finished)
     assert found is not None
     assert found.agreement is not None
     assert found.agreement.kendall == pytest.approx((4 - 2) / 6)
@@ -72,13 +77,13 @@ def test_the_search_score_is_compared_with_the_final_one(finished: Storage) -> N
 
 
 def test_the_best_run_of_the_best_finalist_leads(finished: Storage) -> None:
-    lead = leader(finished, "s")
+    lead = read_leaderboard(finished, "s").leader
     assert lead is not None
     assert (lead.trial, lead.run, lead.epoch, lead.final) == (1, 10, 4, True)
 
 
 def test_the_table(finished: Storage) -> None:
-    found = finals(finished, "s")
+    found = finals(finished)
     assert found is not None
     for width in (80, 120):
         text = to_text(finals_table(found, width), width)
@@ -103,7 +108,7 @@ def test_runs_that_are_not_finished_or_failed_are_counted_alone(finished: Storag
     failed = replace(final(20, 0), state="failed", value=None, reason="out of memory")
     unfinished = replace(running(21), stage="final", repeats=0)
     write(finished, "s", failed, unfinished, final_score(21, 0.1))
-    found = finals(finished, "s")
+    found = finals(finished)
     assert found is not None
     assert (found.unfinished, found.failed) == (1, 1)
     assert [row.standing.runs for row in found.finalists] == [3, 2, 2, 1]
@@ -119,22 +124,22 @@ def test_final_scores_of_two_identities_are_not_ranked(
     other: Row = replace(final_score(30, 2.0), **{field: value})
     write(finished, "s", other, final(30, 0))
     with pytest.raises(UserError, match=f"Trials 6 and 30 .*`{field}`"):
-        finals(finished, "s")
+        finals(finished)
 
 
 def test_a_study_without_final_runs_has_none(ranked: Storage) -> None:
-    assert finals(ranked, "s") is None
+    assert finals(ranked) is None
 
 
 def test_final_runs_without_a_score_yet(storage: Storage) -> None:
     storage.claim("s", "")
     write(storage, "s", *search(0), replace(running(1), stage="final", repeats=0))
-    found = finals(storage, "s")
+    found = finals(storage)
     assert found is not None
     assert (found.finalists, found.split, found.unfinished) == ((), None, 1)
     text = to_text(finals_table(found, 80), 80)
     assert text == "finalists are being trained again: 1 not finished"
-    lead = leader(storage, "s")
+    lead = read_leaderboard(storage, "s").leader
     assert lead is not None
     assert (lead.trial, lead.run, lead.final) == (0, 0, False)
 
@@ -144,7 +149,7 @@ def test_one_training_seed_has_no_interval(storage: Storage) -> None:
     write(storage, "s", *search(0), *search(1))
     for run in (2, 3):
         write(storage, "s", final_score(run, float(run)), final(run, run - 2))
-    found = finals(storage, "s")
+    found = finals(storage)
     assert found is not None
     text = to_text(finals_table(found, 80), 80)
     assert "no interval" in text
@@ -163,7 +168,7 @@ def test_a_candidate_of_few_seeds_may_still_be_the_best(storage: Storage) -> Non
             value = 2 * math.exp(offset + 0.1 * (run % 2))
             write(storage, "s", final_score(number, value), final(number, trial))
             number += 1
-    found = finals(storage, "s")
+    found = finals(storage)
     assert found is not None
     ranks = [(row.standing.rank, row.standing.contends) for row in found.finalists]
     assert ranks == [(1, True), (2, False), (2, True)]
@@ -178,14 +183,14 @@ def test_what_finalists_override_is_no_column(storage: Storage) -> None:
         settings = {"metric": "fd_lenet", "samples": 256, "sampler": {"eta": trial / 2}}
         for number, made in ((trial, steps), (trial + 2, 10)):
             row = complete(number, 1.0 + trial)
-            row = replace(row, spec=json.dumps({"score": {**settings, "steps": made}}))
-            row = replace(row, picks=json.dumps(picks))
+            row = replace(row, spec={"score": {**settings, "steps": made}})
+            row = replace(row, picks=picks)
             if number == trial:
                 write(storage, "s", replace(score(number, 1.0 + trial), steps=made), row)
                 continue
             again = replace(score(number, 1.0 + trial), stage="final", steps=made)
             write(storage, "s", again, replace(row, stage="final", repeats=trial))
-    found = finals(storage, "s")
+    found = finals(storage)
     assert found is not None
     assert found.overridden == {"steps"}
     assert found.finalists[0].picks["score.steps"] == 6  # that of the search is still known
@@ -206,7 +211,7 @@ def test_finalists_of_several_families_have_no_one_sampler(storage: Storage) -> 
             rows.append(replace(final(number, trial), spec=spec(samples=10_000), config=own))
             rows.append(replace(final_score(number, 2.0 + trial + number / 50), sampler=sampler))
     write(storage, "s", *rows)
-    found = finals(storage, "s")
+    found = finals(storage)
     assert found is not None
     title = to_text(finals_table(found, 120), 120).splitlines()[0]
     assert "by each trial's own sampler in 20 steps" in title

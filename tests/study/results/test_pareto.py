@@ -7,19 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ledger_rows import complete, pruned, score, spec, write
 
-from study.results.leaderboard import front_table
+from study.results.leaderboard import read_leaderboard
+from study.results.leaderboard_tables import front_table
 from study.results.pareto import front
-from study.results.ranking import Ranked
+from study.results.ranking import RankedTrial
 from study.results.render import to_text
 from study.results.storage import Storage
-from study.results.verdict import leader, verdict
 
 NAMES = ("score", "steps", "parameters")
 
 
-def row(trial: int, value: float, **more: object) -> Ranked:
+def row(trial: int, value: float, **more: object) -> RankedTrial:
     known = {"steps": 10, "parameters": 100, "train_seconds": 1.0, **more}
-    return Ranked(trial + 1, trial, value, "complete", 4, 1.0, {}, **known)  # type: ignore[arg-type]
+    return RankedTrial(trial + 1, trial, value, "complete", 4, 1.0, {}, **known)  # type: ignore[arg-type]
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 4)] * 3), max_size=15))
@@ -52,19 +52,19 @@ def studied(storage: Storage) -> Storage:
     storage.claim("s", "")
     for trial, (value, steps) in enumerate([(4.0, 10), (2.0, 20), (1.0, 40), (3.0, 40), (0.5, 5)]):
         end = complete if trial < 4 else pruned
-        picks = f'{{"score.steps": {steps}}}'
-        trial_row = replace(end(trial, value), spec=spec(objectives=("score", "steps")))
+        picks = {"score.steps": steps}
+        trial_row = replace(end(trial, value, 4), spec=spec(objectives=("score", "steps")))
         how = replace(score(trial, value), steps=steps, spread=0.1)
         write(storage, "s", how, replace(trial_row, picks=picks, parameters=123_456))
     return storage
 
 
 def test_the_front_of_a_study(studied: Storage) -> None:
-    found = verdict(studied, "s")
+    found = read_leaderboard(studied, "s")
     assert found.front is not None
     assert found.front.objectives == ("score", "steps")
     assert [r.trial for r in found.front.members] == [2, 1, 0]
-    lead = leader(studied, "s")
+    lead = found.leader
     assert lead is not None
     assert (lead.trial, lead.run, lead.final) == (2, 2, False)
     text = to_text(front_table(found.front, 80), 80)
@@ -75,4 +75,4 @@ def test_the_front_of_a_study(studied: Storage) -> None:
 
 
 def test_a_study_of_one_objective_has_no_front(ranked: Storage) -> None:
-    assert verdict(ranked, "s").front is None
+    assert read_leaderboard(ranked, "s").front is None

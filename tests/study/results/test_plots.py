@@ -18,10 +18,11 @@ from ledger_rows import (
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from study.results.leaderboard import read_leaderboard
 from study.results.pareto import Front, front
 from study.results.plots import best_trials, learning_curves, pareto_front, score_against
 from study.results.query import query
-from study.results.ranking import Ranked, best
+from study.results.ranking import RankedTrial
 from study.results.storage import Storage
 from study.results.tables import ConfigValue
 
@@ -52,6 +53,10 @@ def frame(storage: Storage, table: str) -> pd.DataFrame:
     return frame
 
 
+def ranked(storage: Storage) -> tuple[RankedTrial, ...]:
+    return read_leaderboard(storage, "s").ranked
+
+
 def drawn(figure: Figure) -> Figure:
     FigureCanvasAgg(figure).draw()
     return figure
@@ -77,7 +82,7 @@ def test_validation_losses_have_a_panel_if_there_are_any(storage: Storage) -> No
 
 
 def test_score_against_each_parameter_that_varies(studied: Storage) -> None:
-    figure = drawn(score_against(frame(studied, "trials"), frame(studied, "scores")))
+    figure = drawn(score_against(ranked(studied)))
     panels = {axes.get_xlabel(): axes for axes in figure.axes if axes.get_visible()}
     assert set(panels) == {"lr", "kind", "n"}
     assert panels["lr"].get_xscale() == "log"
@@ -90,15 +95,16 @@ def test_only_ranked_trials_are_shown_against_their_parameters(studied: Storage)
     early = replace(score(8, 0.1, 1), samples=9)
     cut = replace(pruned(8, 0.1), config={"lr": 9.0}, spec=spec())
     write(studied, "s", early, cut)
-    figure = drawn(score_against(frame(studied, "trials"), frame(studied, "scores")))
+    figure = drawn(score_against(ranked(studied)))
     panel = next(axes for axes in figure.axes if axes.get_xlabel() == "lr")
     assert sum(len(dots.get_offsets()) for dots in panel.collections) == 6
 
 
 def test_learning_curves_colour_those_who_are_named(studied: Storage) -> None:
-    ranked = best(studied, "s")
     reports = frame(studied, "reports")
-    figure = drawn(learning_curves(reports, top=2, leaders=[row.trial for row in ranked[2:]]))
+    figure = drawn(
+        learning_curves(reports, top=2, leaders=[row.trial for row in ranked(studied)[2:]])
+    )
     legend = figure.axes[1].get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["trial 3", "trial 2"]
@@ -108,7 +114,7 @@ def test_learning_curves_colour_those_who_are_named(studied: Storage) -> None:
 def test_the_front_is_drawn_with_the_score_upwards(names: tuple[str, str]) -> None:
     points = [(1.0, 100), (2.0, 20), (9.0, 5), (3.0, 50)]
     rows = [
-        Ranked(i + 1, i, value, "complete", 4, 1.0, {}, spread=0.1, steps=steps)
+        RankedTrial(i + 1, i, value, "complete", 4, 1.0, {}, spread=0.1, steps=steps)
         for i, (value, steps) in enumerate(points)
     ]
     figure = drawn(pareto_front(front(rows, names)))
@@ -131,13 +137,14 @@ def test_an_empty_front_is_drawn() -> None:
 
 
 def test_the_best_trials(studied: Storage) -> None:
-    table = best_trials(frame(studied, "trials"), frame(studied, "scores"), top=3)
+    table = best_trials(ranked(studied)[:3])
     assert list(table["trial"]) == [5, 4, 3]
     assert list(table.columns) == ["trial", "score", "state", "epoch", "kind", "lr", "n"]
     assert list(table.index) == [1, 2, 3]
 
 
 def test_an_empty_study_is_drawn(storage: Storage) -> None:
+    storage.claim("s", "")
     drawn(learning_curves(frame(storage, "reports")))
-    drawn(score_against(frame(storage, "trials"), frame(storage, "scores")))
-    assert best_trials(frame(storage, "trials"), frame(storage, "scores")).empty
+    drawn(score_against(ranked(storage)))
+    assert best_trials(ranked(storage)).empty

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from claims import claim
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,7 +54,7 @@ def test_only_one_of_many_threads_gets_a_name(any_storage: Storage) -> None:
     won: list[int] = []
     barrier = threading.Barrier(6)
 
-    def claim(index: int) -> None:
+    def race(index: int) -> None:
         barrier.wait()
         try:
             any_storage.claim("wanted", f"{index}")
@@ -61,7 +62,7 @@ def test_only_one_of_many_threads_gets_a_name(any_storage: Storage) -> None:
             return
         won.append(index)
 
-    threads = [threading.Thread(target=claim, args=(index,)) for index in range(6)]
+    threads = [threading.Thread(target=race, args=(index,)) for index in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -70,19 +71,11 @@ def test_only_one_of_many_threads_gets_a_name(any_storage: Storage) -> None:
     assert any_storage.read("wanted/study.yaml") == str(won[0]).encode()
 
 
-def _claim(root: str, index: int) -> bool:
-    try:
-        Storage.from_uri(root).claim(f"wanted-{index}", "")
-    except UserError:
-        return False
-    return True
-
-
 def test_only_one_of_two_processes_gets_each_name(storage: Storage) -> None:
     context = multiprocessing.get_context("spawn")
     jobs = [(storage.uri, index // 2) for index in range(40)]
     with context.Pool(2) as pool:
-        won = pool.starmap(_claim, jobs, chunksize=1)
+        won = pool.starmap(claim, jobs, chunksize=1)
     assert sum(won) == 20
     hidden = [path for path in Path(storage.root).iterdir() if path.name.startswith(".")]
     assert hidden == []

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from ledger_rows import START, complete, final, final_score, running, score, write
 
-from study.results.ranking import best
+from study.results.leaderboard import read_leaderboard
 from study.results.render import to_text
 from study.results.storage import Storage
 from study.results.summary import newest_study, status, study_summary, summary_table
@@ -43,10 +43,10 @@ def test_no_study_is_the_newest_of_none(storage: Storage) -> None:
 
 def test_the_nearest_study_is_named(ranked: Storage) -> None:
     ranked.claim("mnist", "")
-    for function in (best, status):
+    for function in (read_leaderboard, status):
         with pytest.raises(UserError, match="did you mean 'mnist'"):
             function(ranked, "minst")
-    assert best(ranked, "mnist") == []
+    assert read_leaderboard(ranked, "mnist").ranked == ()
 
 
 def test_final_runs_are_counted_by_themselves(storage: Storage) -> None:

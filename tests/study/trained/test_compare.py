@@ -37,7 +37,7 @@ def test_trials_of_a_study_side_by_side(storage: Storage) -> None:
     seen: list[str] = []
     found = compare_trials(storage, "small", 0, ["1", "small:1", "0"], watch=seen.append)
     assert seen == ["trial 0", "trial 1"]
-    assert found.told == (
+    assert found.lines == (
         "trial 0: fd_pixels 3; learning_rate 0.003; ddim, 5 steps",
         "trial 1: fd_pixels 2; learning_rate 0.001; ddim, 5 steps",
     )
@@ -59,7 +59,7 @@ def test_trials_of_a_study_side_by_side(storage: Storage) -> None:
 def test_another_studys_trial_and_its_score(storage: Storage, tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     found = compare_trials(storage, "small", None, ["small-sobel:0"], folder=folder)
-    assert [line.split(";")[:2] for line in found.told] == [
+    assert [line.split(";")[:2] for line in found.lines] == [
         ["trial 1: fd_pixels 2", " edges none, learning_rate 0.001"],
         ["small-sobel:0: fd_pixels 2", " edges sobel, learning_rate 0.003"],
     ]
@@ -79,13 +79,13 @@ def test_families_side_by_side(storage: Storage) -> None:
     trained(storage, 3, "morphing")
     trained(storage, 4, "gan", data={"seed": 1})
     found = compare_trials(storage, "small", 2, ["3", "small-sobel:0"])
-    for line, family in zip(found.told, ("gan", "morphing", "ddpm"), strict=True):
+    for line, family in zip(found.lines, ("gan", "morphing", "ddpm"), strict=True):
         assert f"family {family}" in line
-    assert found.told[0].endswith("generator, 1 step")
+    assert found.lines[0].endswith("generator, 1 step")
     assert found.files == ("samples.png", "paths.png", "scores.png")
     gans = compare_trials(storage, "small", 2, ["4"])
     assert gans.files == ("samples.png", "scores.png")
-    assert [line.split("; ")[1] for line in gans.told] == ["seed 0", "seed 1"]
+    assert [line.split("; ")[1] for line in gans.lines] == ["seed 0", "seed 1"]
 
 
 def test_how_a_trial_is_written() -> None:

@@ -1,0 +1,132 @@
+"""Reading the ledger's tables as the dataclasses that were appended to them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import duckdb
+import pyarrow as pa
+
+from study.results.arrow_values import values
+from study.results.query import connect
+from study.results.storage import Storage
+from study.results.tables import (
+    COLUMNS,
+    CONFIG_PREFIX,
+    Column,
+    LedgerRow,
+    ScoreRow,
+    Stamp,
+    TrialRow,
+    table_of,
+)
+from study.spec.errors import UserError
+
+AnyRow = TypeVar("AnyRow", bound=LedgerRow)
+
+
+@dataclass(frozen=True)
+class StudyRows:
+    """The newest rows of a study's trials and scores, from one snapshot."""
+
+    study: str
+    trials: tuple[TrialRow, ...]
+    scores: tuple[ScoreRow, ...]
+
+
+def read_study(storage: Storage, study: str) -> StudyRows:
+    """Read what a study's leaderboard follows from.
+
+    Raises:
+        UserError: There is no such study.
+    """
+    storage.require(study)
+    with connect(storage, [study], ["trials", "scores"]) as connection:
+        trials, scores = newest_rows(connection, TrialRow), newest_rows(connection, ScoreRow)
+    return StudyRows(study, tuple(trials), tuple(scores))
+
+
+def read_rows(
+    storage: Storage, row_type: type[AnyRow], study: str, trial: int | None = None
+) -> list[AnyRow]:
+    """Read the newest row of each key of one table, in the order of the keys (`tables.KEYS`).
+
+    Args:
+        storage: Where the study is.
+        row_type: The type of the table's rows.
+        study: The study's name; one that is not there has no rows.
+        trial: The only trial whose rows are read; all by default.
+    """
+    with connect(storage, [study], [table_of(row_type)]) as connection:
+        return newest_rows(connection, row_type, trial)
+
+
+def newest_rows(
+    connection: duckdb.DuckDBPyConnection, row_type: type[AnyRow], trial: int | None = None
+) -> list[AnyRow]:
+    """`read_rows` from a snapshot that `query.connect` took of that table, and of others."""
+    chosen = "" if trial is None else f" WHERE trial = {trial:d}"
+    table = connection.sql(f"FROM {table_of(row_type)}{chosen}").to_arrow_table()
+    return from_arrow(table, row_type)
+
+
+def from_arrow(table: pa.Table, row_type: type[AnyRow]) -> list[AnyRow]:
+    """Rows from a table of the ledger: the inverse of `tables.to_arrow`.
+
+    Values of `config` have the type of their column: see `tables.concat`.
+
+    Raises:
+        UserError: A row lacks what every row must have.
+    """
+    fields = {field.name: field for field in dataclasses.fields(row_type)}
+    columns: dict[str, Iterable[Any]] = {
+        column.name: _read_column(table, column, fields.get(column.name))
+        for column in COLUMNS[table_of(row_type)]
+    }
+    stamps = [columns.pop(field.name) for field in dataclasses.fields(Stamp)]
+    columns["stamp"] = (
+        Stamp(study=study, written=written, sequence=sequence)
+        for study, written, sequence in zip(*stamps, strict=True)
+    )
+    if "config" in fields:
+        columns["config"] = _read_configs(table)
+    names = tuple(columns)
+    return [
+        row_type(**dict(zip(names, row, strict=True)))
+        for row in zip(*columns.values(), strict=True)
+    ]
+
+
+def _read_column(
+    table: pa.Table, column: Column, field: dataclasses.Field[Any] | None
+) -> list[Any]:
+    """Values of a core column; the field's default where a ledger is older than the column."""
+    read = values(table[column.name])
+    if column.kind is Mapping:
+        read = [None if text is None else json.loads(text) for text in read]
+    if column.nullable or None not in read:
+        return read
+    if field is None or field.default is field.default_factory is dataclasses.MISSING:
+        raise UserError(f"The ledger has a row without `{column.name}`, which every row must have")
+    make = field.default_factory
+    default = field.default if make is dataclasses.MISSING else None
+    return [
+        (default if make is dataclasses.MISSING else make()) if value is None else value
+        for value in read
+    ]
+
+
+def _read_configs(table: pa.Table) -> list[dict[str, Any]]:
+    """Value of each parameter of each trial, by its path; what a trial lacks is left out."""
+    configs: list[dict[str, Any]] = [{} for _ in range(len(table))]
+    for name in table.column_names:
+        if name.startswith(CONFIG_PREFIX):
+            path = name.removeprefix(CONFIG_PREFIX)
+            for config, value in zip(configs, values(table[name]), strict=True):
+                if value is not None:
+                    config[path] = value
+    return configs

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ledger_rows import complete, write
+from stages import Stage
+from study_trees import TEXT, changed, parse_study
+
+from study.driver.resume import read_past
+from study.results.storage import Storage
+from study.spec import Study
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    return Storage.from_uri(str(tmp_path))
+
+
+def test_every_trial_of_the_search_is_read_back(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, parse_study(changed(search={"trials": 4})), lanes=4)
+    assignments = [stage.start() for _ in range(4)]
+    stage.report(0, 1, 3.0, "running")
+    stage.report(0, 2, 2.0, "done")
+    stage.report(1, 1, None, "failed", reason="diverged")
+    stage.report(2, 1, 4.0, "interrupted")
+    past = read_past(stage.storage, "small")
+    assert [trial.state for trial in past.trials] == ["complete", "failed", "running", "running"]
+    assert [trial.values for trial in past.trials] == [(2.0,), (), (), ()]
+    assert [trial.reports for trial in past.trials] == [{1: 3.0, 2: 2.0}, {}, {1: 4.0}, {}]
+    assert [trial.picks for trial in past.trials] == [
+        dict(row.params) for row in stage.search.trials
+    ]
+    assert [one.assignment for one in past.unfinished] == assignments[2:]
+    assert [one.row.epoch for one in past.unfinished] == [1, None]
+    assert str(past) == "kept: 1 complete, 1 failed; to go on with: 2; to begin: 0"
+
+
+def test_a_trial_whose_row_was_lost_failed(storage: Storage) -> None:
+    storage.claim("small", TEXT)
+    write(storage, "small", complete(1, 2.0))
+    lost, kept = read_past(storage, "small").trials
+    assert (lost.picks, lost.state, lost.values) == (None, "failed", ())
+    assert (kept.state, kept.values) == ("complete", (2.0,))
+
+
+@pytest.mark.parametrize(("names", "validated"), [(["score"], 0), (["score", "steps"], 3)])
+def test_a_configuration_is_validated_only_where_it_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], validated: int
+) -> None:
+    """That of a trial that goes on, and where the sampler's steps are an objective."""
+    stage = Stage(tmp_path, parse_study(changed(search={"trials": 3, "objectives": names})))
+    for number in range(3):
+        stage.start()
+        stage.report(number, 9, 1.0 + number, "done")
+        stage.conductor.release(number)
+    file = read_past(stage.storage, "small").study_file
+    validate = Study.model_validate
+    calls: list[object] = []
+
+    def count(tree: object, **options: object) -> Study:
+        calls.append(tree)
+        return validate(tree)
+
+    monkeypatch.setattr("study.driver.resume.read_study_text", lambda text, source: file)
+    monkeypatch.setattr(Study, "model_validate", count)
+    past = read_past(stage.storage, "small")
+    assert [len(trial.values) for trial in past.trials] == [len(names)] * 3
+    assert len(calls) == validated

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from ledger_rows import (
+    START,
+    artifact,
+    complete,
+    diagnostic,
+    final,
+    report,
+    running,
+    score,
+    write,
+)
+from pydantic import ValidationError
+from specs import study
+
+from study.results import tables
+from study.results.query import read_table
+from study.results.reader import from_arrow, read_rows, read_study
+from study.results.storage import Storage
+from study.results.tables import (
+    ReportRow,
+    Row,
+    ScoreRow,
+    Stamp,
+    TrialRow,
+    concat,
+    to_arrow,
+)
+from study.spec import Study
+from study.spec.errors import UserError
+
+STAMP = Stamp(study="s", written=START, sequence=7)
+ROWS: list[Row] = [
+    replace(complete(0, 1.5, lr=0.1, kind="a"), picks={"lr": 0.1}, spec={"a": [1, {"b": None}]}),
+    replace(final(2, 0), skipped_pictures=3, parameters=12, checkpoint="s/c.pt"),
+    report(0, 1),
+    score(0, 1.5),
+    artifact(0, "s/a.png"),
+    diagnostic(0, 0.1, x=500.0),
+]
+
+
+def without(row: Row, *columns: str) -> pa.Table:
+    """A row as an older version of the ledger would have written it."""
+    old = to_arrow(row, STAMP).drop_columns(list(columns))
+    return concat([old], tables.SCHEMAS[tables.table_of(type(row))])
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: type(row).__name__)
+def test_what_is_read_is_what_was_appended(storage: Storage, row: Row) -> None:
+    storage.claim("s", "")
+    write(storage, "s", row)
+    (back,) = read_rows(storage, type(row), "s")
+    assert back == row
+    assert back.stamp is not None
+    assert back.stamp.study == "s"
+    assert back.stamp.written - START > timedelta(days=-1)
+    (again,) = from_arrow(to_arrow(row, STAMP), type(row))
+    assert (again, again.stamp) == (row, STAMP)
+
+
+def test_the_newest_row_of_each_key_in_the_order_of_the_keys(storage: Storage) -> None:
+    storage.claim("s", "")
+    write(storage, "s", running(2), running(0), complete(2, 4.0), report(2, 2), report(2, 1))
+    assert [(t.trial, t.state) for t in read_rows(storage, TrialRow, "s")] == [
+        (0, "running"),
+        (2, "complete"),
+    ]
+    assert [r.epoch for r in read_rows(storage, ReportRow, "s")] == [1, 2]
+    assert [t.trial for t in read_rows(storage, TrialRow, "s", trial=2)] == [2]
+    assert read_rows(storage, TrialRow, "s", trial=1) == []
+    assert read_rows(storage, TrialRow, "other") == []
+
+
+def test_trials_and_scores_of_one_snapshot(storage: Storage) -> None:
+    for name in ("s", "other"):
+        storage.claim(name, "")
+        write(storage, name, score(0, 1.0), complete(0, 1.0))
+    rows = read_study(storage, "s")
+    assert rows.study == "s"
+    assert ([t.trial for t in rows.trials], [s.value for s in rows.scores]) == ([0], [1.0])
+    with pytest.raises(UserError, match="did you mean 's'"):
+        read_study(storage, "ss")
+
+
+@pytest.mark.parametrize(
+    ("row", "columns", "expected"),
+    [
+        (complete(0, 1.0), ("stage", "repeats"), {"stage": "search", "repeats": None}),
+        (complete(0, 1.0), ("picks",), {"picks": {}}),
+        (complete(0, 1.0), ("parameters", "skipped_pictures"), {"parameters": None}),
+        (complete(0, 1.0), ("code_digest", "lane"), {"code_digest": "", "lane": ""}),
+        (score(0, 1.0), ("weights", "spread"), {"weights": "averaged", "spread": None}),
+        (report(0, 1), ("discriminator_loss", "lane"), {"discriminator_loss": None, "lane": ""}),
+    ],
+)
+def test_a_column_that_came_later_has_its_default(
+    row: Row, columns: tuple[str, ...], expected: dict[str, Any]
+) -> None:
+    (back,) = from_arrow(without(row, *columns), type(row))
+    assert {name: getattr(back, name) for name in expected} == expected
+    assert back == row  # which has the defaults there
+
+
+def test_a_row_without_what_every_row_has_is_an_error() -> None:
+    with pytest.raises(UserError, match="a row without `spec`") as caught:
+        from_arrow(without(complete(0, 1.0), "spec"), TrialRow)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_configuration_is_validated_once_and_only_when_asked_for(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage.claim("s", "")
+    spec = study()
+    write(storage, "s", replace(running(0), spec=spec.model_dump(mode="json")), running(1))
+    calls: list[object] = []
+    validate: Callable[..., Study] = Study.model_validate
+
+    def count(tree: object) -> Study:
+        calls.append(tree)
+        return validate(tree)
+
+    monkeypatch.setattr(Study, "model_validate", count)
+    valid, old = read_rows(storage, TrialRow, "s")
+    assert calls == []
+    assert valid.study == spec
+    assert valid.study is valid.study
+    assert len(calls) == 1
+    with pytest.raises(ValidationError):  # of a version that is no more
+        _ = old.study
+
+
+def test_two_thousand_trials_are_read_in_a_moment(storage: Storage) -> None:
+    storage.claim("s", "")
+    spec = study()
+    tree, config = spec.model_dump(mode="json"), {f"section.key_{i}": i / 7 for i in range(60)}
+    rows = [
+        to_arrow(replace(complete(i, 1.0), spec=tree, config=config), STAMP) for i in range(2000)
+    ]
+    table = concat(rows, tables.SCHEMAS["trials"]).combine_chunks()
+    seconds = []
+    for _ in range(3):
+        started = time.process_time()
+        trials = from_arrow(table, TrialRow)
+        seconds.append(time.process_time() - started)
+    assert len(trials) == 2000
+    assert trials[-1].config == config
+    assert min(seconds) < 0.3
+
+
+def test_the_views_for_people_keep_json_text(storage: Storage) -> None:
+    storage.claim("s", "")
+    write(storage, "s", replace(running(0), spec={"a": 1}, picks={"b": 0.5}))
+    (row,) = read_table(storage, "trials").to_pylist()
+    assert (row["spec"], row["picks"]) == ('{"a": 1}', '{"b": 0.5}')
+
+
+def test_scores_keep_where_no_steps_are_taken(storage: Storage) -> None:
+    storage.claim("s", "")
+    write(storage, "s", replace(score(0, 1.0), steps=None))
+    assert read_rows(storage, ScoreRow, "s")[0].steps is None
