@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator
 
@@ -45,18 +44,9 @@ def ray_session() -> Iterator[None]:
     """A Ray of our own with two CPUs, whatever else runs on this machine."""
     import ray
 
+    from study.lanes.cluster import start_ray
+
     os.environ["RAY_AUTH_MODE"] = "disabled"
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    ray.init(
-        address="local",
-        num_cpus=2,
-        # Ray Train frees what a dead controller held by asking the dashboard who is alive.
-        include_dashboard=True,
-        dashboard_host="127.0.0.1",
-        object_store_memory=128 * 2**20,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        namespace="fidtune",
-    )
+    start_ray(cpus=2)
     yield
     ray.shutdown()

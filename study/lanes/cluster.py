@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,6 +30,14 @@ OBJECT_STORE_BYTES = 256 * 2**20
 """Of a Ray that we start: lanes pass messages, and images never go through the object store."""
 
 NAMESPACE = "fidtune"
+
+DASHBOARD_PORT = 8265
+"""Where a dashboard is looked for; the next free one is taken where several Rays run."""
+
+API_SERVER = "RAY_API_SERVER_ADDRESS"
+"""Ray's variable for the dashboard that its own processes ask."""
+
+_QUIET = {"log_to_driver": False, "logging_level": logging.CRITICAL, "namespace": NAMESPACE}
 
 LAUNCHER_FILE = Path("~/ray_bootstrap_config.yaml").expanduser()
 """What `ray up` starts the autoscaler on the head with."""
@@ -84,25 +93,59 @@ def connect(address: str | None) -> Iterator[Cluster]:
 
 
 def _join_or_start(address: str | None) -> Any:
-    quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL, "namespace": NAMESPACE}
     joined = _find(address)
     if joined is not None:
         try:
-            return ray.init(address=joined, **quiet)
+            return ray.init(address=joined, **_QUIET)
         except (ConnectionError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
             raise UserError(f"no Ray cluster answers at {joined}: {reason}") from None
-    # A Ray of our own listens on the loopback, and its dashboard is for a browser on this machine,
-    # which has no token to show. Clusters set RAY_AUTH_MODE=token (see cluster.yaml).
+    return start_ray()
+
+
+def start_ray(cpus: int | None = None) -> Any:
+    """Start a Ray of our own on this machine, and connect to it; answers Ray's context.
+
+    It listens on the loopback, and its dashboard is for a browser on this machine, which has no
+    token to show. Clusters set RAY_AUTH_MODE=token (see cluster.yaml).
+
+    Args:
+        cpus: How many it has; by default those of this machine.
+    """
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    return ray.init(
-        address="local",
-        include_dashboard=True,
-        dashboard_host="127.0.0.1",
-        object_store_memory=OBJECT_STORE_BYTES,
-        **quiet,
-    )
+    port = _free_port(DASHBOARD_PORT)
+    before = os.environ.get(API_SERVER)
+    # Whoever cleans up after a dead lane asks the dashboard who is alive. Where several Rays run on
+    # one machine, Ray would guess which dashboard, and leave the lane's CPUs taken for ever. Its
+    # processes inherit this; ours must not, since it overrides the address of `study submit`.
+    os.environ[API_SERVER] = f"http://127.0.0.1:{port}"
+    try:
+        return ray.init(
+            address="local",
+            num_cpus=cpus,
+            include_dashboard=True,
+            dashboard_host="127.0.0.1",
+            dashboard_port=port,
+            object_store_memory=OBJECT_STORE_BYTES,
+            **_QUIET,
+        )
+    finally:
+        os.environ.pop(API_SERVER)
+        if before is not None:
+            os.environ[API_SERVER] = before
+
+
+def _free_port(first: int) -> int:
+    """The first port of the loopback from this one on that nobody listens on."""
+    for port in range(first, first + 1000):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise UserError(f"no port from {first} on is free for Ray's dashboard")
 
 
 def _find(address: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""A conductor with its search and its ledger, played by hand."""
+"""A conductor with its search and its ledger, played by hand or run in simulated lanes."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from study.results.ledger import Ledger
 from study.results.query import connect
 from study.results.storage import Storage
 from study.search import Search
+from study.simulation.clock import SimulatedClock
+from study.simulation.curves import Curves
+from study.simulation.lanes import SimulatedLanes
 from study.spec import StudyFile
 
 
@@ -30,13 +33,17 @@ class Stage:
         lanes: int = 2,
         unfinished: list[Unfinished] | None = None,
         watch: bool = False,
+        search: Search | None = None,
+        max_age: float = 0.0,
     ) -> None:
         study_file = study_file or parse_study(tree())
+        self.lanes = lanes
+        self.clock = SimulatedClock()
         self.storage = Storage.from_uri(str(folder))
         self.storage.claim("small", study_file.text)
-        self.search = Search(study_file)
-        # Nothing is left in the buffer, so that a reader sees what was appended.
-        self.ledger = Ledger(self.storage, "small", max_age=0)
+        self.search = search or Search(study_file)
+        # By default nothing is left in the buffer, so that a reader sees what was appended.
+        self.ledger = Ledger(self.storage, "small", max_age)
         self.events: list[Event] = []
         self.watch = watch
         self.seen: list[dict[str, list[dict[str, Any]]]] = []
@@ -55,7 +62,14 @@ class Stage:
             [self.hear],
             unfinished or [],
             finals,
+            self.clock,
         )
+
+    def run(self, curves: Curves) -> None:
+        """Run all trials in simulated lanes."""
+        SimulatedLanes(
+            self.conductor, curves, self.lanes, storage=self.storage, clock=self.clock
+        ).run()
 
     def hear(self, event: Event) -> None:
         self.events.append(event)

@@ -4,17 +4,22 @@ import itertools
 import math
 import random
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
 from optuna.trial import TrialState
+from stages import Stage
 from study_trees import changed, parse_study
 
+from study.driver.events import TrialEnded
+from study.driver.messages import Assignment
 from study.search import PastTrial, Search, Suggestion, trial_seed
 from study.search.proposers import SAMPLERS
-from study.spec import StudyFile
+from study.simulation.curves import Curve, Point
+from study.spec import Picks, StudyFile
 from study.spec.search import Pruner
 from study.spec.short_form import kinds
 
@@ -32,37 +37,32 @@ def make(sampler: str = "random", pruner: Any = "none", **search: Any) -> StudyF
     return parse_study(file)
 
 
-def curve(suggestion: Suggestion) -> list[float]:
+def curve(trial: Suggestion | Assignment, picks: Picks) -> list[float]:
     """A synthetic learning curve: where it ends depends on the point, and on luck."""
-    source = random.Random(suggestion.seed)
-    steps = float(suggestion.picks["model.timesteps"] or 0)
-    worth = abs(math.log(steps / 40)) + (suggestion.picks["model.schedule"] == "constant")
+    source = random.Random(trial.seed)
+    steps = float(picks["model.timesteps"] or 0)
+    worth = abs(math.log(steps / 40)) + (picks["model.schedule"] == "constant")
     return [worth + 5 / epoch + source.uniform(0, 0.5) for epoch in range(1, EPOCHS + 1)]
 
 
-def run(search: Search, lanes: int = 3, failing: int = 7) -> dict[int, str]:
-    """Run a study in simulated lanes: each has a trial in flight, and they report in turns."""
-    states: dict[int, str] = {}
-    flying: list[tuple[Suggestion, Iterator[tuple[int, float]]]] = []
-    while True:
-        while len(flying) < lanes and (suggestion := search.ask()) is not None:
-            flying.append((suggestion, iter(enumerate(curve(suggestion), start=1))))
-        if not flying:
-            return states
-        suggestion, reports = flying.pop(0)
-        number = suggestion.number
-        epoch, value = next(reports)
-        if number % failing == failing - 1 and epoch == 2:
-            search.fail(number)
-            states[number] = "failed"
-        elif search.report(number, epoch, value):
-            search.prune(number)
-            states[number] = "pruned"
-        elif epoch == EPOCHS:
-            search.complete(number, [value])
-            states[number] = "complete"
-        else:
-            flying.append((suggestion, reports))
+def run(
+    folder: Path, study_file: StudyFile, failing: int = 7, search: Search | None = None
+) -> tuple[Search, dict[int, str]]:
+    """Run a study in three simulated lanes; its search, and each trial's state."""
+
+    def curves(assignment: Assignment, picks: Picks) -> Curve:
+        fails = 2 if assignment.number % failing == failing - 1 else None
+        return Curve(
+            [
+                Point(epoch, 1.0 * epoch, value, failure="diverged" if epoch == fails else "")
+                for epoch, value in enumerate(curve(assignment, picks), start=1)
+            ]
+        )
+
+    stage = Stage(folder, study_file, lanes=3, search=search, max_age=math.inf)
+    stage.run(curves)
+    ends = (event for event in stage.events if isinstance(event, TrialEnded))
+    return stage.search, {event.number: event.state for event in ends}
 
 
 TOLD = {
@@ -74,12 +74,11 @@ TOLD = {
 
 @pytest.mark.parametrize("pruner", kinds(Pruner))
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_every_sampler_goes_with_every_pruner(sampler: str, pruner: str) -> None:
+def test_every_sampler_goes_with_every_pruner(tmp_path: Path, sampler: str, pruner: str) -> None:
     study_file = make(sampler, THRESHOLD if pruner == "threshold" else pruner, trials=10)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # nothing of Optuna's reaches a person's terminal
-        search = Search(study_file)
-        states = run(search)
+        search, states = run(tmp_path, study_file)
     assert len(states) == search.planned == 10
     assert [trial.state for trial in search.trials] == [
         TOLD[states[number]] for number in range(10)
@@ -92,14 +91,13 @@ def test_every_sampler_goes_with_every_pruner(sampler: str, pruner: str) -> None
 @pytest.mark.parametrize(
     "pruner", [name for name in kinds(Pruner) if name not in ("none", "wilcoxon")]
 )
-def test_pruners_stop_bad_trials(pruner: str) -> None:
+def test_pruners_stop_bad_trials(tmp_path: Path, pruner: str) -> None:
     settings: Any = {"kind": pruner}
     if pruner == "threshold":
         settings = {"kind": "threshold", "upper": 4.0, "warmup_epochs": 2}
     if pruner == "patient":
         settings = {"kind": "patient", "patience": 0}
-    search = Search(make("random", settings))
-    states = run(search)
+    search, states = run(tmp_path, make("random", settings))
     assert "pruned" in states.values()
     for trial in search.trials:
         if trial.state == TrialState.PRUNED:
@@ -124,7 +122,7 @@ def test_one_seed_gives_one_study(sampler: str) -> None:
         found = []
         while (suggestion := search.ask()) is not None:
             found.append(suggestion)
-            search.complete(suggestion.number, [curve(suggestion)[-1]])
+            search.complete(suggestion.number, [curve(suggestion, suggestion.picks)[-1]])
         return found
 
     assert suggestions(3) == suggestions(3)
@@ -186,10 +184,9 @@ def test_a_dimension_of_a_branch_is_asked_only_there() -> None:
 
 
 @pytest.mark.parametrize("pruner", ["none", "asha", "median"])
-def test_a_search_is_rebuilt_from_what_happened(pruner: str) -> None:
+def test_a_search_is_rebuilt_from_what_happened(tmp_path: Path, pruner: str) -> None:
     study_file = make("tpe", pruner, trials=16, enqueue=POINTS)
-    before = Search(study_file)
-    states = run(before)
+    before, states = run(tmp_path / "before", study_file)
     past = [
         PastTrial(
             trial.params,
@@ -210,7 +207,7 @@ def test_a_search_is_rebuilt_from_what_happened(pruner: str) -> None:
     assert suggestion.number == 12
     assert suggestion.seed == trial_seed(0, 12)
     again.complete(12, [1.0])
-    rest = run(again, failing=1000)
+    _, rest = run(tmp_path / "again", study_file, failing=1000, search=again)
     assert sorted(rest) == [13, 14, 15]
     assert all(trial.state.is_finished() for trial in again.trials)
 
@@ -247,9 +244,11 @@ def test_values_that_are_no_numbers_stay_out_of_the_past() -> None:
 def test_several_objectives_make_complete_trials(sampler: str) -> None:
     search = Search(make(sampler, trials=11, objectives=["score", "parameters"]))
     for suggestion in iter(search.ask, None):
-        for epoch, value in enumerate(curve(suggestion), start=1):
+        for epoch, value in enumerate(curve(suggestion, suggestion.picks), start=1):
             assert search.report(suggestion.number, epoch, value) is False
-        search.complete(suggestion.number, [curve(suggestion)[-1], float(suggestion.number)])
+        search.complete(
+            suggestion.number, [curve(suggestion, suggestion.picks)[-1], float(suggestion.number)]
+        )
     assert [trial.state for trial in search.trials] == [TrialState.COMPLETE] * 11
     assert all(len(trial.values) == 2 for trial in search.trials)
 
@@ -259,7 +258,7 @@ def test_tpe_learns() -> None:
         search = Search(make(sampler, trials=40, seed=seed))
         values = []
         for suggestion in iter(search.ask, None):
-            values.append(curve(suggestion)[-1])
+            values.append(curve(suggestion, suggestion.picks)[-1])
             search.complete(suggestion.number, [values[-1]])
         return sum(values[-15:]) / 15
 
@@ -272,7 +271,7 @@ def test_tpe_learns() -> None:
 def test_lanes_side_by_side_try_different_points() -> None:
     search = Search(make("tpe", trials=30))
     for suggestion in itertools.islice(iter(search.ask, None), 15):
-        search.complete(suggestion.number, [curve(suggestion)[-1]])
+        search.complete(suggestion.number, [curve(suggestion, suggestion.picks)[-1]])
     waiting = [*iter(search.ask, None)]
     rates = {suggestion.picks["train.learning_rate"] for suggestion in waiting}
     assert len(rates) == len(waiting) == 15

@@ -1,0 +1,292 @@
+"""Simulated lanes: they carry out trials in simulated time, as `study.lanes` does on Ray.
+
+One event loop moves everything on. Like Tune's faces it knows four calls of the driver's: the next
+trial, a report, a lane that is free again, a trial that is lost.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from study.driver.conductor import Conductor
+from study.driver.events import Event, TrialEnded, TrialStarted
+from study.driver.messages import Assignment, Report, Rest, failed
+from study.driver.retry import RetryPolicy
+from study.results.storage import Storage
+from study.simulation.clock import SimulatedClock
+from study.simulation.curves import Curve, Curves
+from study.simulation.faults import Fault, Interrupt, Kill, LaneLoss, Preemption, WorkerDeath
+from study.simulation.trial import checkpoint, first_report, interrupted_report, next_report
+from study.spec import Picks
+
+HOST = "simulated"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds that lanes take beside trials; the defaults were measured on Ray.
+
+    Attributes:
+        start: To start a lane.
+        between: From a trial's end until its lane is free for the next one.
+        restart: Until a lane's workers that died are up again.
+    """
+
+    start: float = 25.0
+    between: float = 0.2
+    restart: float = 9.0
+
+
+@dataclass
+class _Trial:
+    """A trial that has begun, wherever it runs."""
+
+    assignment: Assignment
+    curve: Curve
+    last: Report
+    before: Report  # the report before the last: its checkpoint is kept too
+    deaths: int = 0
+    losses: int = 0
+
+
+@dataclass
+class _Lane:
+    """A place for a lane; if the lane is lost, another one takes it."""
+
+    name: str
+    hand: Assignment | Rest | None = None
+    phase: Literal["free", "training", "resting", "ending"] = "free"
+    started: bool = False
+    since: float = 0.0  # when its workers began with what is in hand, or will once they are up
+    event: int = -1  # number of the one event that the lane waits for
+    busy: float = 0.0  # seconds spent on trials, those lost by faults too
+
+
+class SimulatedLanes:
+    """Runs a conductor's trials to the end, in simulated time.
+
+    Args:
+        conductor: Decides; it has the same clock, and as many lanes.
+        curves: Gives each trial's learning curve.
+        lanes: How many trials are run at a time.
+        storage: Where checkpoints are read, and left for trials that do not end.
+        clock: Moved on with each event.
+        faults: What goes wrong.
+        timing: What takes time beside trials.
+        retry: What a trial survives.
+    """
+
+    def __init__(
+        self,
+        conductor: Conductor,
+        curves: Curves,
+        lanes: int,
+        *,
+        storage: Storage,
+        clock: SimulatedClock,
+        faults: Sequence[Fault] = (),
+        timing: Timing = Timing(),
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 (frozen)
+    ) -> None:
+        self.images = 0  # trained, as far as reports say
+        self.killed = False
+        self._conductor = conductor
+        self._curves = curves
+        self._storage = storage
+        self._clock = clock
+        self._timing = timing
+        self._retry = retry
+        self._names = map("lane-{}".format, itertools.count())
+        self._lanes = [_Lane(next(self._names)) for _ in range(lanes)]
+        self._trials: dict[int, _Trial] = {}  # not ended
+        self._picks: dict[int, Picks] = {}
+        self._numbers = itertools.count()
+        self._events: list[tuple[float, int, _Lane | None, Callable[[], None]]] = []
+        for fault in faults:
+            self._at(fault.seconds, None, partial(self._strike, fault))
+        conductor.listen(self._hear)
+
+    @property
+    def busy(self) -> tuple[float, ...]:
+        """Seconds that each lane has spent on trials, what faults undid included."""
+        return tuple(lane.busy for lane in self._lanes)
+
+    def run(self) -> None:
+        """Run until no lane has anything in hand, or the driver is killed.
+
+        Raises:
+            UserError: A trial has no learning curve, or too short a one.
+        """
+        self._hand_out()
+        while not self.killed and any(lane.hand is not None for lane in self._lanes):
+            seconds, number, lane, act = heapq.heappop(self._events)
+            if lane is not None and lane.event != number:
+                continue  # a fault has put another event in its place
+            self._clock.move_to(seconds)
+            act()
+            self._wake()
+        for lane in self._lanes:
+            if lane.phase == "training":
+                self._stop(lane)  # the driver was killed
+        self._leave_checkpoints()
+
+    def _at(self, seconds: float, lane: _Lane | None, act: Callable[[], None]) -> None:
+        """Have something happen; to a lane, in place of what it waits for."""
+        number = next(self._numbers)
+        if lane is not None:
+            lane.event = number
+        heapq.heappush(self._events, (seconds, number, lane, act))
+
+    # The way of a trial.
+
+    def _hand_out(self) -> None:
+        """Give the next trials to lanes that have none."""
+        for lane in self._lanes:
+            if lane.hand is None and (assignment := self._conductor.next_trial()) is not None:
+                lane.hand = assignment
+                self._start(lane)
+                if isinstance(assignment, Assignment):
+                    self._begin(assignment)
+                    self._train(lane)
+                else:
+                    lane.phase = "resting"
+
+    def _start(self, lane: _Lane) -> None:
+        if not lane.started:
+            lane.started = True
+            lane.since = self._clock.seconds() + self._timing.start
+
+    def _begin(self, assignment: Assignment) -> None:
+        curve = self._curves(assignment, self._picks.pop(assignment.number))
+        last = first_report(assignment, self._storage)
+        self._trials[assignment.number] = _Trial(assignment, curve, last, last)
+
+    def _train(self, lane: _Lane) -> None:
+        """Train the trial in hand from its last report to the next one."""
+        trial = self._trial(lane)
+        report = next_report(trial.assignment, trial.curve, trial.last)
+        lane.phase = "training"
+        lane.since = max(self._clock.seconds(), lane.since)
+        seconds = lane.since + _spent(report) - _spent(trial.last)
+        self._at(seconds, lane, partial(self._report, lane, report))
+
+    def _report(self, lane: _Lane, report: Report) -> None:
+        trial = self._trial(lane)
+        self._stop(lane)
+        self.images += report.images_seen - trial.last.images_seen
+        trial.before, trial.last = trial.last, report.signed(lane.name, HOST)
+        if self._conductor.report(trial.last):
+            self._train(lane)
+        else:
+            self._end(lane)
+
+    def _stop(self, lane: _Lane) -> None:
+        """Training has come to a report, or a fault: what the lane waited for does not come."""
+        lane.busy += max(0.0, self._clock.seconds() - lane.since)
+        lane.phase, lane.event = "ending", -1
+
+    def _end(self, lane: _Lane) -> None:
+        """What was in hand is over; a little later the lane is free."""
+        lane.phase = "ending"
+        seconds = self._clock.seconds() + self._timing.between
+        self._at(seconds, lane, partial(self._free, lane))
+
+    def _free(self, lane: _Lane) -> None:
+        assert lane.hand is not None
+        self._conductor.release(lane.hand.number)
+        lane.hand, lane.phase = None, "free"
+        self._hand_out()
+
+    def _wake(self) -> None:
+        """End the rests that have become pointless: a trial has ended, or all are to stop."""
+        for lane in self._lanes:
+            if lane.phase != "resting" or not isinstance(lane.hand, Rest):
+                continue
+            if self._conductor.ended > lane.hand.ended or self._conductor.interrupted:
+                self._conductor.report(Report(lane.hand.number, "done", 0, 0, 0.0, 0.0))
+                self._end(lane)
+
+    def _trial(self, lane: _Lane) -> _Trial:
+        assert lane.hand is not None
+        return self._trials[lane.hand.number]
+
+    def _hear(self, event: Event) -> None:
+        match event:
+            case TrialStarted():
+                self._picks[event.number] = event.picks
+            case TrialEnded() if event.state != "running":
+                self._trials.pop(event.number, None)
+
+    # Faults.
+
+    def _strike(self, fault: Fault) -> None:
+        match fault:
+            case WorkerDeath() | Preemption():
+                self._kill_workers(self._lanes[fault.lane], isinstance(fault, WorkerDeath))
+            case LaneLoss():
+                self._lose(self._lanes[fault.lane])
+            case Interrupt():
+                self._interrupt()
+            case Kill():
+                self.killed = True
+
+    def _kill_workers(self, lane: _Lane, counts: bool) -> None:
+        now = self._clock.seconds()
+        if lane.phase != "training" or now < lane.since:
+            return  # nothing is being trained there
+        trial = self._trial(lane)
+        trial.deaths += counts
+        self._stop(lane)
+        lane.since = now + self._timing.restart
+        if self._retry.gives_up(trial.deaths):
+            reason = f"its workers died {trial.deaths} times"
+            self._report(lane, failed(trial.assignment.number, reason, trial.last))
+        else:
+            self._train(lane)
+
+    def _lose(self, lane: _Lane) -> None:
+        trains = lane.phase == "training"
+        if trains:
+            self._stop(lane)
+        lane.name, lane.started = next(self._names), False
+        if not trains:
+            return  # the new lane is started when there is something for it
+        trial = self._trial(lane)
+        trial.losses += 1
+        if trial.losses > self._retry.lane_losses:
+            self._conductor.lose(trial.assignment.number, f"lane lost: {trial.losses} times")
+            self._free(lane)
+        else:
+            self._start(lane)
+            self._train(lane)
+
+    def _interrupt(self) -> None:
+        self._conductor.interrupted = True
+        now = self._clock.seconds()
+        for lane in self._lanes:
+            if lane.phase == "training":
+                trial = self._trial(lane)
+                elapsed = max(0.0, now - lane.since)
+                report = interrupted_report(trial.assignment, trial.curve, trial.last, elapsed)
+                if report is not None:
+                    self._at(now, lane, partial(self._report, lane, report))
+
+    def _leave_checkpoints(self) -> None:
+        """Write the last two checkpoints of each trial that has not ended, as workers would have.
+
+        A worker keeps the one before the last until the last one's report is in the ledger.
+        """
+        for _, trial in sorted(self._trials.items()):
+            for report in (trial.before, trial.last):
+                if report.checkpoint is not None:
+                    self._storage.write_atomic(report.checkpoint.name, checkpoint(report))
+
+
+def _spent(report: Report) -> float:
+    """Seconds that a trial has taken so far."""
+    return report.seconds + report.score_seconds
