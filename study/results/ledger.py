@@ -11,18 +11,9 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from study.results.clock import SYSTEM_CLOCK, Clock
+from study.results.columns import SCHEMAS, concat, to_arrow
 from study.results.storage import Storage, join
-from study.results.tables import (
-    END_STATES,
-    SCHEMAS,
-    TABLES,
-    Row,
-    Stamp,
-    TrialRow,
-    concat,
-    table_of,
-    to_arrow,
-)
+from study.results.tables import END_STATES, TABLES, Row, Stamp, TrialRow, table_of
 
 # A trial that is seen to have ended must have its scores and reports there: trials go last.
 _FLUSH_ORDER = tuple(reversed(TABLES))

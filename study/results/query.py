@@ -13,8 +13,9 @@ import duckdb
 import pyarrow as pa
 from pyarrow import parquet
 
+from study.results.columns import SCHEMAS, concat
 from study.results.storage import Storage, join
-from study.results.tables import KEYS, SCHEMAS, TABLES, concat
+from study.results.tables import KEYS, TABLES
 from study.spec.errors import UserError
 
 _READERS = 16  # threads: an object store takes tens of milliseconds a file

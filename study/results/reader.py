@@ -12,18 +12,10 @@ import duckdb
 import pyarrow as pa
 
 from study.results.arrow_values import values
+from study.results.columns import COLUMNS, CONFIG_PREFIX, Column
 from study.results.query import connect
 from study.results.storage import Storage
-from study.results.tables import (
-    COLUMNS,
-    CONFIG_PREFIX,
-    Column,
-    LedgerRow,
-    ScoreRow,
-    Stamp,
-    TrialRow,
-    table_of,
-)
+from study.results.tables import LedgerRow, ScoreRow, Stamp, TrialRow, table_of
 from study.spec.errors import UserError
 
 AnyRow = TypeVar("AnyRow", bound=LedgerRow)
@@ -75,9 +67,9 @@ def newest_rows(
 
 
 def from_arrow(table: pa.Table, row_type: type[AnyRow]) -> list[AnyRow]:
-    """Rows from a table of the ledger: the inverse of `tables.to_arrow`.
+    """Rows from a table of the ledger: the inverse of `columns.to_arrow`.
 
-    Values of `config` have the type of their column: see `tables.concat`.
+    Values of `config` have the type of their column: see `columns.concat`.
 
     Raises:
         UserError: A row lacks what every row must have.

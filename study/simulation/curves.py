@@ -17,7 +17,7 @@ from pyarrow import parquet
 
 from study.driver.messages import Assignment
 from study.results.arrow_values import rows
-from study.results.tables import CONFIG_PREFIX
+from study.results.columns import CONFIG_PREFIX
 from study.spec import Picks, Space, UserError
 from study.spec.holes import Choice, Hole, Label
 

@@ -9,9 +9,10 @@ import pytest
 from ledger_rows import artifact, complete, diagnostic, report, running, score, write
 from pyarrow import parquet
 
+from study.results.columns import SCHEMAS
 from study.results.query import connect, query, read_table
 from study.results.storage import Storage
-from study.results.tables import SCHEMAS, TABLES
+from study.results.tables import TABLES
 from study.spec.errors import UserError
 
 

@@ -1,0 +1,179 @@
+"""Columns of the ledger's tables: the Arrow schemas that follow from the row dataclasses.
+
+`to_arrow` checks a row and makes a table of it; `study.results.reader` is the way back.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import NoneType
+from typing import Annotated, Any, Literal
+
+import pyarrow as pa
+
+from study.results.tables import ROW_TYPES, ConfigValue, Row, Stamp, TrialRow, table_of
+
+CONFIG_PREFIX = "config."
+"""Of the columns of `trials` that hold the parameters, one each."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One core column of a table; of `kind` Mapping it holds JSON text."""
+
+    name: str
+    kind: type[Any]
+    nullable: bool
+    choices: tuple[str, ...]
+    description: str
+
+    @property
+    def arrow(self) -> pa.Field:
+        """The column as an Arrow field."""
+        types = {
+            int: pa.int64(),
+            float: pa.float64(),
+            str: pa.string(),
+            datetime: pa.timestamp("us", tz="UTC"),
+            Mapping: pa.string(),
+        }
+        return pa.field(self.name, types[self.kind], nullable=self.nullable)
+
+    def check(self, value: object) -> object:
+        """The value as it goes into the table.
+
+        Raises:
+            ValueError: Its type is not the column's, or it is none of the column's choices.
+        """
+        if value is None and self.nullable:
+            return None
+        if self.kind is float and type(value) is int:
+            return float(value)
+        if not isinstance(value, self.kind) or isinstance(value, bool):
+            raise ValueError(f"`{self.name}` is {value!r}, but must be of type {self._type}")
+        if self.choices and value not in self.choices:
+            raise ValueError(f"`{self.name}` is {value!r}, but must be one of {self.choices}")
+        if isinstance(value, datetime) and value.tzinfo is None:
+            raise ValueError(f"`{self.name}` is {value!r}, but must have a time zone")
+        return json.dumps(dict(value)) if isinstance(value, Mapping) else value
+
+    @property
+    def _type(self) -> str:
+        return f"{self.kind.__name__} or None" if self.nullable else self.kind.__name__
+
+
+def _columns(row_type: type) -> tuple[Column, ...]:
+    columns = []
+    for name, hint in typing.get_type_hints(row_type, include_extras=True).items():
+        if typing.get_origin(hint) is not Annotated:
+            continue  # `config` is many columns, `stamp` has its own
+        annotation, description = typing.get_args(hint)
+        choices: tuple[str, ...] = ()
+        nullable = NoneType in typing.get_args(annotation)
+        if nullable:
+            (annotation,) = (kind for kind in typing.get_args(annotation) if kind is not NoneType)
+        origin = typing.get_origin(annotation)
+        if origin is Literal:
+            annotation, choices = str, typing.get_args(annotation)
+        elif origin is not None:
+            annotation = origin
+        columns.append(Column(name, annotation, nullable, choices, description))
+    return tuple(columns)
+
+
+_STUDY, *_STAMPS = _columns(Stamp)
+
+COLUMNS: dict[str, tuple[Column, ...]] = {
+    table: (_STUDY, *_columns(row_type), *_STAMPS) for table, row_type in ROW_TYPES.items()
+}
+"""The core columns of each table; `trials` has `config.*` columns besides."""
+
+SCHEMAS: dict[str, pa.Schema] = {
+    table: pa.schema([column.arrow for column in columns]) for table, columns in COLUMNS.items()
+}
+"""Arrow schema of the core columns of each table."""
+
+_INT64 = range(-(2**63), 2**63)
+_PARAMETER = re.compile(r"[^.\s]+(\.[^.\s]+)*")
+
+
+def to_arrow(row: Row, stamp: Stamp) -> pa.Table:
+    """A row, validated, as a table of one row with its `config.*` columns.
+
+    Raises:
+        ValueError: A value's type or state is not what the schema says: a bug in the caller.
+    """
+    table = table_of(type(row))
+    values = {**_fields(row), **_fields(stamp)}
+    try:
+        checked = [column.check(values[column.name]) for column in COLUMNS[table]]
+        config = _config_columns(row.config) if isinstance(row, TrialRow) else {}
+    except ValueError as error:
+        raise ValueError(f"{table}, trial {row.trial}: {error}") from None
+    schema = SCHEMAS[table]
+    arrays = [pa.array([value], field.type) for value, field in zip(checked, schema, strict=True)]
+    fields = [*schema, *(pa.field(name, array.type) for name, array in config.items())]
+    return pa.Table.from_arrays([*arrays, *config.values()], schema=pa.schema(fields))
+
+
+def concat(tables: Sequence[pa.Table], core: pa.Schema) -> pa.Table:
+    """The rows of all tables under one schema: the core columns, then all others by name.
+
+    A column that a table lacks is null there. A column of integers here and floating-point numbers
+    there becomes floating-point; of any other mixture, text.
+    """
+    groups: dict[pa.Schema, list[pa.Table]] = {}
+    for table in tables:  # few schemas, many tables: unify each schema once
+        groups.setdefault(table.schema, []).append(table)
+    names = sorted({name for schema in groups for name in schema.names} - set(core.names))
+    types = {
+        name: _promote(s.field(name).type for s in groups if name in s.names) for name in names
+    }
+    fields = [field.with_nullable(True) for field in core]
+    target = pa.schema([*fields, *(pa.field(name, kind) for name, kind in types.items())])
+    if not groups:
+        return _conform(None, target)
+    return pa.concat_tables([_conform(pa.concat_tables(g), target) for g in groups.values()])
+
+
+def _conform(table: pa.Table | None, target: pa.Schema) -> pa.Table:
+    """The table with the columns of a schema; no table is one without rows."""
+    rows = 0 if table is None else len(table)
+    arrays = [
+        pa.nulls(rows, field.type)
+        if table is None or field.name not in table.column_names
+        else table[field.name].cast(field.type, safe=False)
+        for field in target
+    ]
+    return pa.Table.from_arrays(arrays, schema=target)  # `pa.table` would import pandas
+
+
+def _promote(types: Iterable[pa.DataType]) -> pa.DataType:
+    kinds = {kind for kind in types if kind != pa.null()}
+    if len(kinds) == 1:
+        return kinds.pop()
+    return pa.float64() if kinds == {pa.int64(), pa.float64()} else pa.string()
+
+
+def _fields(row: Row | Stamp) -> dict[str, Any]:
+    return {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
+
+
+def _config_columns(config: Mapping[str, ConfigValue]) -> dict[str, pa.Array]:
+    types = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
+    columns = {}
+    for name, value in config.items():
+        if not _PARAMETER.fullmatch(name):
+            raise ValueError(f"{name!r} in `config` is not a parameter's path")
+        if value is not None and type(value) not in types:
+            raise ValueError(f"`config.{name}` is {value!r}, but must be bool, int, float or str")
+        if type(value) is int and value not in _INT64:
+            raise ValueError(f"`config.{name}` is {value}, but must fit in 64 bits")
+        columns[CONFIG_PREFIX + name] = pa.array([value], types.get(type(value), pa.null()))
+    return columns
