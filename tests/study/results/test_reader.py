@@ -22,8 +22,7 @@ from ledger_rows import (
 from pydantic import ValidationError
 from specs import study
 
-from study.results import columns, tables
-from study.results.columns import concat, to_arrow
+from study.results.columns import SCHEMAS, concat, to_arrow
 from study.results.query import read_table
 from study.results.reader import from_arrow, read_rows, read_study
 from study.results.storage import Storage
@@ -45,7 +44,7 @@ ROWS: list[Row] = [
 def without(row: Row, *columns: str) -> pa.Table:
     """A row as an older version of the ledger would have written it."""
     old = to_arrow(row, STAMP).drop_columns(list(columns))
-    return concat([old], columns.SCHEMAS[tables.table_of(type(row))])
+    return concat([old], SCHEMAS[table_of(type(row))])
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: type(row).__name__)
@@ -140,7 +139,7 @@ def test_reading_parses_each_text_once_and_validates_no_study(
     storage.claim("s", "")
     tree = study().model_dump(mode="json")
     rows = [to_arrow(replace(complete(i, 1.0), spec=tree), STAMP) for i in range(20)]
-    table = concat(rows, columns.SCHEMAS["trials"]).combine_chunks()
+    table = concat(rows, SCHEMAS["trials"]).combine_chunks()
     parsed: list[str] = []
     validated: list[Study] = []
 
