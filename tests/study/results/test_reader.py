@@ -26,7 +26,7 @@ from study.results.columns import SCHEMAS, concat, to_arrow
 from study.results.query import read_table
 from study.results.reader import from_arrow, read_rows, read_study
 from study.results.storage import Storage
-from study.results.tables import ReportRow, Row, ScoreRow, Stamp, TrialRow
+from study.results.tables import ReportRow, Row, ScoreRow, Stamp, TrialRow, table_of
 from study.spec import Study
 from study.spec.errors import UserError
 
