@@ -18,12 +18,12 @@ CPU = torch.device("cpu")
 # Each picture takes a tenth of a second and more: about 150 of them in these tests in all.
 
 
+@pytest.mark.slow
 def test_an_images_features_do_not_depend_on_its_neighbours(inception: InceptionEmbedder) -> None:
-    images = torch.cat([patches(), load_images("photo_patches").tensor()[1:10]])  # 13
+    images = torch.cat([patches(), load_images("photo_patches").tensor()[1:7]])  # 10: two blocks
     together = inception(images)
     assert torch.equal(inception(images.flip(0)).flip(0), together)
-    assert torch.equal(inception(images[4:7]), together[4:7])
-    assert torch.equal(inception(images[12:]), together[12:])
+    assert torch.equal(inception(images[3:7]), together[3:7])
 
 
 def test_pictures_of_several_sizes_go_together(inception: InceptionEmbedder) -> None:
