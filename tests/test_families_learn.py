@@ -32,6 +32,8 @@ from models.samplers import ddim, ddim_invert
 from study.data import Preparation, Split, load_images, split
 from study.scoring import Scorer, prepare_scorer
 
+pytestmark = pytest.mark.slow
+
 SIDE = 16
 UNET = {"kind": "unet", "channels": [16, 32, 64]}
 LINEAR = {"kind": "linear", "scaled": True}

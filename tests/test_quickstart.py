@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from paths import SEARCH_SPACES
 
@@ -20,6 +21,7 @@ from study.worker.workbench import Workbench
 FILE = SEARCH_SPACES / "quickstart.yaml"
 
 
+@pytest.mark.slow
 def test_the_starting_point_scores_at_most_a_quarter_of_an_untrained_network(
     tmp_path: Path,
 ) -> None:

@@ -76,6 +76,7 @@ def test_a_recipe_runs_at_smoke_size(ray_session: None, storage: Storage, path: 
     assert all(math.isfinite(loss) for loss in losses)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "variant"), VARIANTS, ids=lambda value: getattr(value, "stem", value)
 )

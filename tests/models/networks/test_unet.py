@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from models.networks import UNet
 from models.networks.attention import PixelAttention
-from models.networks.embeddings import TimestepEmbedding
 
 
 def unet(
@@ -100,22 +99,6 @@ def test_attention_leaves_all_else_as_it_is() -> None:
     torch.testing.assert_close(attending(x, t), plain(x, t))  # it starts as the identity
 
 
-def test_pixel_attention_is_attention_between_pixels() -> None:
-    """Against torch's own module, whose queries, keys and values are the normed pixels."""
-    torch.manual_seed(0)
-    ours, theirs = PixelAttention(6), nn.MultiheadAttention(6, 1, batch_first=True)
-    nn.init.normal_(ours.output.weight)
-    theirs.in_proj_weight, theirs.in_proj_bias = (
-        ours.query_key_value.weight,
-        ours.query_key_value.bias,
-    )
-    theirs.out_proj.weight, theirs.out_proj.bias = ours.output.weight, ours.output.bias
-    x = torch.randn(2, 6, 3, 5)
-    pixels = nn.functional.layer_norm(x, x.shape[1:]).flatten(2).mT  # [B, H*W, C]
-    expected = x + theirs(pixels, pixels, pixels)[0].mT.reshape(x.shape)
-    torch.testing.assert_close(ours(x), expected)
-
-
 @pytest.mark.parametrize("attention", [[5], [8, 2], [32]])
 def test_a_side_that_does_not_occur_is_refused(attention: list[int]) -> None:
     with pytest.raises(
@@ -139,11 +122,3 @@ def test_a_network_that_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         UNet(image_shape, channels, embedding=embedding)
-
-
-def test_timesteps_have_embeddings_of_their_own() -> None:
-    torch.manual_seed(0)
-    embedding = TimestepEmbedding(32, 64)(torch.arange(1000))
-    assert embedding.shape == (1000, 64)
-    distances = torch.cdist(embedding, embedding) + torch.eye(1000)
-    assert distances.min() > 1e-4

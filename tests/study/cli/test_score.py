@@ -280,6 +280,7 @@ main()
 """
 
 
+@pytest.mark.slow
 def test_a_damaged_cache_file_is_told_on_stderr(folder: Path) -> None:
     np.save(folder / "a.npy", RGB)
     arguments = ["a.npy", "--against", "a.npy", "--embedder", "pixels", "--metrics", "fd"]
@@ -293,6 +294,7 @@ def test_a_damaged_cache_file_is_told_on_stderr(folder: Path) -> None:
     assert json.loads(again.stdout)["metrics"] == json.loads(first.stdout)["metrics"]
 
 
+@pytest.mark.slow
 def test_ten_thousand_large_images_are_never_in_memory_at_once(folder: Path) -> None:
     # A file of nothing but its header and its length: the disk holds no zeros.
     generated, real = (10_000, 299, 299, 3), (3000, 299, 299, 3)

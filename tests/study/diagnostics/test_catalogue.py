@@ -13,7 +13,6 @@ from PIL import Image
 from subjects import MODELS, build, make_subject
 
 from study.diagnostics.catalogue import DIAGNOSTICS, applying
-from study.diagnostics.descriptions import DESCRIPTIONS
 from study.diagnostics.subject import Picture
 
 FITTING = {
@@ -28,10 +27,6 @@ def pixels(picture: Picture) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
         picture.savefig(buffer, format="png", dpi=40)
         picture = Image.open(buffer)
     return np.asarray(picture.convert("L"))
-
-
-def test_the_names_for_the_command_line_are_those_of_the_diagnostics() -> None:
-    assert [*DESCRIPTIONS] == [*DIAGNOSTICS]
 
 
 def test_folds_apply_where_some_were_gone_through(tmp_path: Path) -> None:

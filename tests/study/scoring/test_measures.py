@@ -5,14 +5,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor
 
-from study.data import load_images
-from study.scoring import comparison as module
-from study.scoring import coverage
 from study.scoring.coverage import density_coverage, precision_recall
 from study.scoring.extrapolation import extrapolate
-from study.scoring.frechet import Moments, Reference, distance_and_error, frechet_distance
+from study.scoring.frechet import Moments, distance_and_error, frechet_distance
 from study.scoring.kernel_distance import kid, mmd
 from study.scoring.measures import Comparison, Value, measure, note
 from study.scoring.modes import divergence, divergence_error
@@ -20,27 +16,6 @@ from study.scoring.novelty import authenticity, memorisation_ratio
 from study.scoring.sliced_wasserstein import sliced_wasserstein
 from study.spec.errors import UserError
 from study.spec.measure_info import MEASURES
-
-
-@pytest.fixture(scope="module")
-def comparison() -> Comparison:
-    """Real digits against others, as pixels."""
-    images = load_images("digits")
-    assert images.labels is not None
-    features = images.tensor().flatten(1).float() / 255
-    labels = torch.from_numpy(images.labels.copy())
-    order = torch.randperm(len(features), generator=torch.Generator().manual_seed(0))
-    features, labels = features[order], labels[order]
-    real = features[400:1000]
-    return Comparison(
-        generated=features[:400] * 0.9,
-        reference=Reference.of(Moments.of(real)),
-        real=real,
-        labels=labels[400:1000],
-        train=features[1000:],
-        seed=7,
-        kid_subset_size=100,
-    )
 
 
 def test_each_is_what_its_function_gives(comparison: Comparison) -> None:
@@ -77,34 +52,6 @@ def test_shares_have_the_binomial_standard_error(comparison: Comparison) -> None
     found = measure(comparison, ["precision", "memorisation", "authenticity"])
     for each in found.values():
         assert each.spread == pytest.approx((each.value * (1 - each.value) / 400) ** 0.5)
-
-
-def test_work_in_common_is_done_once(
-    comparison: Comparison, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls = []
-
-    def counted(real: Tensor, generated: Tensor) -> coverage.PrecisionRecall:
-        calls.append(1)
-        return precision_recall(real, generated)
-
-    monkeypatch.setattr(module, "precision_recall", counted)
-    assert list(measure(comparison, ["recall", "fd", "precision"])) == ["recall", "fd", "precision"]
-    assert len(calls) == 1
-
-
-def test_without_training_images_the_real_ones_stand_in(comparison: Comparison) -> None:
-    assert comparison.real is not None
-    copies = replace(comparison, generated=comparison.real[:50], train=None)
-    assert measure(copies, ["memorisation"])["memorisation"] == Value(1, 0)
-    assert measure(copies, ["authenticity"])["authenticity"].value < 0.1
-
-
-def test_without_a_reference_the_moments_are_those_of_the_real_images(
-    comparison: Comparison,
-) -> None:
-    without = replace(comparison, reference=None)
-    assert measure(without, ["fd", "fd_infinity"]) == measure(comparison, ["fd", "fd_infinity"])
 
 
 def test_kernel_distance_of_the_whole_sets(comparison: Comparison) -> None:
@@ -178,11 +125,3 @@ def test_a_note_where_the_covariance_is_singular() -> None:
     assert sentence is not None
     assert sentence.startswith("N = 1000 images are no more than the embedder's 2048 dimensions")
     assert "\n" not in sentence
-
-
-def test_labels_may_be_as_large_as_they_like(comparison: Comparison) -> None:
-    names_ = ["modes", "mode_divergence"]
-    assert comparison.labels is not None
-    large = replace(comparison, labels=comparison.labels * 2**55 + 7)
-    assert measure(large, names_) == measure(comparison, names_)
-    assert measure(large, names_)["modes"].value == 10

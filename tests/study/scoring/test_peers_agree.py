@@ -30,6 +30,8 @@ from study.scoring.frechet import (
 from study.scoring.kernel_distance import kid, mmd
 from study.scoring.measures import measure
 
+pytestmark = pytest.mark.slow
+
 PATCHES, CROPS = 5, 5
 SUBSET_SIZE = 8
 

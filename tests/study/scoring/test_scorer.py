@@ -12,6 +12,7 @@ from study.data import Fraction, ImageSet, Preparation, Split, load_images, spli
 from study.data.preprocessing import resize
 from study.scoring import Scorer, prepare_scorer
 from study.scoring.coverage import precision_recall
+from study.scoring.embedders.vae_network import Training
 from study.scoring.kernel_distance import mmd
 from study.scoring.novelty import authenticity, memorisation_ratio
 from study.scoring.scorer import Measured
@@ -57,6 +58,12 @@ def scorer(request: pytest.FixtureRequest, digits: Split, folder: Path) -> Score
     return prepare(request.param, digits, folder)
 
 
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A VAE that is trained for a moment: enough where its features need not mean anything."""
+    monkeypatch.setattr("study.scoring.embedders.vae_network.Training", lambda: Training(steps=3))
+
+
 def noisy(images: Tensor, sigma: float) -> Tensor:
     noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
     return (images + 255 * sigma * noise).round().clamp(0, 255).to(torch.uint8)
@@ -89,14 +96,18 @@ def test_the_workers_and_their_order_make_no_difference(scorer: Scorer, digits: 
         assert scorer.distance(torch.cat(order)) == pytest.approx(expected, rel=1e-6)
 
 
-def test_workers_share_out_inception(digits: Split, tmp_path: Path) -> None:
-    few = Split(digits.train.take(range(5), part="5"), digits.held_out.take(range(3), part="3"))
+@pytest.mark.slow
+def test_workers_share_out_inception(
+    digits: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("study.scoring.embedders.inception._BLOCK", 2)  # as padding takes its time
+    few = Split(digits.train.take(range(4), part="4"), digits.held_out.take(range(3), part="3"))
     scorer = prepare("fid", few, tmp_path, also=["kid"])
     images = few.train.tensor()
     whole = scorer.features(images)
-    shards = [scorer.features(shard) for shard in (images[:2], images[2:3], images[3:])]
+    shards = [scorer.features(shard) for shard in (images[:1], images[1:])]
     assert torch.equal(torch.cat(shards), whole)
-    mixed = torch.cat([shards[2], shards[0], shards[1]])
+    mixed = torch.cat([shards[1], shards[0]])
     expected = [scorer.score(whole), *scorer.also(whole)]
     for one, other in zip([scorer.score(mixed), *scorer.also(mixed)], expected, strict=True):
         assert one.value == pytest.approx(other.value, rel=1e-6)
@@ -113,6 +124,7 @@ def test_a_second_worker_reads_what_the_first_has_made(
     assert second.distance(second.features(images)) == scorer.distance(scorer.features(images))
 
 
+@pytest.mark.usefixtures("brief")
 @pytest.mark.parametrize("ending", ["npz", "safetensors"])
 def test_damaged_files_are_made_again_and_the_same(
     digits: Split, tmp_path: Path, ending: str
@@ -148,6 +160,7 @@ def test_the_identity_names_all_that_a_score_depends_on(digits: Split, tmp_path:
     assert (identity.metric, identity.embedder) == ("fd_pixels", "pixels")
 
 
+@pytest.mark.usefixtures("brief")
 def test_the_embedders_seed_is_in_the_identity(digits: Split, tmp_path: Path) -> None:
     first, other = (prepare("fd_vae", digits, tmp_path, seed=seed).identity for seed in (0, 1))
     assert first.embedder_digest != other.embedder_digest
@@ -242,6 +255,7 @@ def test_mistakes_are_told_in_one_line(digits: Split, tmp_path: Path) -> None:
         prepare("fd_pixels", Split(digits.train, one), tmp_path)
 
 
+@pytest.mark.slow
 def test_mnist_is_told_from_noise(tmp_path: Path) -> None:
     parts = split(load_images("mnist5k", Preparation(size=16)))
     scorer = prepare("fd_vae", parts, tmp_path)

@@ -83,7 +83,9 @@ def test_the_error_is_that_over_generated_images(count: int, real: int) -> None:
     generator = torch.Generator().manual_seed(4)
     target = torch.randn(real, 8, generator=generator)
     found = [
-        sliced_wasserstein(1.5 * torch.randn(count, 8, generator=generator) + 0.5, target)
+        sliced_wasserstein(
+            1.5 * torch.randn(count, 8, generator=generator) + 0.5, target, projections=32
+        )
         for _ in range(300)
     ]
     deviation = np.std([each.value for each in found])
@@ -94,7 +96,8 @@ def test_where_both_are_draws_of_one_distribution_the_error_is_too_large_if_anyt
     generator = torch.Generator().manual_seed(5)
     target = torch.randn(200, 8, generator=generator)
     found = [
-        sliced_wasserstein(torch.randn(100, 8, generator=generator), target) for _ in range(300)
+        sliced_wasserstein(torch.randn(100, 8, generator=generator), target, projections=32)
+        for _ in range(300)
     ]
     ratio = np.mean([each.error or 0 for each in found]) / np.std([each.value for each in found])
     assert 0.9 < ratio < 1.5
@@ -103,10 +106,10 @@ def test_where_both_are_draws_of_one_distribution_the_error_is_too_large_if_anyt
 def test_the_error_is_the_derivative_by_an_images_weight() -> None:
     """Doubling one image of many moves the distance as its influence says."""
     features, target = cloud(400, 6, 2), 2 * cloud(400, 7, 2)
-    base = sliced_wasserstein(features, target)
+    base = sliced_wasserstein(features, target, projections=64)
+    doubled = (torch.cat([features, features[i : i + 1]]) for i in range(0, 400, 8))
     moved = [
-        sliced_wasserstein(torch.cat([features, features[i : i + 1]]), target).value - base.value
-        for i in range(0, 400, 8)
+        sliced_wasserstein(more, target, projections=64).value - base.value for more in doubled
     ]
     # An image more has 1/401 of the weight; the standard error is the influence's over root N.
     assert np.std(moved) * 401 / 20 == pytest.approx(base.error, rel=0.25)

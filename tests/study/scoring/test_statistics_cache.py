@@ -141,6 +141,7 @@ print(float(real.reference.moments.mean.sum()), float(real.features.double().sum
 """
 
 
+@pytest.mark.slow
 def test_many_processes_that_ask_at_once_make_it_once(tmp_path: Path) -> None:
     seen = tmp_path / "seen"
     places = os.pathsep.join([str(HELPERS), str(ROOT)])

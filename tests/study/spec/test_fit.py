@@ -196,25 +196,6 @@ def test_a_mixture_has_no_more_components_than_there_are_images(section: str) ->
 
 
 @pytest.mark.parametrize(
-    ("search", "finals", "metric", "embedder"),
-    [
-        ({}, {"metric": "fd", "embedder": "inception_clean"}, "fd", "inception_clean"),
-        ({}, {"metric": "fd", "embedder": "mine:Net"}, "fd", "mine:Net"),
-        ({"metric": "fd", "embedder": "mine:Net"}, {}, "fd", "mine:Net"),
-        ({"metric": "fd", "embedder": "mine:Net"}, {"embedder": "my:Other"}, "fd", "my:Other"),
-        ({"metric": "fd", "embedder": "mine:Net"}, {"metric": "fid"}, "fid", "inception"),
-        ({}, {"metric": "fd_vae"}, "fd_vae", "vae"),
-    ],
-)
-def test_the_finals_can_have_an_embedder_of_their_own(
-    search: dict[str, str], finals: dict[str, str], metric: str, embedder: str
-) -> None:
-    study = parse_study({**changed(score=search), "finalists": finals}).study
-    score = study.final().score
-    assert (score.metric, score.embedder_name) == (metric, embedder)
-
-
-@pytest.mark.parametrize(
     ("finals", "rule"),
     [
         ({"metric": "fd"}, "finalists.embedder: `metric: fd` needs an embedder, by name or import"),

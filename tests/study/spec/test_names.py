@@ -3,54 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import typing
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import annotated_types
 import pytest
 from pydantic import BaseModel
+from section_options import FILLED, default, literal, same_options
 
-import models
 from models import (
-    DISCRIMINATORS,
     FAMILIES,
     GAN_LOSSES,
-    GENERATORS,
     MORPH_SAMPLERS,
-    NETWORKS,
-    OPTIMIZERS,
-    PENALTIES,
     PREDICTIONS,
-    REGRESSIONS,
     SAMPLERS,
     SCHEDULES,
     STARTS,
-    VARIANCES,
-    WEIGHTINGS,
-    Augmentation,
-    TrainingOptions,
-    build_family,
 )
-from models.precision import Precision
-from models.training_options import Decay
 from study.data import DATASETS, SPLITS, Preparation, load_images
-from study.spec import Study, data, names, samplers
+from study.spec import data, names, samplers
 from study.spec.embedder_info import EMBEDDERS
 from study.spec.measure_info import MEASURES
-from study.spec.model import DDPM, GAN, CustomFamily, Model, Morphing, losses, networks
-from study.spec.model.networks import DCGANDiscriminator, DCGANGenerator
+from study.spec.model import DDPM, GAN, CustomFamily, Model, Morphing
 from study.spec.model.schedules import Schedule
 from study.spec.short_form import kinds
-from study.spec.train import Augment, EarlyStopping, Optimizer, Train
-
-FILLED = {"timesteps", "image_shape", "towards", "out_channels", "latent", "parameters"}
-"""Arguments that come from elsewhere than the section of the thing they are given to."""
-
-
-def literal(section: type[BaseModel], key: str) -> tuple[str, ...]:
-    return typing.get_args(section.model_fields[key].annotation)
 
 
 def test_data_sets() -> None:
@@ -91,49 +67,9 @@ def test_metric_names(measure: str, embedder: str, name: str) -> None:
     assert names.metric_name(measure, embedder) == name
 
 
-def default(section: type[BaseModel], key: str) -> Any:
-    """What stands in a spec where the file says nothing, JSON-ready; a name for its short form."""
-    field = section.model_fields[key]
-    value = field.get_default(call_default_factory=True)
-    kind = getattr(value, "kind", None)
-    if kind is not None and value == type(value).model_validate({"kind": kind}):
-        return kind
-    return value
-
-
-def same_options(
-    section: type[BaseModel], function: Callable[..., Any], given: Container[str] = FILLED
-) -> None:
-    """Every key of the section is an option of the function, with an equal default."""
-    parameters = {
-        name: parameter
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is not inspect.Parameter.VAR_KEYWORD
-    }
-    keys = {key for key in section.model_fields if key not in ("kind", "family")}
-    required = {
-        name
-        for name, parameter in parameters.items()
-        if parameter.default is inspect.Parameter.empty and name not in given
-    }
-    assert required <= keys <= set(parameters)
-    for key in keys:
-        if not section.model_fields[key].is_required():
-            found = parameters[key].default
-            if found is not inspect.Parameter.empty:
-                assert default(section, key) == found, key
-
-
 TABLES: list[tuple[str, Any, Mapping[str, Callable[..., Any]], tuple[str, ...]]] = [
     # a union of sections, what it names, kinds that are no part of the table
     ("schedule", Schedule, SCHEDULES, ()),
-    ("network", networks.Network, NETWORKS, ("custom",)),
-    ("loss", losses.Loss, REGRESSIONS, ()),
-    ("weighting", losses.Weighting, WEIGHTINGS, ()),
-    ("variance", losses.Variance, VARIANCES, ()),
-    ("penalty", losses.Penalty, PENALTIES, ()),
-    ("generator", DCGANGenerator, GENERATORS, ()),
-    ("discriminator", DCGANDiscriminator, DISCRIMINATORS, ()),
     ("start", samplers.Start, STARTS, ()),
     ("split", data.Split, SPLITS, ()),
 ]
@@ -177,81 +113,12 @@ def test_families_and_their_options() -> None:
     assert set(literal(GAN, "loss")) == set(GAN_LOSSES)
 
 
-def test_optimizers() -> None:
-    sections = kinds(Optimizer)
-    assert set(sections) == set(OPTIMIZERS)
-    for kind, section in sections.items():
-        same_options(section, OPTIMIZERS[kind], ("parameters", "learning_rate", "weight_decay"))
-
-
-def test_training_options() -> None:
-    same = {
-        *("batch_size", "learning_rate", "optimizer", "weight_decay", "clip_norm"),
-        *("ema_half_life", "warmup_images", "decay", "l1", "l2", "precision", "compile"),
-    }
-    fields = {field.name: field for field in dataclasses.fields(TrainingOptions)}
-    for key in same - {"batch_size", "learning_rate", "optimizer"}:
-        assert default(Train, key) == fields[key].default, key
-    assert same <= set(fields)
-    assert set(Train.model_fields) - same == {
-        *("epochs", "validation_images", "early_stopping", "augment")
-    }
-    assert default(Train, "optimizer") == fields["optimizer"].default
-    assert literal(Train, "decay") == typing.get_args(Decay)
-    assert set(literal(Train, "precision")) == set(typing.get_args(Precision))
-    early = inspect.signature(models.EarlyStopping).parameters
-    assert set(EarlyStopping.model_fields) <= set(early)
-
-
-def test_augmentation_and_its_bounds() -> None:
-    same_options(Augment, Augmentation)
-    for name, field in Augment.model_fields.items():
-        (most,) = [m.le for m in field.metadata if isinstance(m, annotated_types.Le)]
-        Augmentation(**{name: most})
-        with pytest.raises(ValueError, match=name):
-            Augmentation(**{name: most + 1e-6})
-
-
 def test_preparation() -> None:
     fields = {field.name: field.default for field in dataclasses.fields(Preparation)}
     assert set(data.Data.model_fields) == {"dataset", "split", *fields}
     for key, value in fields.items():
         assert default(data.Data, key) == value, key
     assert default(data.Data, "split") == "fraction"
-
-
-SMALLEST = [
-    {"family": "ddpm", "network": {"kind": "unet", "channels": [4, 8, 8]}},
-    {"family": "ddpm", "network": {"kind": "convnext_unet", "channels": [4, 8, 8]}},
-    {"family": "ddpm", "network": {"kind": "cnn", "channels": [4, 4]}},
-    {"family": "ddpm", "network": {"kind": "dit", "patch": 4, "width": 8, "heads": 2, "depth": 1}},
-    {"family": "gan", "generator": {"kind": "dcgan", "channels": [8, 4]}},
-    {"family": "gan", "discriminator": {"kind": "dcgan", "channels": [4, 8]}},
-]
-
-
-@pytest.mark.parametrize("model", SMALLEST, ids=lambda model: "-".join(map(str, model.values())))
-@pytest.mark.parametrize("side", [8, 10, 12, 14])
-def test_the_sides_that_a_network_takes_are_those_it_is_said_to(
-    model: dict[str, Any], side: int
-) -> None:
-    if model["family"] == "ddpm":
-        model = {**model, "timesteps": 50, "schedule": "cosine"}
-    tree = {
-        "name": "sides",
-        "data": {"dataset": "digits", "size": side},
-        "model": model,
-        "train": {"epochs": 1, "learning_rate": 0.1},
-        "search": {"trials": 1},
-    }
-    try:
-        study = Study.model_validate(tree)
-    except ValueError:
-        with pytest.raises(ValueError, match="divisible"):
-            build_family(model, (1, side, side), 0)
-    else:
-        build_family(study.model.model_dump(mode="json"), study.data.image_shape, 0)
-        assert all(side % part.downsampling == 0 for _, part in study.model.sized_parts())
 
 
 def test_the_nearest_name_is_offered_only_if_it_is_near() -> None:

@@ -1,68 +1,16 @@
 from __future__ import annotations
 
 import itertools
-import random
 from typing import Any
 
 import pytest
+from holed_trees import drawn, trees
 from hypothesis import given
 from hypothesis import strategies as st
-from study_trees import changed, quickly, tree
+from study_trees import quickly, tree
 
 from study.spec.holes import Choice, HoleError, Label, Range
 from study.spec.space import Filled, Space
-from study.spec.tree import Dimension, SpaceError, leaves
-
-
-def drawn(seed: int) -> Any:
-    """A chooser that answers at random, ends included."""
-    source = random.Random(seed)
-
-    def choose(dimension: Dimension) -> Label:
-        hole = dimension.hole
-        if isinstance(hole, Choice):
-            return source.choice(hole.labels)
-        grid = hole.grid()
-        if grid is not None:
-            return source.choice(grid)
-        if hole.kind == "int":
-            return source.randint(int(hole.low), int(hole.high))
-        return source.choice([hole.low, hole.high, source.uniform(hole.low, hole.high)])
-
-    return choose
-
-
-names = st.sampled_from(["alpha", "beta", "gamma"])
-scalars = st.none() | st.booleans() | st.integers(0, 9) | st.sampled_from(["adam", "sgd"])
-ranges = st.builds(
-    lambda kind, low, width, step: {kind: [low, low + width], **({"step": step} if step else {})},
-    st.sampled_from(["int", "float"]),
-    st.integers(-5, 5),
-    st.integers(0, 6),
-    st.none() | st.integers(1, 3),
-)
-
-
-def holed(below: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """A section, a list, or a choice of scalars or of branches, with anything inside."""
-    sections = st.dictionaries(names, below, max_size=3)
-    branches = st.lists(st.sampled_from("abc"), min_size=1, max_size=3).flatmap(
-        lambda kinds: st.tuples(*(sections.map(lambda s, k=k: {"kind": k, **s}) for k in kinds))
-    )
-    options = st.lists(st.sampled_from([1, 2, "x", None, "y"]), min_size=1, max_size=4, unique=True)
-    return (
-        sections
-        | st.lists(below, max_size=2)
-        | options.map(lambda chosen: {"choice": chosen})
-        | branches.map(lambda chosen: {"choice": [*chosen]})
-        | branches.map(lambda chosen: {"choice": dict(zip("xyz", chosen, strict=False))})
-        | options.map(lambda chosen: {"choice": dict(zip("wxyz", chosen, strict=False))})
-    )
-
-
-trees = st.dictionaries(
-    names, st.recursive(scalars | ranges, holed, max_leaves=8), min_size=1, max_size=3
-)
 
 
 @quickly
@@ -93,15 +41,6 @@ def test_only_dimensions_that_are_reached_are_picked(tree: dict[str, Any], seed:
         assert (name in filled.picks) == all(
             choice in filled.picks and filled.picks[choice] == label for choice, label in above
         )
-
-
-@quickly
-@given(trees, st.integers(0, 10**6))
-def test_leaves_hold_every_pick_under_its_name(tree: dict[str, Any], seed: int) -> None:
-    filled = Space(tree).fill(drawn(seed))
-    found = leaves(filled.tree, filled.picks)
-    assert {name: found[name] for name in filled.picks} == filled.picks
-    assert all(isinstance(value, Label) for value in found.values())
 
 
 @quickly
@@ -195,58 +134,6 @@ def test_corners_meet_every_option_and_both_ends(tree: dict[str, Any]) -> None:
         assert met[dimension.name] >= set(wanted)
 
 
-def test_dimensions_are_named_by_their_path_and_branch() -> None:
-    assert [dimension.name for dimension in Space(tree()).dimensions()] == [
-        "model.timesteps",
-        "model.schedule",
-        "model.schedule.linear.beta_end",
-        "model.schedule.cosine.max_beta",
-        "model.network.channels",
-        "train.batch_size",
-        "train.learning_rate",
-    ]
-
-
-def test_leaves_of_a_branch_carry_its_label() -> None:
-    space = Space(tree())
-    picks: dict[str, Label] = {
-        "model.timesteps": 50,
-        "model.schedule": "cosine",
-        "model.schedule.cosine.max_beta": 0.5,
-        "model.network.channels": "[8, 16]",
-        "train.batch_size": 32,
-        "train.learning_rate": 1e-3,
-    }
-    filled = space.refill(picks)
-    found = leaves(filled.tree, picks)
-    assert found["model.schedule"] == "cosine"
-    assert found["model.schedule.cosine.max_beta"] == 0.5
-    assert found["model.network.channels"] == "[8, 16]"
-    assert found["model.network.kind"] == "unet"
-    assert "model.schedule.cosine.kind" not in found
-
-
-def test_leaves_of_a_named_branch_keep_their_kind() -> None:
-    space = Space({"net": {"choice": {"cnn": {"kind": "cnn"}, "late": {"kind": "cnn", "n": 2}}}})
-    found = [leaves(filled.tree, filled.picks) for filled in space.branches()]
-    assert found == [{"net": "cnn"}, {"net": "late", "net.late.kind": "cnn", "net.late.n": 2}]
-
-
-def test_whole_families_can_be_searched() -> None:
-    file = changed()
-    file["model"] = {
-        "choice": [
-            {"family": "ddpm", "timesteps": {"int": [10, 20]}},
-            {"family": "gan", "latent": {"int": [8, 16]}},
-        ]
-    }
-    assert [d.name for d in Space(file).dimensions()][:3] == [
-        "model",
-        "model.ddpm.timesteps",
-        "model.gan.latent",
-    ]
-
-
 def test_a_pick_that_does_not_fit_says_so() -> None:
     space = Space({"train": {"rate": {"float": [0.1, 1]}, "kind": {"choice": ["a", "b"]}}})
     with pytest.raises(HoleError, match=r"2.0 for `train.rate` is not in float 0.1 to 1"):
@@ -255,12 +142,6 @@ def test_a_pick_that_does_not_fit_says_so() -> None:
         space.refill({"train.rate": 0.5, "train.kind": "c"})
     with pytest.raises(HoleError, match=r"no value for `train.kind`"):
         space.refill({"train.rate": 0.5})
-
-
-def test_a_bad_hole_is_found_in_any_branch() -> None:
-    with pytest.raises(SpaceError) as caught:
-        Space({"a": {"choice": [{"kind": "x"}, {"kind": "y", "b": {"float": [1, 0]}}]}})
-    assert caught.value.path == ("a", "choice", 1, "b")
 
 
 def test_too_many_ways_are_an_error() -> None:

@@ -21,11 +21,10 @@ from study.results.ledger import Ledger
 from study.results.query import query
 from study.results.storage import Storage
 from study.search import Search
-from study.spec import Study, StudyFile, UserError, read_study_file
+from study.spec import StudyFile, UserError, read_study_file
 from study.trained.load import load_trial, sample_trial
 from study.worker.begin import begin
 from study.worker.team import Team
-from study.worker.trial import TrialRun
 from study.worker.weights_trial import WeightsRun
 from study.worker.workbench import Workbench
 
@@ -76,12 +75,6 @@ def test_it_scores_the_weights_and_trains_nothing(tmp_path: Path, storage: Stora
     assert report.samples is not None
     assert storage.read(report.samples.name)[:8] == b"\x89PNG\r\n\x1a\n"
     assert {file: file.read_bytes() for file in Path(storage.root).rglob("*.pt")} == before
-
-
-def test_other_trials_train(storage: Storage) -> None:
-    spec = Study.model_validate(yaml.safe_load(storage.read("small/study.yaml")))
-    run = begin(Assignment("small", 0, 0, spec), bench_of(storage), Team())
-    assert isinstance(run, TrialRun)
 
 
 def test_a_stop_comes_before_the_work(tmp_path: Path, storage: Storage) -> None:
