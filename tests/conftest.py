@@ -18,6 +18,7 @@ settings.load_profile("any machine")
 RAY_FIXTURES = {"ray_session", "two_nodes"}
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that take a Ray; run them in one process, and before the others.
 
