@@ -114,38 +114,43 @@ def start_ray(cpus: int | None = None) -> Any:
     """
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    port = _free_port(DASHBOARD_PORT)
     before = os.environ.get(API_SERVER)
     # Whoever cleans up after a dead lane asks the dashboard who is alive. Where several Rays run on
     # one machine, Ray would guess which dashboard, and leave the lane's CPUs taken for ever. Its
     # processes inherit this; ours must not, since it overrides the address of `study submit`.
-    os.environ[API_SERVER] = f"http://127.0.0.1:{port}"
     try:
-        return ray.init(
-            address="local",
-            num_cpus=cpus,
-            include_dashboard=True,
-            dashboard_host="127.0.0.1",
-            dashboard_port=port,
-            object_store_memory=OBJECT_STORE_BYTES,
-            **_QUIET,
-        )
+        for port in _free_ports(DASHBOARD_PORT):
+            os.environ[API_SERVER] = f"http://127.0.0.1:{port}"
+            try:
+                return ray.init(
+                    address="local",
+                    num_cpus=cpus,
+                    include_dashboard=True,
+                    dashboard_host="127.0.0.1",
+                    dashboard_port=port,
+                    object_store_memory=OBJECT_STORE_BYTES,
+                    **_QUIET,
+                )
+            except ValueError as error:
+                # Another Ray that was started at the same time has taken the port since.
+                if str(port) not in str(error):
+                    raise
+        raise UserError(f"no port from {DASHBOARD_PORT} on is free for Ray's dashboard")
     finally:
-        os.environ.pop(API_SERVER)
+        os.environ.pop(API_SERVER, None)
         if before is not None:
             os.environ[API_SERVER] = before
 
 
-def _free_port(first: int) -> int:
-    """The first port of the loopback from this one on that nobody listens on."""
+def _free_ports(first: int) -> Iterator[int]:
+    """Ports of the loopback from this one on that nobody listens on."""
     for port in range(first, first + 1000):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
-    raise UserError(f"no port from {first} on is free for Ray's dashboard")
+        yield port
 
 
 def _find(address: str | None) -> str | None:

@@ -7,6 +7,12 @@ from typing import Any
 from ray.exceptions import RayActorError
 from ray.train import UserCallback
 
+from study.lanes.ray_private import base_exception
+
+
+class TrialFailedError(RuntimeError):
+    """A trial has failed and was reported: its workers end, which is no death."""
+
 
 class DeathReporter(UserCallback):  # type: ignore[misc]  # ray has no types
     """Ray Train's callback of a lane's worker group.
@@ -23,8 +29,8 @@ class DeathReporter(UserCallback):  # type: ignore[misc]  # ray has no types
     def after_exception(self, run_context: Any, worker_exceptions: dict[int, Exception]) -> None:
         """Workers ended with errors; the group is about to be started again."""
         errors = [*worker_exceptions.values()]
-        # Where one rank is preempted, the others fail with it.
-        if any(is_preemption(error) for error in errors):
+        # Where one rank is preempted, or ends because its trial has failed, the others end with it.
+        if any(is_preemption(error) or is_trial_failure(error) for error in errors):
             return
         # The controller's event loop must not wait. The group's next start takes seconds.
         self.mailbox.died.remote(self.lane, " ".join(str(errors[0]).split())[:300])
@@ -32,5 +38,10 @@ class DeathReporter(UserCallback):  # type: ignore[misc]  # ray has no types
 
 def is_preemption(error: Exception) -> bool:
     """Whether a worker was lost with a node that had announced its end."""
-    cause = getattr(error, "health_check_failure", error)
+    cause = base_exception(error)
     return isinstance(cause, RayActorError) and bool(cause.preempted)
+
+
+def is_trial_failure(error: Exception) -> bool:
+    """Whether a worker ended because its trial had failed."""
+    return isinstance(base_exception(error), TrialFailedError)

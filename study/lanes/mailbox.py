@@ -1,6 +1,6 @@
 """The mailbox: where a lane's trainable and its workers meet.
 
-One mailbox serves all lanes of a study; it runs as a Ray actor with 0 CPU (see `lanes`), but knows
+One mailbox serves all lanes of a study; it runs as a Ray actor with 0 CPU (see `tuner`), but knows
 nothing of Ray, so that its protocol is tested in plain asyncio.
 
 Each lane has a log of numbered commands, which every worker reads for itself, so that all ranks do
@@ -40,9 +40,9 @@ class _Channel:
     commands: list[Command] = field(default_factory=list)
     answered: int = -1  # number of the last command that was answered
     last: Report | None = None
-    failed_starts: int = 0  # deaths since the workers were last up
-    last_error: str = ""
+    up: bool = False  # whether the group has joined since it last died
     joined_before: bool = False
+    failed_starts: int = 0  # in a row
     joining: dict[int, asyncio.Future[Position]] = field(default_factory=dict)
     broken: str | None = None
     progress: Progress | None = None
@@ -62,6 +62,12 @@ class _Channel:
         last = self.end - 1
         waits = last > self.answered and self.commands and isinstance(self.commands[-1], Advance)
         return last if waits else None
+
+    @property
+    def over(self) -> bool:
+        """Whether the lane takes no more trials."""
+        closed = bool(self.commands) and isinstance(self.commands[-1], Quit)
+        return closed or self.broken is not None
 
 
 class Mailbox:
@@ -91,7 +97,7 @@ class Mailbox:
         if last is not None and last.checkpoint is not None:
             assignment = replace(assignment, checkpoint=last.checkpoint.name)
         async with self._changed:
-            # Workers have read all that came before: its last command was answered.
+            # All that came before was answered: who has not read it need not (see `next`).
             channel.first, channel.commands = channel.end, [Assign(assignment)]
             channel.last = last
             self._changed.notify_all()
@@ -137,27 +143,42 @@ class Mailbox:
             channel.broken = message
             channel.progress = Progress(lane, "closed")
             self._changed.notify_all()
+        for waiting in channel.joining.values():
+            if not waiting.done():
+                waiting.set_exception(LaneBroken(message))
+        channel.joining = {}
 
     async def died(self, lane: str, error: str) -> None:
         """Workers of a lane died, not by a preemption. Ray Train starts the group again.
 
-        The trial in hand fails if its workers have died too often; a lane that dies before it is
-        up breaks.
+        If the group was up, its trial is charged with the death, and fails if there were too many.
+        A lane whose group dies too often before it is up breaks; its trial goes on in another one.
         """
         channel = self._lanes[lane]
-        if channel.assignment is not None:
-            self._deaths[channel.assignment.number] += 1
+        if channel.over:
+            return
+        if channel.up:
+            channel.up = False
+            if channel.assignment is not None:
+                self._deaths[channel.assignment.number] += 1
+            await self._give_up(channel)
+            return
         channel.failed_starts += 1
-        channel.last_error = error
-        await self._give_up(channel)
         if self._retry.gives_up(channel.failed_starts):
-            await self.fail(lane, f"its workers died {channel.failed_starts} times: {error}")
+            times = f"{channel.failed_starts} times before they were up"
+            await self.fail(lane, f"its workers died {times}: {error}")
 
     # The workers' side.
 
     async def join(self, lane: str, rank: int, world: int) -> Position:
-        """A worker is up; answers all of the group alike once all of it is."""
+        """A worker is up; answers all of the group alike once all of it is.
+
+        Raises:
+            LaneBroken: The lane has been given up.
+        """
         channel = self._lanes[lane]
+        if channel.broken is not None:
+            raise LaneBroken(channel.broken)
         if rank in channel.joining:  # a group that died while joining left its futures behind
             for future in channel.joining.values():
                 future.cancel()
@@ -171,12 +192,17 @@ class Mailbox:
                 waiting.set_result(position)
         return await future
 
-    async def next(self, lane: str, sequence: int) -> Command:
-        """The command of that number, as soon as there is one."""
+    async def next(self, lane: str, sequence: int) -> tuple[int, Command]:
+        """The command of that number, as soon as there is one, with its number.
+
+        It is a later one where the lane has a new trial by now: a trial that was answered for
+        without its workers leaves commands that they never read.
+        """
         channel = self._lanes[lane]
         async with self._changed:
             await self._changed.wait_for(lambda: channel.end > sequence)
-            return channel.commands[sequence - channel.first]
+            number = max(sequence, channel.first)
+            return number, channel.commands[number - channel.first]
 
     async def answer(self, lane: str, sequence: int, report: Report) -> None:
         """Answer a command; a second answer to the same one is not heard."""
@@ -233,23 +259,16 @@ class Mailbox:
             return
         deaths = self._deaths[assignment.number]
         if self._retry.gives_up(deaths):
-            reason = f"its workers died {deaths} times"
-            if self._retry.gives_up(
-                channel.failed_starts
-            ):  # they never came up: the error says why
-                reason = f"{reason}: {channel.last_error}"
-            report = failed(assignment.number, reason, channel.last)
+            report = failed(assignment.number, f"its workers died {deaths} times", channel.last)
             await self.answer(channel.name, pending, report)
 
     def _position(self, channel: _Channel) -> Position:
+        channel.up, channel.joined_before, channel.failed_starts = True, True, 0
+        if channel.progress and channel.progress.state == "starting":
+            channel.progress = Progress(channel.name, "idle")
         assignment = channel.assignment
-        again, channel.joined_before = channel.joined_before, True
-        channel.failed_starts = 0
-        if assignment is None or not again:
-            if channel.progress and channel.progress.state == "starting":
-                channel.progress = Progress(channel.name, "idle")
-            return Position(channel.first, None)
-        following = max(channel.answered + 1, channel.first + 1)
+        if assignment is None or channel.answered < channel.first:
+            return Position(channel.first, None)  # it reads the assignment itself
         if channel.last is not None and channel.last.checkpoint is not None:
             assignment = replace(assignment, checkpoint=channel.last.checkpoint.name)
-        return Position(following, assignment, channel.last)
+        return Position(channel.answered + 1, assignment, channel.last)

@@ -1,4 +1,4 @@
-"""What Ray offers to nobody: its private functions, called here and nowhere else.
+"""Ray's private functions, called here and nowhere else.
 
 Ray is pinned below its next minor release because of them.
 """
@@ -20,6 +20,10 @@ from ray._private.authentication.authentication_token_setup import (
 from ray._private.grpc_utils import init_grpc_channel
 from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
 from ray.exceptions import AuthenticationError
+from ray.train.v2._internal.exceptions import (
+    UserExceptionWithTraceback,
+    WorkerHealthCheckFailedError,
+)
 
 from study.spec import UserError
 
@@ -42,6 +46,15 @@ def addresses_here(any_ray: bool) -> list[str]:
     if any_ray:
         addresses += sorted(services.find_gcs_addresses())
     return [str(address) for address in addresses if address is not None]
+
+
+def base_exception(error: Exception) -> BaseException:
+    """What a Ray Train worker really ended with: its own exception, or the loss of its process."""
+    if isinstance(error, UserExceptionWithTraceback):
+        return error._base_exc  # type: ignore[no-any-return]
+    if isinstance(error, WorkerHealthCheckFailedError):
+        return error.health_check_failure  # type: ignore[no-any-return]
+    return error
 
 
 def dashboard_of_this_process() -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import socket
 import sys
@@ -24,6 +25,8 @@ from study.driver.messages import (
     WorkerSettings,
     failed,
 )
+from study.lanes.deaths import TrialFailedError
+from study.lanes.mailbox import LaneBroken
 from study.results.storage import Storage, join
 from study.worker.begin import begin
 from study.worker.team import Team
@@ -36,10 +39,12 @@ PROGRESS_SECONDS = 1.0
 
 
 def work(settings: WorkerSettings) -> None:
-    """Run trial after trial until the command to quit. Every rank runs this.
+    """Run trial after trial until the command to quit, or until the lane is given up.
+
+    Every rank runs this.
 
     Raises:
-        RuntimeError: The study's storage cannot be seen from this node.
+        TrialFailedError: A trial has failed on this worker, of several.
     """
     context = ray.train.get_context()
     rank, world = context.get_world_rank(), context.get_world_size()
@@ -52,11 +57,12 @@ def work(settings: WorkerSettings) -> None:
             f"the storage {settings.storage} is not the same folder on node "
             f"{socket.gethostname()}: use a shared folder or s3://"
         )
-        # Told at once: another start of the group would see no more.
+        # No error, after which Ray Train would start the group again, to see no more.
         ray.get(settings.mailbox.fail.remote(settings.lane, message))
-        raise RuntimeError(message)
+        return
     device = torch.device("cuda" if settings.gpus > 0 and torch.cuda.is_available() else "cpu")
-    _Worker(settings, Workbench(storage, device), Team(rank, world, device)).run()
+    with contextlib.suppress(LaneBroken):
+        _Worker(settings, Workbench(storage, device), Team(rank, world, device)).run()
 
 
 class _Worker:
@@ -74,7 +80,7 @@ class _Worker:
         position = self._ask("join", lane, rank, self.team.world)
         sequence, assignment, last = position.sequence, position.assignment, position.last
         while True:
-            command = self._ask("next", lane, sequence)
+            sequence, command = self._ask("next", lane, sequence)
             match command:
                 case Quit():
                     self._drop_trial()
@@ -112,7 +118,8 @@ class _Worker:
             self._answer(sequence, report)
             self.trial = None
             if self.team.world > 1:
-                raise  # the others may wait for this rank: Ray Train restarts the group
+                # The others may wait for this rank: Ray Train starts the group again.
+                raise TrialFailedError(reason) from error
             return report
         if self.team.rank == 0:
             self._answer(sequence, report)

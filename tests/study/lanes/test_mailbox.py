@@ -11,6 +11,7 @@ from study.driver.messages import (
     Advance,
     Assign,
     Assignment,
+    Command,
     Position,
     Progress,
     Quit,
@@ -45,10 +46,10 @@ def test_a_trial_goes_from_assignment_to_report() -> None:
         position = await mailbox.join(lane, 0, 1)
         assert position.assignment is None
         await mailbox.assign(lane, assignment())
-        first = await mailbox.next(lane, position.sequence)
+        first = await command(mailbox, lane, position.sequence)
         assert first == Assign(assignment())
         waiting = asyncio.create_task(mailbox.advance(lane))
-        assert await mailbox.next(lane, position.sequence + 1) == Advance()
+        assert await command(mailbox, lane, position.sequence + 1) == Advance()
         assert not waiting.done()
         await mailbox.answer(lane, position.sequence + 1, report())
         assert await waiting == report()
@@ -62,7 +63,7 @@ def test_nothing_is_commanded_before_the_last_report_is_answered() -> None:
         await mailbox.join(lane, 0, 1)
         await mailbox.assign(lane, assignment())
         waiting = asyncio.create_task(mailbox.advance(lane))
-        await mailbox.next(lane, 1)
+        await command(mailbox, lane, 1)
         await mailbox.answer(lane, 1, report())
         await waiting
         # The scheduler is deciding: the worker that asks on finds no command.
@@ -84,7 +85,7 @@ def test_every_rank_reads_the_same_commands() -> None:
         await mailbox.assign(lane, assignment())
         advancing = asyncio.create_task(mailbox.advance(lane))
         for sequence, kind in enumerate((Assign, Advance), positions[0].sequence):
-            commands = [await mailbox.next(lane, sequence) for _ in range(3)]
+            commands = [await command(mailbox, lane, sequence) for _ in range(3)]
             assert all(type(command) is kind for command in commands)
         await mailbox.answer(lane, 1, report())
         await mailbox.answer(lane, 1, report(epoch=99))  # a second answer is not heard
@@ -93,19 +94,26 @@ def test_every_rank_reads_the_same_commands() -> None:
     run(scenario)
 
 
+async def command(mailbox: Mailbox, lane: str, sequence: int) -> Command:
+    """The command of that number, which is the one asked for."""
+    number, read = await mailbox.next(lane, sequence)
+    assert number == sequence
+    return read
+
+
 async def start(mailbox: Mailbox, number: int = 0) -> str:
     """A lane whose one worker is up and has read its first trial."""
     lane = await mailbox.open()
     position = await mailbox.join(lane, 0, 1)
     await mailbox.assign(lane, assignment(number))
-    assert isinstance(await mailbox.next(lane, position.sequence), Assign)
+    assert isinstance(await command(mailbox, lane, position.sequence), Assign)
     return lane
 
 
 async def advance(mailbox: Mailbox, lane: str, sequence: int, answer: Report) -> Report:
     """One command, answered by the worker."""
     waiting = asyncio.create_task(mailbox.advance(lane))
-    assert await mailbox.next(lane, sequence) == Advance()
+    assert await command(mailbox, lane, sequence) == Advance()
     await mailbox.answer(lane, sequence, answer)
     return await waiting
 
@@ -116,14 +124,14 @@ def test_a_group_that_starts_again_goes_on_from_the_last_checkpoint() -> None:
         for sequence in (1, 2):
             await advance(mailbox, lane, sequence, report(epoch=sequence))
         waiting = asyncio.create_task(mailbox.advance(lane))
-        await mailbox.next(lane, 3)
+        await command(mailbox, lane, 3)
         await mailbox.died(lane, "killed")
         again = await mailbox.join(lane, 0, 1)
         assert again.sequence == 3
         assert again.last == report(epoch=2)
         assert again.assignment is not None
         assert again.assignment.checkpoint == "small/checkpoints/0-2"
-        assert await mailbox.next(lane, again.sequence) == Advance()
+        assert await command(mailbox, lane, again.sequence) == Advance()
         await mailbox.answer(lane, 3, report(epoch=3))
         assert (await waiting).epoch == 3
 
@@ -139,16 +147,16 @@ def test_a_trial_whose_workers_die_too_often_fails_and_its_lane_goes_on() -> Non
     async def scenario(mailbox: Mailbox) -> None:
         lane = await start(mailbox)
         waiting = asyncio.create_task(mailbox.advance(lane))
-        await mailbox.next(lane, 1)
+        await command(mailbox, lane, 1)
         for _ in range(RETRY.worker_deaths):
-            assert (await die_and_start_again(mailbox, lane)).sequence == 1
+            assert (await die_and_start_again(mailbox, lane)).sequence == 0  # from its assignment
             assert not waiting.done()
         position = await die_and_start_again(mailbox, lane)
         answer = await waiting
         assert (answer.outcome, answer.reason) == ("failed", "its workers died 4 times")
         assert position.sequence == 2
         await mailbox.assign(lane, assignment(1))
-        assert isinstance(await mailbox.next(lane, 2), Assign)
+        assert isinstance(await command(mailbox, lane, 2), Assign)
         await advance(mailbox, lane, 3, report(1))  # deaths are each trial's own
 
     run(scenario)
@@ -158,7 +166,7 @@ def test_deaths_in_one_lane_count_in_the_next() -> None:
     async def scenario(mailbox: Mailbox) -> None:
         first = await start(mailbox)
         waiting = asyncio.create_task(mailbox.advance(first))
-        await mailbox.next(first, 1)
+        await command(mailbox, first, 1)
         for _ in range(RETRY.worker_deaths):
             await die_and_start_again(mailbox, first)
         await mailbox.fail(first, "node lost")
@@ -166,7 +174,7 @@ def test_deaths_in_one_lane_count_in_the_next() -> None:
             await waiting
         second = await start(mailbox)
         waiting = asyncio.create_task(mailbox.advance(second))
-        await mailbox.next(second, 1)
+        await command(mailbox, second, 1)
         await mailbox.died(second, "killed")
         assert (await waiting).outcome == "failed"
 
@@ -186,13 +194,15 @@ def test_a_death_between_two_reports_counts_at_the_next_one() -> None:
     run(scenario)
 
 
-def test_a_preemption_is_no_death() -> None:
+def test_a_group_that_joins_again_without_a_death_is_charged_with_none() -> None:
+    """After a preemption, of which the mailbox hears nothing."""
+
     async def scenario(mailbox: Mailbox) -> None:
         lane = await start(mailbox)
         waiting = asyncio.create_task(mailbox.advance(lane))
-        await mailbox.next(lane, 1)
-        for _ in range(10):  # nothing is said of a preempted group: it only joins again
-            assert (await mailbox.join(lane, 0, 1)).sequence == 1
+        await command(mailbox, lane, 1)
+        for _ in range(RETRY.worker_deaths + 1):
+            assert (await mailbox.join(lane, 0, 1)).sequence == 0
         assert not waiting.done()
         await mailbox.answer(lane, 1, report())
         assert (await waiting).outcome == "running"
@@ -200,7 +210,7 @@ def test_a_preemption_is_no_death() -> None:
     run(scenario)
 
 
-def test_a_lane_whose_workers_never_come_up_breaks() -> None:
+def test_a_lane_whose_workers_never_come_up_breaks_and_its_trial_is_not_charged() -> None:
     async def scenario(mailbox: Mailbox) -> None:
         lane = await mailbox.open()
         await mailbox.assign(lane, assignment())
@@ -208,10 +218,82 @@ def test_a_lane_whose_workers_never_come_up_breaks() -> None:
         await asyncio.sleep(0)
         for _ in range(RETRY.worker_deaths + 1):
             await mailbox.died(lane, "No module named 'mine'")
-        assert (await waiting).reason == "its workers died 4 times: No module named 'mine'"
+        with pytest.raises(LaneBroken, match=r"died 4 times before .* up: No module named 'mine'"):
+            await waiting
+        with pytest.raises(LaneBroken):  # Ray Train starts it once more: it ends by itself
+            await mailbox.join(lane, 0, 1)
+        other = await start(mailbox)
+        waiting = asyncio.create_task(mailbox.advance(other))
+        await command(mailbox, other, 1)
+        await die_and_start_again(mailbox, other)
+        assert not waiting.done()
+        await mailbox.answer(other, 1, report())
+        await waiting
+
+    run(scenario)
+
+
+def test_workers_of_a_lane_that_is_over_may_die() -> None:
+    """Its trial runs on another lane by then, and is not charged with it."""
+
+    async def scenario(mailbox: Mailbox) -> None:
+        broken = await start(mailbox)
+        waiting = asyncio.create_task(mailbox.advance(broken))
+        await command(mailbox, broken, 1)
+        await mailbox.fail(broken, "another storage there")
+        with pytest.raises(LaneBroken):
+            await waiting
+        other = await start(mailbox)
+        waiting = asyncio.create_task(mailbox.advance(other))
+        await command(mailbox, other, 1)
+        for _ in range(RETRY.worker_deaths + 1):
+            await mailbox.died(broken, "killed")
+        assert not waiting.done()
+        await mailbox.answer(other, 1, report())
+        assert (await waiting).outcome == "running"
+
+    run(scenario)
+
+
+def test_those_who_wait_for_the_rest_of_their_group_hear_that_the_lane_is_broken() -> None:
+    async def scenario(mailbox: Mailbox) -> None:
+        lane = await mailbox.open()
+        waiting = asyncio.create_task(mailbox.join(lane, 0, 2))
+        await asyncio.sleep(0)
+        await mailbox.fail(lane, "another storage there")
+        with pytest.raises(LaneBroken, match="another storage"):
+            await waiting
+
+    run(scenario)
+
+
+def test_commands_of_a_trial_that_was_answered_for_are_never_read() -> None:
+    async def scenario(mailbox: Mailbox) -> None:
+        lane = await start(mailbox)
+        waiting = asyncio.create_task(mailbox.advance(lane))
+        await command(mailbox, lane, 1)
+        for _ in range(RETRY.worker_deaths):
+            await die_and_start_again(mailbox, lane)
+        await mailbox.died(lane, "killed")
+        assert (await waiting).outcome == "failed"
         await mailbox.assign(lane, assignment(1))
-        with pytest.raises(LaneBroken, match=r"died 4 times: No module named 'mine'"):
-            await mailbox.advance(lane)
+        position = await mailbox.join(lane, 0, 1)  # up only now
+        number, read = await mailbox.next(lane, position.sequence)
+        assert (number, read) == (2, Assign(assignment(1)))
+        assert await mailbox.next(lane, 0) == (2, Assign(assignment(1)))  # a rank that was slow
+
+    run(scenario)
+
+
+def test_a_group_that_comes_up_after_its_trial_was_answered_waits_for_the_next() -> None:
+    async def scenario(mailbox: Mailbox) -> None:
+        lane = await mailbox.open()
+        await mailbox.assign(lane, assignment())
+        waiting = asyncio.create_task(mailbox.advance(lane))
+        await asyncio.sleep(0)
+        await mailbox.interrupt()
+        assert (await waiting).outcome == "interrupted"
+        assert (await mailbox.join(lane, 0, 1)).sequence == 2
 
     run(scenario)
 
@@ -222,11 +304,11 @@ def test_a_trial_moves_to_another_lane_with_its_checkpoint() -> None:
         await mailbox.join(first, 0, 1)
         await mailbox.assign(first, assignment())
         waiting = asyncio.create_task(mailbox.advance(first))
-        await mailbox.next(first, 1)
+        await command(mailbox, first, 1)
         await mailbox.answer(first, 1, report())
         await waiting
         waiting = asyncio.create_task(mailbox.advance(first))
-        await mailbox.next(first, 2)
+        await command(mailbox, first, 2)
         await mailbox.fail(first, "node lost")
         with pytest.raises(LaneBroken, match="node lost"):
             await waiting
@@ -234,9 +316,9 @@ def test_a_trial_moves_to_another_lane_with_its_checkpoint() -> None:
         assert second != first
         position = await mailbox.join(second, 0, 1)
         await mailbox.assign(second, assignment())
-        command = await mailbox.next(second, position.sequence)
-        assert isinstance(command, Assign)
-        assert command.assignment.checkpoint == "small/checkpoints/0-1"
+        moved = await command(mailbox, second, position.sequence)
+        assert isinstance(moved, Assign)
+        assert moved.assignment.checkpoint == "small/checkpoints/0-1"
 
     run(scenario)
 
@@ -308,7 +390,7 @@ def test_quit_ends_a_lane_and_its_line_in_the_snapshot() -> None:
         await mailbox.note(Progress(lane, "training", trial=3))
         assert [progress.trial for progress in await mailbox.snapshot()] == [3]
         await mailbox.close(lane)
-        assert await mailbox.next(lane, 0) == Quit()
+        assert await command(mailbox, lane, 0) == Quit()
         await mailbox.note(Progress(lane, "training", trial=3))  # a late note
         assert await mailbox.snapshot() == []
 
