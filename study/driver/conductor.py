@@ -1,8 +1,9 @@
 """The one place where search, ledger and lanes meet.
 
-Whoever carries trials out calls four methods and no others: `next_trial`, `report`, `release` and
-`lose`. Lanes on Ray do so through the two faces that Tune sees (`study.lanes.tune_faces`),
-simulated lanes directly. What happens is written to the ledger before any listener hears of it.
+Whoever carries trials out calls four methods: `next_trial`, `report`, `release` and `lose`, and
+`interrupt` at Ctrl-C; `finished` and `ended` are there to be read. Lanes on Ray do so through the
+two faces that Tune sees (`study.lanes.tune_faces`), simulated lanes directly. What happens is
+written to the ledger before any listener hears of it.
 """
 
 from __future__ import annotations
@@ -74,6 +75,10 @@ class Conductor:
         self.ended = 0
         self.interrupted = False
         self.best: tuple[float, int] | None = None
+
+    def interrupt(self) -> None:
+        """Hand out no more trials; those in hand end as `running` at their next report."""
+        self.interrupted = True
 
     def listen(self, listener: Listener) -> None:
         """Add a listener to events."""
@@ -155,8 +160,10 @@ class Conductor:
         number = report.number
         if number not in self._rows:
             return False
-        self._last[number] = report
-        self._write_report(report)
+        if report.outcome != "interrupted" or report.epochs or report.checkpoint:
+            self._last[number] = report
+            self._write_report(report)
+        # Else it was answered for before its workers were up, and its row is right as it is.
         value = None if report.score is None else report.score.value
         final = self._rows[number].stage == "final"
         over = report.outcome == "done"

@@ -78,7 +78,7 @@ def run_trials(
     conductor.listen(wake_resting)
 
     def interrupt() -> None:
-        conductor.interrupted = True
+        conductor.interrupt()
         display.message("stopping: trials stop at their next batch (Ctrl-C again to stop at once)")
         ray.get(mailbox.interrupt.remote())
 

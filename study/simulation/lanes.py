@@ -266,7 +266,7 @@ class SimulatedLanes:
             self._train(lane)
 
     def _interrupt(self) -> None:
-        self._conductor.interrupted = True
+        self._conductor.interrupt()
         now = self._clock.seconds()
         for lane in self._lanes:
             if lane.phase == "training":

@@ -10,21 +10,24 @@ from study.spec.section import Section
 from study.spec.short_form import ShortForm
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
-Betas = Annotated[tuple[Decay, Decay], Field(strict=False)]
+Betas = Annotated[
+    tuple[Decay, Decay],
+    Field(strict=False, description="Decay of the two running means."),
+]
 
 
 class Adam(Section):
     """Adam (Kingma & Ba 2015)."""
 
     kind: Literal["adam"]
-    betas: Betas = Field((0.9, 0.999), description="Decay of the two running means.")
+    betas: Betas = (0.9, 0.999)
 
 
 class AdamW(Section):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
 
     kind: Literal["adamw"]
-    betas: Betas = Field((0.9, 0.999), description="Decay of the two running means.")
+    betas: Betas = (0.9, 0.999)
 
 
 class SGD(Section):

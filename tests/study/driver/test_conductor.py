@@ -11,7 +11,7 @@ from study_trees import changed, parse_study, tree
 
 from study.driver.conductor import Unfinished
 from study.driver.events import TrialEnded, TrialReported, TrialStarted
-from study.driver.messages import StoredFile
+from study.driver.messages import Report, StoredFile
 from study.results.reader import read_rows
 from study.results.tables import TrialRow
 
@@ -143,7 +143,7 @@ def test_a_trial_at_its_end_is_complete_whatever_the_pruner_thinks(tmp_path: Pat
 
 def test_an_interrupted_trial_stays_running(stage: Stage) -> None:
     first, second = stage.start().number, stage.start().number
-    stage.conductor.interrupted = True
+    stage.conductor.interrupt()
     checkpoint = StoredFile("small/checkpoints/0", 10)
     assert not stage.report(first, 0, None, "interrupted", checkpoint=checkpoint)
     assert not stage.report(second, 1, 3.0, "running")  # it was just reporting
@@ -158,7 +158,7 @@ def test_an_interrupted_trial_stays_running(stage: Stage) -> None:
 
 def test_a_trial_that_ends_while_we_stop_has_ended(stage: Stage) -> None:
     number = stage.start().number
-    stage.conductor.interrupted = True
+    stage.conductor.interrupt()
     stage.report(number, 9, 3.0, "done")
     assert stage.table("trials")[0]["state"] == "complete"
 
@@ -167,14 +167,30 @@ def test_an_unfinished_trial_goes_on_first(tmp_path: Path) -> None:
     (before := tmp_path / "before").mkdir()
     earlier = Stage(before)
     assignment = earlier.start()
-    earlier.conductor.interrupted = True
-    earlier.report(assignment.number, 3, 3.0, "interrupted")
+    earlier.conductor.interrupt()
+    checkpoint = StoredFile("small/checkpoints/0/3.pt", 10)
+    earlier.report(assignment.number, 3, 3.0, "interrupted", checkpoint=checkpoint)
     (known,) = read_rows(earlier.storage, TrialRow, "small")
     stage = Stage(tmp_path / "after", unfinished=[Unfinished(known, assignment)])
     assert stage.start() == assignment
     (trial,) = stage.table("trials")
     assert (trial["state"], trial["reason"], trial["epoch"]) == ("running", "", 3)
     assert trial["started"] == known.started
+
+
+def test_an_interrupt_before_its_workers_are_up_leaves_a_trials_row_as_it_was(
+    tmp_path: Path,
+) -> None:
+    stage = Stage(tmp_path)
+    number = stage.start().number
+    checkpoint = StoredFile("small/checkpoints/0/3.pt", 10)
+    stage.report(number, 3, 3.0, "running", checkpoint=checkpoint)
+    stage.conductor.interrupt()
+    stage.conductor.report(Report(number, "interrupted", 0, 0, 0.0, 0.0))
+    (trial,) = stage.table("trials")
+    assert (trial["state"], trial["reason"]) == ("running", "interrupted")
+    assert (trial["epoch"], trial["images_seen"], trial["value"]) == (3, 300, 3.0)
+    assert trial["checkpoint"] == checkpoint.name
 
 
 def test_no_more_trials_than_lanes_and_no_more_than_planned(stage: Stage) -> None:

@@ -183,7 +183,7 @@ def test_what_happened_is_read_back(tmp_path: Path) -> None:
     stage.conductor.release(failed)
     assignment = stage.start()
     in_hand = assignment.number
-    stage.conductor.interrupted = True
+    stage.conductor.interrupt()
     stage.conductor.report(report(in_hand, 0, None, "interrupted"))
     past = read_past(stage.storage, "small")
     assert len(past.trials) == 3
@@ -229,7 +229,7 @@ def test_unfinished_final_runs_go_on_first(tmp_path: Path) -> None:
     stage = stage_with(tmp_path)
     search_all(stage)
     assignment: Assignment = stage.start()
-    stage.conductor.interrupted = True
+    stage.conductor.interrupt()
     stage.conductor.report(report(assignment.number, 2, None, "interrupted"))
     past = read_past(stage.storage, "small")
     (tmp_path / "again").mkdir()
