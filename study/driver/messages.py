@@ -1,9 +1,9 @@
-"""The messages between driver, lanes and workers: small values that pickle."""
+"""What passes between the driver and whoever carries trials out: small values that pickle."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from study.spec import Study
 
@@ -149,35 +149,6 @@ def failed(number: int, reason: str, last: Report | None = None) -> Report:
 
 
 @dataclass(frozen=True)
-class Assign:
-    """Command: begin this trial."""
-
-    assignment: Assignment
-
-
-@dataclass(frozen=True)
-class Advance:
-    """Command: train to the next report."""
-
-
-@dataclass(frozen=True)
-class Quit:
-    """Command: return from the worker loop."""
-
-
-Command = Assign | Advance | Quit
-
-
-@dataclass(frozen=True)
-class Position:
-    """Where a worker group that starts (or starts again) picks up."""
-
-    sequence: int  # number of the first command to read
-    assignment: Assignment | None  # the trial in hand, with its last checkpoint
-    last: Report | None = None  # what it reported last
-
-
-@dataclass(frozen=True)
 class Progress:
     """What a lane is doing, for people."""
 
@@ -189,16 +160,3 @@ class Progress:
     batch: int = 0
     batches: int = 0
     loss: float | None = None
-
-
-@dataclass(frozen=True)
-class WorkerSettings:
-    """What a worker needs to know when its lane starts."""
-
-    study: str
-    lane: str
-    mailbox: Any  # actor handle of the study's `Mailbox`
-    storage: str
-    cpus: float
-    gpus: float
-    folder: str = ""  # looked into for networks that are named by import path

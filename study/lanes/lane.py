@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from dataclasses import dataclass
 from typing import Any
 
 import ray
@@ -16,28 +15,10 @@ from ray import tune
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
-from study.driver.messages import Assignment, Report, Rest, WorkerSettings
+from study.driver.messages import Assignment, Report, Rest
 from study.lanes.deaths import DeathReporter
 from study.lanes.process_group import ProcessGroup
-
-
-@dataclass(frozen=True)
-class LaneSettings:
-    """What is the same for every lane of a study."""
-
-    study: str
-    mailbox: Any  # actor handle of the study's `Mailbox`
-    storage: str
-    workers: int
-    cpus: float
-    gpus: float
-    folder: str  # where the study was started; networks named by import path may be there
-
-    @property
-    def resources(self) -> dict[str, float]:
-        """What one worker asks of Ray."""
-        return {"CPU": self.cpus, **({"GPU": self.gpus} if self.gpus else {})}
-
+from study.lanes.settings import LaneSettings
 
 GROUP_POLL_SECONDS = "0.25"
 """How often Ray Train's controller looks at its workers. Its own 2 s are most of the time that a
@@ -114,21 +95,11 @@ def make_group(settings: LaneSettings, lane: str, folder: str) -> DataParallelTr
     def loop(config: dict[str, Any]) -> None:
         from study.lanes.worker_loop import work  # imports torch, on the worker alone
 
-        work(config["settings"])
+        work(config["settings"], config["lane"])
 
     return DataParallelTrainer(
         loop,
-        train_loop_config={
-            "settings": WorkerSettings(
-                study=settings.study,
-                lane=lane,
-                mailbox=settings.mailbox,
-                storage=settings.storage,
-                cpus=settings.cpus,
-                gpus=settings.gpus,
-                folder=settings.folder,
-            )
-        },
+        train_loop_config={"settings": settings, "lane": lane},
         backend_config=ProcessGroup(gpus_per_worker=settings.gpus),
         scaling_config=ScalingConfig(
             num_workers=settings.workers,

@@ -15,18 +15,9 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from study.driver.messages import (
-    Advance,
-    Assign,
-    Assignment,
-    Command,
-    Position,
-    Progress,
-    Quit,
-    Report,
-    failed,
-)
+from study.driver.messages import Assignment, Progress, Report, failed
 from study.driver.retry import RetryPolicy
+from study.lanes.commands import Advance, Assign, Command, Position, Quit
 
 
 class LaneBroken(RuntimeError):

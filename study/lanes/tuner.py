@@ -17,8 +17,9 @@ from study.driver.events import Event, TrialEnded
 from study.driver.placement import Placement
 from study.driver.retry import RetryPolicy
 from study.lanes.interrupt import on_interrupt
-from study.lanes.lane import Lane, LaneSettings
+from study.lanes.lane import Lane
 from study.lanes.mailbox import Mailbox
+from study.lanes.settings import LaneSettings
 from study.lanes.tune_faces import ConductorScheduler, ConductorSearcher, TrialErrors
 from study.results.storage import Storage
 

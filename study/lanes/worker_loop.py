@@ -15,18 +15,11 @@ import ray.train
 import torch
 
 from models.training import Step
-from study.driver.messages import (
-    Advance,
-    Assign,
-    Assignment,
-    Progress,
-    Quit,
-    Report,
-    WorkerSettings,
-    failed,
-)
+from study.driver.messages import Assignment, Progress, Report, failed
+from study.lanes.commands import Advance, Assign, Quit
 from study.lanes.deaths import TrialFailedError
 from study.lanes.mailbox import LaneBroken
+from study.lanes.settings import LaneSettings
 from study.results.storage import Storage, join
 from study.worker.begin import begin
 from study.worker.team import Team
@@ -38,7 +31,7 @@ PROGRESS_SECONDS = 1.0
 """How often, at most, a worker says what it is doing."""
 
 
-def work(settings: WorkerSettings) -> None:
+def work(settings: LaneSettings, lane: str) -> None:
     """Run trial after trial until the command to quit, or until the lane is given up.
 
     Every rank runs this.
@@ -58,16 +51,17 @@ def work(settings: WorkerSettings) -> None:
             f"{socket.gethostname()}: use a shared folder or s3://"
         )
         # No error, after which Ray Train would start the group again, to see no more.
-        ray.get(settings.mailbox.fail.remote(settings.lane, message))
+        ray.get(settings.mailbox.fail.remote(lane, message))
         return
     device = torch.device("cuda" if settings.gpus > 0 and torch.cuda.is_available() else "cpu")
     with contextlib.suppress(LaneBroken):
-        _Worker(settings, Workbench(storage, device), Team(rank, world, device)).run()
+        _Worker(settings, lane, Workbench(storage, device), Team(rank, world, device)).run()
 
 
 class _Worker:
-    def __init__(self, settings: WorkerSettings, bench: Workbench, team: Team) -> None:
+    def __init__(self, settings: LaneSettings, lane: str, bench: Workbench, team: Team) -> None:
         self.settings = settings
+        self.lane = lane
         self.bench = bench
         self.team = team
         self.trial: TrialRun | WeightsRun | None = None
@@ -76,7 +70,7 @@ class _Worker:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def run(self) -> None:
-        lane, rank = self.settings.lane, self.team.rank
+        lane, rank = self.lane, self.team.rank
         position = self._ask("join", lane, rank, self.team.world)
         sequence, assignment, last = position.sequence, position.assignment, position.last
         while True:
@@ -126,8 +120,8 @@ class _Worker:
         return report
 
     def _answer(self, sequence: int, report: Report) -> None:
-        signed = report.signed(self.settings.lane, socket.gethostname())
-        self._ask("answer", self.settings.lane, sequence, signed)
+        signed = report.signed(self.lane, socket.gethostname())
+        self._ask("answer", self.lane, sequence, signed)
 
     def _watch(self, step: Step) -> None:
         now = time.monotonic()
@@ -151,13 +145,13 @@ class _Worker:
         trial = self.trial.assignment.number
         # Not among the tasks of the Ray dashboard: there would be little else to see.
         self.settings.mailbox.note.options(enable_task_events=False).remote(
-            Progress(self.settings.lane, state, trial=trial, epoch=epoch, epochs=epochs, **details)
+            Progress(self.lane, state, trial=trial, epoch=epoch, epochs=epochs, **details)
         )
 
     def _ask(self, method: str, *args: Any) -> Any:
         # The task's name is what the Ray dashboard shows.
         trial = "" if self.trial is None else f" trial {self.trial.assignment.number}"
-        name = f"{self.settings.study}{trial} {self.settings.lane} {method}"
+        name = f"{self.settings.study}{trial} {self.lane} {method}"
         return ray.get(getattr(self.settings.mailbox, method).options(name=name).remote(*args))
 
     def _listen(self) -> None:

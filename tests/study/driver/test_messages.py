@@ -1,25 +1,10 @@
 from __future__ import annotations
 
-import pickle
-
 import pytest
 from specs import study
 from stages import report
 
-from study.driver.messages import Advance, Assign, Assignment, Position, Quit, Rest, failed
-
-
-def test_commands_and_positions_survive_the_way_to_another_process() -> None:
-    assignment = Assignment("small", 3, 7, study(), "checkpoint.pt", (1, 2))
-    for message in (
-        Assign(assignment),
-        Advance(),
-        Quit(),
-        Position(4, assignment, report(3, 1, 0.5, "running")),
-    ):
-        again = pickle.loads(pickle.dumps(message))
-        assert again == message
-        assert type(again) is type(message)
+from study.driver.messages import Assignment, Rest, failed
 
 
 def test_tune_knows_trials_and_rests_by_their_numbers() -> None:

@@ -7,18 +7,9 @@ from typing import Any
 import pytest
 from specs import study
 
-from study.driver.messages import (
-    Advance,
-    Assign,
-    Assignment,
-    Command,
-    Position,
-    Progress,
-    Quit,
-    Report,
-    StoredFile,
-)
+from study.driver.messages import Assignment, Progress, Report, StoredFile
 from study.driver.retry import RetryPolicy
+from study.lanes.commands import Advance, Assign, Command, Position, Quit
 from study.lanes.mailbox import LaneBroken, Mailbox
 
 RETRY = RetryPolicy()
