@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 import torch
+from paths import ROOT
 from specs import plain, study
 
 from models.training import Step
 from study.driver.messages import Assignment, Report
+from study.results.reader import read_rows
 from study.results.storage import Storage
+from study.results.tables import ReportRow, TrialRow
 from study.spec import Study
 from study.worker.checkpoints import read_checkpoint
 from study.worker.team import Team
@@ -325,3 +328,20 @@ def test_a_compiled_trial_leaves_no_compiled_code_behind(
         counts.append(len(graphs))
     assert counts[1] == 0 < counts[2]
     assert counts[3] == 2 * counts[2]
+
+
+def test_a_trial_of_an_older_version_is_trained_again_from_its_row(tmp_path: Path) -> None:
+    """To the same figures, but for what another processor rounds otherwise."""
+    old = Storage.from_uri(str(ROOT / "tests" / "ledgers" / "0.1.0"))
+    (row,) = read_rows(old, TrialRow, "early", trial=0)
+    epochs = read_rows(old, ReportRow, "early", trial=0)
+    assignment = Assignment("early", row.trial, row.seed, row.study)
+    trial = TrialRun(assignment, make_bench(tmp_path), Team())
+    for before in epochs:
+        report = trial.advance(never, ignore)
+        assert report.epoch == before.epoch
+        assert report.images_seen == before.images_seen
+        assert report.epochs[0].loss == pytest.approx(before.loss, rel=1e-4)
+        assert report.values == pytest.approx((before.value,), rel=1e-3)
+    assert report.outcome == "done"
+    assert report.data_digest == row.data_digest
