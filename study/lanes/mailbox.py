@@ -1,7 +1,7 @@
 """The mailbox: where a lane's trainable and its workers meet.
 
-One mailbox serves all lanes of a study; it runs as a Ray actor with 0 CPU (see `lanes`), but knows
-nothing of Ray, so that its protocol is tested in plain asyncio.
+One mailbox serves all lanes of a study; it runs as a Ray actor with 0 CPU, but knows nothing
+of Ray, so that its protocol is tested in plain asyncio.
 
 Each lane has a log of numbered commands, which every worker reads for itself, so that all ranks do
 the same thing in the same order. `Advance` is answered by rank 0 with a report, and the next
