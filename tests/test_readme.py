@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 from paths import ROOT
 from typer.main import get_command
 
+from models import FAMILIES, GAN_LOSSES, NETWORKS, REGRESSIONS, SCHEDULES
 from study.cli import app
+from study.results.tables import TABLES
 from study.spec import read_study_text
+from study.spec.embedder_info import EMBEDDERS
+from study.spec.measure_info import MEASURES
+from study.spec.names import DATASETS, METRICS
+from study.spec.samplers import IMAGE_SAMPLERS
 from study.spec.score import Score
+from study.spec.search import SEARCH_SAMPLERS, Objective, Pruner
+from study.spec.short_form import kinds
 from study.spec.study import Study
 
 README = (ROOT / "README.md").read_text()
@@ -46,6 +55,21 @@ def test_its_sweep_asks_only_what_a_sweep_may(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"`study (\w+)", README))))
 def test_its_commands_exist(name: str) -> None:
     assert name in get_command(app).commands  # type: ignore[attr-defined]
+
+
+NAMES = [
+    *get_command(app).commands,  # type: ignore[attr-defined]
+    *{*FAMILIES, *NETWORKS, *SCHEDULES, *GAN_LOSSES, *REGRESSIONS},
+    *{*IMAGE_SAMPLERS} - {"generator"},  # the only one of a GAN, which nobody has to name
+    *{*DATASETS, *EMBEDDERS, *MEASURES, *METRICS},
+    *{*SEARCH_SAMPLERS, *kinds(Pruner), *get_args(Objective), *TABLES},
+]
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES)))
+def test_it_names_everything_that_can_be_chosen(name: str) -> None:
+    code = " ".join(re.findall(r"`([^`\n]+)`", README))
+    assert re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", code), f"README.md lacks `{name}`"
 
 
 OPTIONS = sorted(

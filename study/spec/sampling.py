@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from study.spec.samplers import IMAGE_SAMPLERS, samplers_of
 
 if TYPE_CHECKING:
-    from study.spec.model.families import DDPM, GAN, CustomFamily, Morphing
+    from study.spec.model.families import Model
     from study.spec.score import Score
 
 
@@ -29,7 +29,7 @@ class Sampling:
     text: str = ""
 
 
-def resolve_sampling(model: DDPM | Morphing | GAN | CustomFamily, score: Score) -> Sampling:
+def resolve_sampling(model: Model, score: Score) -> Sampling:
     """The sampling that a score means for a model."""
     options = score.sampler.model_dump(mode="json", exclude={"kind"})
     name: str = score.sampler.kind

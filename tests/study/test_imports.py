@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 from paths import SEARCH_SPACES
+from typer.main import get_command
+
+from study.cli import app
 
 TINY = """\
 name: tiny
@@ -46,11 +49,7 @@ def loaded(folder: Path, arguments: list[str]) -> set[str]:
     "arguments",
     [
         ["--help"],
-        ["run", "--help"],
-        ["explain", "--help"],
-        ["score", "--help"],
-        ["trust", "--help"],
-        ["rescore", "--help"],
+        *([name, "--help"] for name in get_command(app).commands),  # type: ignore[attr-defined]
         ["list"],
         ["query", "select count(*) from trials", "--storage", "studies"],
         ["schema"],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -9,7 +10,7 @@ from stages import report
 
 from study.driver.messages import ScoreResult, StoredFile
 from study.driver.rows import file_row, first_row, report_rows, row_after
-from study.results.tables import ArtifactRow, ReportRow, ScoreRow, TrialRow
+from study.results.tables import ArtifactRow, ReportRow, ScoreRow, TrialRow, table_of
 
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
 SPEC = study()
@@ -64,6 +65,23 @@ def test_a_reports_rows() -> None:
     assert (objective.metric, objective.stage, objective.spread) == ("fd_pixels", "search", None)
     assert (other.metric, other.value, other.spread) == ("recall", 0.5, 0.1)
     assert artifact == file_row(report(3, 2, None, "running"), "samples", picture)
+
+
+def test_every_column_has_a_value(begun: TrialRow) -> None:
+    file = StoredFile("small/checkpoints/c.pt", 10)
+    last = report(3, 2, 4.0, "running", skipped=("a.png",), checkpoint=file)
+    epoch = replace(last.epochs[0], discriminator_loss=0.5, validation_loss=0.5, learning_rate=0.1)
+    assert last.score is not None
+    full = replace(last, epochs=(epoch,), score=replace(last.score, spread=0.1))
+    rows = [row_after(begun, full), *report_rows(full, "search")]
+    unset = {
+        (table_of(type(row)), field.name)
+        for row in rows
+        for field in dataclasses.fields(row)
+        if field.name != "stamp" and getattr(row, field.name) in (None, "")
+    }
+    # The conductor sets these when a trial ends; a trial of the search repeats none.
+    assert unset == {("trials", "reason"), ("trials", "ended"), ("trials", "repeats")}
 
 
 def test_an_epoch_that_was_not_scored_has_no_value() -> None:

@@ -33,11 +33,12 @@ def test_each_name_makes_its_pruner(
     assert not recwarn.list
 
 
-def test_every_pruner_has_a_case() -> None:
-    for name in kinds(Pruner):
-        settings = {"kind": name, **({"upper": 3.0} if name == "threshold" else {})}
-        study = parse_study(changed(search={"pruner": settings})).study
-        assert make_pruner(study.search.pruner, epochs=1) is not None
+@pytest.mark.parametrize("name", kinds(Pruner))
+def test_every_pruner_has_a_case(name: str) -> None:
+    settings = {"kind": name, **({"upper": 3.0} if name == "threshold" else {})}
+    study = parse_study(changed(search={"pruner": settings})).study
+    pruner = make_pruner(study.search.pruner, epochs=1)
+    assert isinstance(pruner, pruners.BasePruner), f"make_pruner has no case of {name}"
 
 
 def test_hyperband_takes_fewer_epochs_than_its_first_rung() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -67,3 +68,22 @@ def test_what_was_written_and_learned_goes_along(family: Family, images: Trainin
     )
     assert report.epochs == tuple(epochs)
     assert (report.checkpoint, report.samples, report.reason) == (checkpoint, samples, "early")
+
+
+def test_a_worker_fills_every_field_but_who_it_is(family: Family, images: TrainingImages) -> None:
+    file = StoredFile("a", 10)
+    report = make(
+        family,
+        images,
+        epochs=[EpochResult(1, 20, 0.7, 0.5)],
+        scores=[score("fd_pixels", 3.0), score("recall", 0.5)],
+        checkpoint=file,
+        samples=file,
+        reason="early",
+    )
+    unset = {
+        field.name
+        for field in dataclasses.fields(report)
+        if getattr(report, field.name) == field.default
+    }
+    assert unset == {"lane", "host"}  # which its lane adds

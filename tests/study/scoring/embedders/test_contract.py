@@ -21,6 +21,8 @@ from study.spec.embedder_info import EMBEDDERS, embedder_info
 from study.spec.errors import UserError
 
 CPU = torch.device("cpu")
+QUICK = [name for name, info in EMBEDDERS.items() if not info.weights_file]
+"""Those that take a moment; Inception's tests are its own."""
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def images(digits: ImageSet) -> Tensor:
     return digits.tensor()[:300]
 
 
-@pytest.fixture(scope="module", params=["pixels", "vae", "lenet", "torch.nn:Flatten"])
+@pytest.fixture(scope="module", params=[*QUICK, "torch.nn:Flatten"])
 def embedder(
     request: pytest.FixtureRequest,
     digits: ImageSet,
@@ -64,9 +66,6 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
         yield "an_embedder_of_ones_own:Projection"
-
-
-# The contract, for every embedder that takes a moment; Inception's tests are its own
 
 
 def test_names_are_those_of_the_study_file() -> None:
@@ -138,7 +137,7 @@ def test_a_weights_file_is_refused_unless_declared(
         )
 
 
-@pytest.mark.parametrize("name", ["pixels", "vae", "lenet", "torch.nn:Flatten"])
+@pytest.mark.parametrize("name", [*QUICK, "torch.nn:Flatten"])
 def test_embedders_learn_as_declared(
     digits: ImageSet, own: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -33,7 +33,7 @@ def test_networks_and_their_options(
         same_options(sections[kind], table[kind], {*FILLED, "count", "generator"})
 
 
-SMALLEST = [
+SMALLEST: list[dict[str, Any]] = [
     {"family": "ddpm", "network": {"kind": "unet", "channels": [4, 8, 8]}},
     {"family": "ddpm", "network": {"kind": "convnext_unet", "channels": [4, 8, 8]}},
     {"family": "ddpm", "network": {"kind": "cnn", "channels": [4, 4]}},
@@ -41,6 +41,11 @@ SMALLEST = [
     {"family": "gan", "generator": {"kind": "dcgan", "channels": [8, 4]}},
     {"family": "gan", "discriminator": {"kind": "dcgan", "channels": [4, 8]}},
 ]
+
+
+def test_every_network_has_its_sides_tested() -> None:
+    tested = {model["network"]["kind"] for model in SMALLEST if "network" in model}
+    assert tested == set(NETWORKS)
 
 
 @pytest.mark.parametrize("model", SMALLEST, ids=lambda model: "-".join(map(str, model.values())))
