@@ -1,6 +1,7 @@
 """Columns of the ledger's tables: the Arrow schemas that follow from the row dataclasses.
 
-`to_arrow` checks a row and makes a table of it; `study.results.reader` is the way back.
+`check_row` validates a row, `to_tables` makes Arrow tables of many; `study.results.reader` is the
+way back.
 """
 
 from __future__ import annotations
@@ -103,23 +104,55 @@ _INT64 = range(-(2**63), 2**63)
 _PARAMETER = re.compile(r"[^.\s]+(\.[^.\s]+)*")
 
 
-def to_arrow(row: Row, stamp: Stamp) -> pa.Table:
-    """A row, validated, as a table of one row with its `config.*` columns.
+@dataclass(frozen=True)
+class CheckedRow:
+    """A row, validated, as the values of its columns.
+
+    Attributes:
+        table: The table that it belongs to.
+        core: Values of the core columns, in their order.
+        config: Value of each `config.*` column, by name.
+        types: Arrow types of those, by name.
+    """
+
+    table: str
+    core: tuple[object, ...]
+    config: Mapping[str, ConfigValue]
+    types: Mapping[str, pa.DataType]
+
+
+def check_row(row: Row, stamp: Stamp) -> CheckedRow:
+    """Validate a row.
 
     Raises:
         ValueError: A value's type or state is not what the schema says: a bug in the caller.
     """
     table = table_of(type(row))
     values = {**_fields(row), **_fields(stamp)}
+    config = row.config if isinstance(row, TrialRow) else {}
     try:
-        checked = [column.check(values[column.name]) for column in COLUMNS[table]]
-        config = _config_columns(row.config) if isinstance(row, TrialRow) else {}
+        core = tuple(column.check(values[column.name]) for column in COLUMNS[table])
+        types = {CONFIG_PREFIX + name: _config_type(name, value) for name, value in config.items()}
     except ValueError as error:
         raise ValueError(f"{table}, trial {row.trial}: {error}") from None
-    schema = SCHEMAS[table]
-    arrays = [pa.array([value], field.type) for value, field in zip(checked, schema, strict=True)]
-    fields = [*schema, *(pa.field(name, array.type) for name, array in config.items())]
-    return pa.Table.from_arrays([*arrays, *config.values()], schema=pa.schema(fields))
+    return CheckedRow(table, core, {CONFIG_PREFIX + n: v for n, v in config.items()}, types)
+
+
+def to_tables(rows: Iterable[CheckedRow]) -> list[pa.Table]:
+    """Rows of one table as Arrow tables: one for all that have the same `config.*` columns."""
+    groups: dict[tuple[tuple[str, pa.DataType], ...], list[CheckedRow]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row.types.items()), []).append(row)
+    return [_to_table(types, alike) for types, alike in groups.items()]
+
+
+def _to_table(types: Sequence[tuple[str, pa.DataType]], rows: Sequence[CheckedRow]) -> pa.Table:
+    schema = SCHEMAS[rows[0].table]
+    columns = zip(*(row.core for row in rows), strict=True)
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
+    arrays += [pa.array([row.config[name] for row in rows], kind) for name, kind in types]
+    fields = [*schema, *(pa.field(name, kind) for name, kind in types)]
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
 def concat(tables: Sequence[pa.Table], core: pa.Schema) -> pa.Table:
@@ -165,15 +198,20 @@ def _fields(row: Row | Stamp) -> dict[str, Any]:
     return {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
 
 
-def _config_columns(config: Mapping[str, ConfigValue]) -> dict[str, pa.Array]:
-    types = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
-    columns = {}
-    for name, value in config.items():
-        if not _PARAMETER.fullmatch(name):
-            raise ValueError(f"{name!r} in `config` is not a parameter's path")
-        if value is not None and type(value) not in types:
-            raise ValueError(f"`config.{name}` is {value!r}, but must be bool, int, float or str")
-        if type(value) is int and value not in _INT64:
-            raise ValueError(f"`config.{name}` is {value}, but must fit in 64 bits")
-        columns[CONFIG_PREFIX + name] = pa.array([value], types.get(type(value), pa.null()))
-    return columns
+_CONFIG_TYPES = {
+    bool: pa.bool_(),
+    int: pa.int64(),
+    float: pa.float64(),
+    str: pa.string(),
+    NoneType: pa.null(),
+}
+
+
+def _config_type(name: str, value: object) -> pa.DataType:
+    if not _PARAMETER.fullmatch(name):
+        raise ValueError(f"{name!r} in `config` is not a parameter's path")
+    if type(value) not in _CONFIG_TYPES:
+        raise ValueError(f"`config.{name}` is {value!r}, but must be bool, int, float or str")
+    if type(value) is int and value not in _INT64:
+        raise ValueError(f"`config.{name}` is {value}, but must fit in 64 bits")
+    return _CONFIG_TYPES[type(value)]

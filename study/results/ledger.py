@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from study.results.clock import SYSTEM_CLOCK, Clock
-from study.results.columns import SCHEMAS, concat, to_arrow
+from study.results.columns import SCHEMAS, CheckedRow, check_row, concat, to_tables
 from study.results.storage import Storage, join
 from study.results.tables import END_STATES, TABLES, Row, Stamp, TrialRow, table_of
 
@@ -43,7 +43,7 @@ class Ledger:
         self.max_age = max_age
         self._clock = clock
         self._lock = threading.RLock()
-        self._rows: dict[str, list[pa.Table]] = {table: [] for table in TABLES}
+        self._rows: dict[str, list[CheckedRow]] = {table: [] for table in TABLES}
         self._flushed = -float("inf")
         self._written = datetime.min.replace(tzinfo=UTC)
         self._sequence = 0
@@ -70,7 +70,7 @@ class Ledger:
         """
         with self._lock:
             stamp = Stamp(study=self.study, written=self._now(), sequence=self._sequence)
-            self._rows[table_of(type(row))].append(to_arrow(row, stamp))
+            self._rows[table_of(type(row))].append(check_row(row, stamp))
             self._sequence += 1
             ended = isinstance(row, TrialRow) and row.state in END_STATES
             if ended or self._clock.seconds() - self._flushed >= self.max_age:
@@ -85,7 +85,7 @@ class Ledger:
         with self._lock:
             for table in _FLUSH_ORDER:
                 if self._rows[table]:
-                    self._write(table, concat(self._rows[table], SCHEMAS[table]))
+                    self._write(table, concat(to_tables(self._rows[table]), SCHEMAS[table]))
                     self._rows[table] = []
             self._flushed = self._clock.seconds()
 

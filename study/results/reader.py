@@ -67,7 +67,7 @@ def newest_rows(
 
 
 def from_arrow(table: pa.Table, row_type: type[AnyRow]) -> list[AnyRow]:
-    """Rows from a table of the ledger: the inverse of `columns.to_arrow`.
+    """Rows from a table of the ledger: the inverse of `columns.to_tables`.
 
     Values of `config` have the type of their column: see `columns.concat`.
 

@@ -10,10 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ledger_rows import START, report, running, score
 
-from study.results.columns import COLUMNS, SCHEMAS, concat, to_arrow
+from study.results.columns import COLUMNS, SCHEMAS, check_row, concat, to_tables
 from study.results.tables import KEYS, ROW_TYPES, TABLES, Row, Stamp
 
 STAMP = Stamp(study="s", written=START, sequence=0)
+
+
+def one_row_table(row: Row, stamp: Stamp) -> pa.Table:
+    (table,) = to_tables([check_row(row, stamp)])
+    return table
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -52,12 +57,12 @@ def test_the_core_columns_have_the_types_that_others_rely_on() -> None:
 )
 def test_a_wrong_value_is_our_bug(row: Row, match: str) -> None:
     with pytest.raises(ValueError, match=match):
-        to_arrow(row, STAMP)
+        one_row_table(row, STAMP)
 
 
 def test_an_int_may_stand_for_a_float() -> None:
     row = replace(report(0, 1), loss=1)
-    assert to_arrow(row, STAMP)["loss"].to_pylist() == [1.0]
+    assert one_row_table(row, STAMP)["loss"].to_pylist() == [1.0]
 
 
 VALUES = st.one_of(
@@ -71,7 +76,9 @@ VALUES = st.one_of(
 
 @given(st.lists(VALUES, max_size=8))
 def test_mixed_parameters_keep_order_and_meaning(values: list[bool | int | float | str]) -> None:
-    tables = [to_arrow(replace(running(i), config={"p": v}), STAMP) for i, v in enumerate(values)]
+    tables = [
+        one_row_table(replace(running(i), config={"p": v}), STAMP) for i, v in enumerate(values)
+    ]
     joined = concat(tables, SCHEMAS["trials"])
     assert len(joined) == len(values)
     if not values:
@@ -89,8 +96,8 @@ def test_mixed_parameters_keep_order_and_meaning(values: list[bool | int | float
 
 
 def test_what_a_file_lacks_is_null_and_core_columns_come_first() -> None:
-    old = to_arrow(running(0, a=1), STAMP).drop_columns(["code_digest"])
-    joined = concat([old, to_arrow(running(1, b="x"), STAMP)], SCHEMAS["trials"])
+    old = one_row_table(running(0, a=1), STAMP).drop_columns(["code_digest"])
+    joined = concat([old, one_row_table(running(1, b="x"), STAMP)], SCHEMAS["trials"])
     assert joined.column_names == [*SCHEMAS["trials"].names, "config.a", "config.b"]
     rows = {row["trial"]: row for row in joined.to_pylist()}
     assert rows[0]["code_digest"] is None
@@ -100,5 +107,5 @@ def test_what_a_file_lacks_is_null_and_core_columns_come_first() -> None:
 
 def test_time_zones_are_converted() -> None:
     assert START.tzinfo is UTC
-    (row,) = to_arrow(running(3), STAMP).to_pylist()
+    (row,) = one_row_table(running(3), STAMP).to_pylist()
     assert row["started"] == running(3).started

@@ -22,7 +22,7 @@ from ledger_rows import (
 from pydantic import ValidationError
 from specs import study
 
-from study.results.columns import SCHEMAS, concat, to_arrow
+from study.results.columns import SCHEMAS, check_row, concat, to_tables
 from study.results.query import read_table
 from study.results.reader import from_arrow, read_rows, read_study
 from study.results.storage import Storage
@@ -41,9 +41,14 @@ ROWS: list[Row] = [
 ]
 
 
+def one_row_table(row: Row, stamp: Stamp) -> pa.Table:
+    (table,) = to_tables([check_row(row, stamp)])
+    return table
+
+
 def without(row: Row, *columns: str) -> pa.Table:
     """A row as an older version of the ledger would have written it."""
-    old = to_arrow(row, STAMP).drop_columns(list(columns))
+    old = one_row_table(row, STAMP).drop_columns(list(columns))
     return concat([old], SCHEMAS[table_of(type(row))])
 
 
@@ -56,7 +61,7 @@ def test_what_is_read_is_what_was_appended(storage: Storage, row: Row) -> None:
     assert back.stamp is not None
     assert back.stamp.study == "s"
     assert back.stamp.written - START > timedelta(days=-1)
-    (again,) = from_arrow(to_arrow(row, STAMP), type(row))
+    (again,) = from_arrow(one_row_table(row, STAMP), type(row))
     assert (again, again.stamp) == (row, STAMP)
 
 
@@ -138,7 +143,7 @@ def test_reading_parses_each_text_once_and_validates_no_study(
     """So that thousands of trials are read in a moment."""
     storage.claim("s", "")
     tree = study().model_dump(mode="json")
-    rows = [to_arrow(replace(complete(i, 1.0), spec=tree), STAMP) for i in range(20)]
+    rows = [one_row_table(replace(complete(i, 1.0), spec=tree), STAMP) for i in range(20)]
     table = concat(rows, SCHEMAS["trials"]).combine_chunks()
     parsed: list[str] = []
     validated: list[Study] = []
