@@ -2,7 +2,7 @@
 
 A field's annotation is the whole definition of its column: type, nullability (`| None`) and
 description; a mapping is a column of JSON text. The ledger stamps the columns of `Stamp` on every
-row. `study.results.rows` reads the same dataclasses back.
+row. `study.results.reader` reads the same dataclasses back.
 """
 
 from __future__ import annotations

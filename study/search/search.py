@@ -55,7 +55,7 @@ class PastTrial:
 class Search:
     """The whole search of one study: it suggests trials, and says which to prune.
 
-    Nothing of it is ever pickled: `add_past` rebuilds it from the ledger.
+    Nothing of it is ever pickled: `_add_past` rebuilds it from the ledger.
 
     Args:
         study_file: The space, the sampler, the pruner and the starting points.
