@@ -19,7 +19,7 @@ from study.scoring.embedders import make_embedder
 from study.spec import Picks, Sampling, Study, StudyFile, UserError
 from study.spec.embedder_info import embedder_info
 from study.spec.score import Score
-from study.worker.build import build_model, stand_in, training_options
+from study.worker.build import build_model, placeholder_morph_images, training_options
 
 MEASURED_BATCHES = 4
 MEASURED_BRANCHES = 8
@@ -170,7 +170,7 @@ def _measure(
     threads = torch.get_num_threads()
     torch.set_num_threads(max(1, int(placement.cpus)))
     try:
-        family = build_model(spec, 0, stand_in(spec)).to(device)
+        family = build_model(spec, 0, placeholder_morph_images(spec)).to(device)
         shape = family.image_shape
         options = training_options(spec.train, 0, spec.data.training_images)
         state = TrainingState(family, options)

@@ -100,9 +100,9 @@ def _try_model(spec: Study) -> None:
     """Build a model of their own, and show it two images."""
     import torch
 
-    from study.worker.build import build_model, stand_in
+    from study.worker.build import build_model, placeholder_morph_images
 
-    family = build_model(spec, 0, stand_in(spec))
+    family = build_model(spec, 0, placeholder_morph_images(spec))
     images = torch.zeros(2, *spec.data.image_shape)
     generator = torch.Generator().manual_seed(0)
     try:

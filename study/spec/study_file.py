@@ -21,7 +21,7 @@ from study.spec.section import Misfit
 from study.spec.space import Filled, Space
 from study.spec.study import Study
 from study.spec.tree import Dimension, Picks, SpaceError
-from study.spec.weights import Trained, Weights, with_trained
+from study.spec.weights import FindTrial, Weights, with_trained
 from study.spec.yaml_file import Document, TreePath, dump_yaml, parse_yaml, read_yaml
 
 SEARCHABLE: tuple[TreePath, ...] = (
@@ -103,7 +103,7 @@ def read_study_file(
     *,
     smoke: bool = False,
     variant: str | None = None,
-    trained: Trained | None = None,
+    find_trial: FindTrial | None = None,
 ) -> StudyFile:
     """Read a study file.
 
@@ -113,7 +113,7 @@ def read_study_file(
         name: Takes the place of the file's `name`.
         smoke: Merge in the file's `smoke:` overlay.
         variant: Merge in this overlay of the file's `variants:`, before `smoke`.
-        trained: Finds the trial that `weights:` names; None if there is nowhere to look.
+        find_trial: Finds the trial that `weights:` names; None if there is nowhere to look.
 
     Raises:
         UserError: Anything wrong in the file or in an override, in one line.
@@ -122,7 +122,7 @@ def read_study_file(
     changes = [parse_override(text) for text in overrides]
     if name is not None:
         changes.append((("name",), name, f"--name {name}"))
-    return _study_file(document, changes, smoke=smoke, variant=variant, trained=trained)
+    return _study_file(document, changes, smoke=smoke, variant=variant, find_trial=find_trial)
 
 
 def read_study_text(text: str, source: str) -> StudyFile:
@@ -136,7 +136,7 @@ def _study_file(
     *,
     smoke: bool = False,
     variant: str | None = None,
-    trained: Trained | None = None,
+    find_trial: FindTrial | None = None,
 ) -> StudyFile:
     if not isinstance(document.tree, Mapping):
         raise UserError(
@@ -147,7 +147,7 @@ def _study_file(
     for path, value, source in changes:
         apply_override(tree, path, value, source)
     checker = _Checker(document, {path: source for path, _, source in changes})
-    tree = _with_absolute_paths(_with_trained(tree, trained, checker))
+    tree = _with_absolute_paths(_with_trained(tree, find_trial, checker))
     try:
         space = Space(tree)
     except SpaceError as error:
@@ -228,7 +228,7 @@ class _Checker:
         raise self.error(path, outcome[0].rule, ".".join(map(str, outcome[0].path)))
 
 
-def _with_trained(tree: Any, trained: Trained | None, checker: _Checker) -> Any:
+def _with_trained(tree: Any, find_trial: FindTrial | None, checker: _Checker) -> Any:
     """The tree with what its `weights:` bring, if it has any."""
     if tree.get("weights") is None:
         return tree
@@ -236,7 +236,7 @@ def _with_trained(tree: Any, trained: Trained | None, checker: _Checker) -> Any:
         if complaint.path[:1] == ("weights",):
             raise checker.error(complaint.path, complaint.rule)
     try:
-        return with_trained(tree, Weights.model_validate(tree["weights"]), trained)
+        return with_trained(tree, Weights.model_validate(tree["weights"]), find_trial)
     except Misfit as misfit:
         raise checker.error(misfit.path, str(misfit)) from None
     except UserError as error:

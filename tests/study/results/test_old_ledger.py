@@ -21,7 +21,7 @@ from study.results.leaderboard import read_leaderboard
 from study.results.reader import read_rows, read_study
 from study.results.rescored import rescored
 from study.results.storage import Storage
-from study.results.summary import status
+from study.results.summary import summarise_study
 from study.results.tables import ROW_TYPES, TrialRow
 from study.spec import Study
 
@@ -52,7 +52,7 @@ def test_best_prints_what_it_printed(old: Storage) -> None:
 
 
 def test_summary_leader_and_rescored_trials(old: Storage) -> None:
-    summary = status(old, "early")
+    summary = summarise_study(old, "early")
     assert summary.states == {"complete": 3, "pruned": 1}
     assert (summary.final_runs, summary.best_trial) == (4, 1)
     leader = read_leaderboard(old, "early").leader

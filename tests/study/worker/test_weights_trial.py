@@ -47,7 +47,7 @@ def storage(tmp_path: Path) -> Storage:
 def read(folder: Path, storage: Storage, **sections: Any) -> StudyFile:
     path = folder / "sweep.yaml"
     path.write_text(yaml.safe_dump({**SWEEP, **sections}))
-    return read_study_file(path, trained=trained_in(storage.uri))
+    return read_study_file(path, find_trial=trained_in(storage.uri))
 
 
 def bench_of(storage: Storage) -> Workbench:
