@@ -88,7 +88,7 @@ def score(
         check_picture("--nearest", nearest)
     from rich.console import Console
 
-    from study.data.streams import open_images
+    from study.data.opening import open_images
     from study.scoring import score_images
 
     theirs = open_images(generated, size=size, channels=channels)

@@ -9,8 +9,9 @@ from PIL import Image
 
 from study.data import ImageSet, Preparation, load_images, split
 from study.data.arrays import read_arrays
+from study.data.opening import open_images
 from study.data.pictures import read_folder
-from study.data.streams import ImageStream, open_images, stream_of
+from study.data.streams import ImageStream, stream_of
 from study.spec.errors import UserError
 
 RNG = np.random.default_rng(0)
