@@ -31,8 +31,8 @@ from study.results.storage import Storage, join
 from study.results.tables import ConfigValue, ScoreRow, TrialRow
 from study.spec import UserError
 from study.spec.tree import leaves
-from study.trained.explain import PictureFolder, best_trial
-from study.trained.load import LoadedTrial, load_trial
+from study.trained.load import LoadedTrial, best_trial, load_trial
+from study.trained.picture_folder import PictureFolder
 
 _TRIAL = re.compile(r"(?:(?P<study>[^:]+):)?(?P<trial>\d{1,18})", re.ASCII)
 
