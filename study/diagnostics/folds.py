@@ -11,9 +11,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from study.diagnostics.curves import read_reports
 from study.diagnostics.figures import tidy
 from study.diagnostics.subject import Finding, Measure, Subject
+from study.diagnostics.training_curves import read_reports
 from study.results.plots import COLOURS
 from study.results.reader import read_rows
 from study.results.storage import Storage

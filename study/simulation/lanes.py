@@ -19,8 +19,8 @@ from study.driver.messages import Assignment, Report, Rest, failed
 from study.driver.retry import RetryPolicy
 from study.results.storage import Storage
 from study.simulation.clock import SimulatedClock
-from study.simulation.curves import Curve, Curves
 from study.simulation.faults import Fault, Interrupt, Kill, LaneLoss, Preemption, WorkerDeath
+from study.simulation.learning_curves import Curve, Curves
 from study.simulation.trial import checkpoint, first_report, interrupted_report, next_report
 from study.spec import Picks
 

@@ -17,9 +17,9 @@ from study.results.query import query
 from study.results.storage import Storage
 from study.search import Search
 from study.simulation.clock import START, SimulatedClock
-from study.simulation.curves import Curves
 from study.simulation.faults import Fault
 from study.simulation.lanes import SimulatedLanes, Timing
+from study.simulation.learning_curves import Curves
 from study.simulation.ledger import SimulatedLedger
 from study.spec import StudyFile, read_study_text
 from study.spec.yaml_file import dump_yaml, parse_yaml
