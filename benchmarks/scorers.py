@@ -86,7 +86,7 @@ class Ours:
         return distance_and_error(self.reference, generated)
 
     def folders(self, generated: Path, real: Path) -> float:
-        from study.data.streams import open_images
+        from study.data.opening import open_images
         from study.scoring.image_scores import score_images
 
         scores = score_images(

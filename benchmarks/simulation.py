@@ -18,7 +18,7 @@ from table import lower_is_better, parser, show
 from study.driver.events import Event, TrialReported
 from study.driver.messages import Assignment
 from study.results.storage import Storage
-from study.simulation.curves import Curve, Point
+from study.simulation.learning_curves import Curve, Point
 from study.simulation.run import simulate
 from study.spec import Picks, read_study_text
 

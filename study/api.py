@@ -60,7 +60,7 @@ class Study:
                 name,
                 smoke=smoke,
                 variant=variant,
-                trained=trained_in(storage),
+                find_trial=trained_in(storage),
             )
         )
 

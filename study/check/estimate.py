@@ -19,7 +19,7 @@ from study.scoring.embedders import make_embedder
 from study.spec import Picks, Sampling, Study, StudyFile, UserError
 from study.spec.embedder_info import embedder_info
 from study.spec.score import Score
-from study.worker.build import build_model, stand_in, training_options
+from study.worker.build import build_model, placeholder_morph_images, training_options
 
 MEASURED_BATCHES = 4
 MEASURED_BRANCHES = 8
@@ -83,7 +83,8 @@ def estimate(study_file: StudyFile, placement: Placement, trials: int) -> Estima
         UserError: A branch cannot be trained on this machine.
     """
     longest = _spread(_longest(study_file), MEASURED_BRANCHES)
-    embedders = {score.embedder_name for _, spec in longest for score in _all_scores(spec)}
+    scorings = [score for _, spec in longest for score in spec.scorings.values()]
+    embedders = {name for score in scorings for name in score.embedder_names}
     device = _device(placement)
     embedding = {name: _embedding_seconds(name, study_file.study, device) for name in embedders}
     branches = tuple(_measure(picks, spec, placement, embedding) for picks, spec in longest)
@@ -93,12 +94,12 @@ def estimate(study_file: StudyFile, placement: Placement, trials: int) -> Estima
     corners = [corner.study for corner in study_file.corners]
     share = _asha_share(longest[0][1])
     epochs = study_file.most_epochs
-    most = max(each.generated_images * each.sampling.steps for each in corners)
-    again = spec.finalists
+    most_evaluations = max(each.generated_images * each.sampling.steps for each in corners)
+    finalists = spec.finalists
     final_runs, final_images, final_seconds = 0, 0, 0.0
-    if again is not None:
-        score, final_runs = spec.final().score, again.runs
-        final_images = final_runs * again.sampling_seeds * score.samples
+    if finalists is not None:
+        score, final_runs = spec.final().score, finalists.runs
+        final_images = final_runs * finalists.sampling_seeds * score.samples
         per_run = sum(branch.final_seconds for branch in branches) / len(branches)
         final_seconds = final_runs * per_run / placement.lanes
     return Estimate(
@@ -106,7 +107,7 @@ def estimate(study_file: StudyFile, placement: Placement, trials: int) -> Estima
         unpruned=mean * waves + final_seconds,
         pruned=None if share is None else mean * waves * share + final_seconds,
         images=0 if spec.weights else (trials + final_runs) * epochs * spec.data.training_images,
-        evaluations=trials * most
+        evaluations=trials * most_evaluations
         + final_images * max(each.final_sampling.steps for each in corners),
         final_runs=final_runs,
         at_most=len({each.train.epochs for each in corners}) > 1
@@ -130,11 +131,6 @@ def _longest(study_file: StudyFile) -> list[tuple[Picks, Study]]:
         score = study.score.model_copy(update={"steps": steps})
         branches.append((picks, study.model_copy(update={"train": train, "score": score})))
     return branches
-
-
-def _all_scores(spec: Study) -> list[Score]:
-    """What is measured in a trial, and in a final run."""
-    return [*spec.scores, *([] if spec.finalists is None else [spec.final().score])]
 
 
 def _device(placement: Placement) -> torch.device:
@@ -174,7 +170,7 @@ def _measure(
     threads = torch.get_num_threads()
     torch.set_num_threads(max(1, int(placement.cpus)))
     try:
-        family = build_model(spec, 0, stand_in(spec)).to(device)
+        family = build_model(spec, 0, placeholder_morph_images(spec)).to(device)
         shape = family.image_shape
         options = training_options(spec.train, 0, spec.data.training_images)
         state = TrainingState(family, options)
@@ -185,9 +181,9 @@ def _measure(
             step.loss.item()  # waits for the device
             times.append(time.perf_counter())
         batch_seconds = (times[-1] - times[1]) / MEASURED_BATCHES  # the first warms up
-        how = spec.sampling
-        steps = min(3, how.steps)
-        settings = {"sampler": how.sampler, "seed": 0, "options": how.options}
+        sampling = spec.sampling
+        steps = min(3, sampling.steps)
+        settings = {"sampler": sampling.sampler, "seed": 0, "options": sampling.options}
         generate(family, MEASURED_IMAGES, steps=1, **settings)  # type: ignore[arg-type]
         clock = time.perf_counter()
         generate(family, MEASURED_IMAGES, steps=steps, **settings).cpu()  # type: ignore[arg-type]
@@ -198,8 +194,8 @@ def _measure(
         torch.set_num_threads(threads)
     batches = math.ceil(spec.data.training_images / spec.train.batch_size) * spec.train.epochs
 
-    def seconds(score: Score, how: Sampling) -> float:
-        image = how.steps * evaluation_seconds + embedding[score.embedder_name]
+    def seconds(score: Score, sampling: Sampling) -> float:
+        image = sampling.steps * evaluation_seconds + embedding[score.embedder_name]
         return score.samples * image / placement.workers
 
     final = 0.0
@@ -210,7 +206,7 @@ def _measure(
         picks=picks,
         parameters=sum(p.numel() for p in family.parameters()),
         train_seconds=0.0 if spec.weights else batches * batch_seconds / placement.workers,
-        score_seconds=sum(seconds(score, how) for score in spec.scores),
+        score_seconds=sum(seconds(score, sampling) for score in spec.scores),
         evaluation_seconds=evaluation_seconds,
         final_score_seconds=final,
     )

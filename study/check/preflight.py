@@ -29,7 +29,7 @@ def preflight(study_file: StudyFile, storage: Storage) -> None:
     specs = {
         _key(corner.study): corner.study
         for corner in study_file.corners
-        if _to_look_at(corner.study)
+        if _needs_preflight(corner.study)
     }
     if not specs:
         return
@@ -39,12 +39,12 @@ def preflight(study_file: StudyFile, storage: Storage) -> None:
 
     bench = Workbench(storage, torch.device("cpu"))
     for spec in specs.values():
-        if _looked_for(spec.data.dataset):
+        if _may_be_missing(spec.data.dataset):
             bench.images(spec.data)
         towards = getattr(spec.model, "towards", None)
-        if towards is not None and _looked_for(towards.dataset):
+        if towards is not None and _may_be_missing(towards.dataset):
             bench.towards(spec)
-        if _is_own(spec):
+        if _is_user_model(spec):
             _try_model(spec)
         for name in _embedders(spec):
             _try_embedder(name, spec, storage)
@@ -55,29 +55,28 @@ def _key(spec: Study) -> str:
     return f"{spec.data.model_dump_json()} {spec.model.model_dump_json()} {_embedders(spec)}"
 
 
-def _to_look_at(spec: Study) -> bool:
+def _needs_preflight(spec: Study) -> bool:
     towards = getattr(spec.model, "towards", None)
     return (
-        _looked_for(spec.data.dataset)
-        or (towards is not None and _looked_for(towards.dataset))
-        or _is_own(spec)
+        _may_be_missing(spec.data.dataset)
+        or (towards is not None and _may_be_missing(towards.dataset))
+        or _is_user_model(spec)
         or bool(_embedders(spec))
     )
 
 
 def _embedders(spec: Study) -> list[str]:
     """The embedders that may be missing, or have something wrong: Inception, and one's own."""
-    scores = [spec.score, *([] if spec.finalists is None else [spec.final().score])]
-    names = {name for score in scores for name in score.embedder_names}
+    names = {name for score in spec.scorings.values() for name in score.embedder_names}
     return sorted(name for name in names if embedder_info(name).external)
 
 
-def _looked_for(dataset: str) -> bool:
+def _may_be_missing(dataset: str) -> bool:
     """Whether a data set may be missing, or have something wrong."""
     return is_path(dataset) or not DATASETS[dataset].comes_along
 
 
-def _is_own(spec: Study) -> bool:
+def _is_user_model(spec: Study) -> bool:
     network = getattr(spec.model, "network", None)
     return spec.model.family == "custom" or getattr(network, "kind", None) == "custom"
 
@@ -101,9 +100,9 @@ def _try_model(spec: Study) -> None:
     """Build a model of their own, and show it two images."""
     import torch
 
-    from study.worker.build import build_model, stand_in
+    from study.worker.build import build_model, placeholder_morph_images
 
-    family = build_model(spec, 0, stand_in(spec))
+    family = build_model(spec, 0, placeholder_morph_images(spec))
     images = torch.zeros(2, *spec.data.image_shape)
     generator = torch.Generator().manual_seed(0)
     try:

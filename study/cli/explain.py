@@ -72,14 +72,14 @@ def explain(
     place.require(name)
     if beside:
         theirs = (("--only", only), ("--full", full), ("--samples", samples is not None))
-        for option, given in theirs:
-            if given:
+        for option, is_set in theirs:
+            if is_set:
                 raise UserError(f"{option} is of the diagnostics, and --beside runs none of them")
         _compare(place, name, trial, beside, output, seed)
         return
     from study.trained.explain import explain_trial, explanation_table
 
-    found = explain_trial(
+    explanation = explain_trial(
         place,
         name,
         trial,
@@ -90,11 +90,11 @@ def explain(
         full=full,
         watch=_watch,
     )
-    print(f"trial {found.trial} of {name} ({found.family}), epoch {found.epoch}")
-    print_table(explanation_table(found))
-    if found.skipped:
-        print(f"do not apply to it: {', '.join(found.skipped)}")
-    print(f"pictures in {found.folder}")
+    print(f"trial {explanation.trial} of {name} ({explanation.family}), epoch {explanation.epoch}")
+    print_table(explanation_table(explanation))
+    if explanation.skipped:
+        print(f"do not apply to it: {', '.join(explanation.skipped)}")
+    print(f"pictures in {explanation.folder}")
 
 
 def _compare(
@@ -107,11 +107,11 @@ def _compare(
 ) -> None:
     from study.trained.compare import compare_trials
 
-    found = compare_trials(place, name, trial, beside, folder=output, seed=seed, watch=_watch)
-    print("\n".join(found.lines))
-    if found.note:
-        print(found.note)
-    print(f"{', '.join(found.files)} in {found.folder}")
+    comparison = compare_trials(place, name, trial, beside, folder=output, seed=seed, watch=_watch)
+    print("\n".join(comparison.lines))
+    if comparison.note:
+        print(comparison.note)
+    print(f"{', '.join(comparison.files)} in {comparison.folder}")
 
 
 def _watch(what: str) -> None:

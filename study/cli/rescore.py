@@ -68,8 +68,9 @@ def rescore(
     place = open_storage(storage)
     place.require(name)
     from study.results.reader import read_study
-    from study.results.rescored import rescore_table, rescored
-    from study.trained.rescore import rescore, way_of
+    from study.results.rescored import rescored
+    from study.results.rescored_table import rescore_table
+    from study.trained.rescore import rescore, setup_from_identity
 
     try:
         done = rescore(
@@ -88,7 +89,7 @@ def rescore(
         raise typer.Exit(130) from None
     for group in rescored(read_study(place, name), done.metric):
         # A group may be of trials that each chose a sampler of their own.
-        if any(way_of(row.measured) in done.ways for row in group.trials):
+        if any(setup_from_identity(row.measured) in done.setups for row in group.trials):
             print_table(rescore_table(group))
     there = f", {done.kept} were there already (--again makes them anew)" if done.kept else ""
     print(f"{done.measured} scores made{there}")

@@ -36,9 +36,9 @@ def list_(storage: StorageOption = None) -> None:
 @app.command()
 def status(name: Name, storage: StorageOption = None) -> None:
     """How far a study is: trials by state, the best so far, times."""
-    from study.results.summary import status, summary_table
+    from study.results.summary import summarise_study, summary_table
 
-    print_table(summary_table([status(open_storage(storage), name)]))
+    print_table(summary_table([summarise_study(open_storage(storage), name)]))
 
 
 @app.command()

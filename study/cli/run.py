@@ -25,7 +25,7 @@ from study.cli.app import (
 
 if TYPE_CHECKING:
     from study.lanes.run import RunResult
-    from study.spec import StudyFile, Trained
+    from study.spec import FindTrial, StudyFile
 
 
 @app.command()
@@ -108,8 +108,8 @@ def submit(
     from study.driver.trial_weights import trained_in
 
     # Without --storage only the cluster knows where its studies are.
-    trained = None if storage is None else trained_in(storage)
-    study_file = _read(file, set_, trials, name, smoke, variant, trained)
+    find_trial = None if storage is None else trained_in(storage)
+    study_file = _read(file, set_, trials, name, smoke, variant, find_trial)
     from study.lanes.submit import follow_job, submit_study
 
     job = submit_study(study_file, address, storage)
@@ -133,14 +133,14 @@ def _read(
     name: str | None,
     smoke: bool,
     variant: str | None,
-    trained: Trained | None,
+    find_trial: FindTrial | None,
 ) -> StudyFile:
     from study.spec import read_study_file
 
     changes = [*(overrides or [])]
     if trials is not None:
         changes.append(f"search.trials={trials}")
-    return read_study_file(file, changes, name, smoke=smoke, variant=variant, trained=trained)
+    return read_study_file(file, changes, name, smoke=smoke, variant=variant, find_trial=find_trial)
 
 
 def print_result(result: RunResult, storage: str | None) -> None:

@@ -88,7 +88,7 @@ def score(
         check_picture("--nearest", nearest)
     from rich.console import Console
 
-    from study.data.streams import open_images
+    from study.data.opening import open_images
     from study.scoring import score_images
 
     theirs = open_images(generated, size=size, channels=channels)
@@ -111,8 +111,8 @@ def score(
     if nearest is not None:
         _draw(nearest, theirs, real, scores, seed)
     if format_ == "json":
-        told = {"generated": generated, "reference": against, "seed": seed}
-        print(json.dumps(as_json(scores, told), indent=2))
+        settings = {"generated": generated, "reference": against, "seed": seed}
+        print(json.dumps(as_json(scores, settings), indent=2))
         return
     console = Console()
     print(f"{scores.generated} images of {generated} against {scores.reference} of {against}")
@@ -140,22 +140,22 @@ def score_table(scores: Scores, width: int) -> Table:
     table.add_column("better", no_wrap=True)
     if width >= _ROOM:
         table.add_column("what it is")
-    for measure, found in scores.measured.items():
+    for measure, result in scores.measured.items():
         info = MEASURES[measure]
-        spread = "" if found.spread is None else f"{found.spread:.2g}"
-        row = (found.metric, f"{found.value:.5g}", spread, info.better, info.about)
+        spread = "" if result.spread is None else f"{result.spread:.2g}"
+        row = (result.metric, f"{result.value:.5g}", spread, info.better, info.about)
         table.add_row(*row[: len(table.columns)])
     return table
 
 
-def as_json(scores: Scores, told: dict[str, Any]) -> dict[str, Any]:
+def as_json(scores: Scores, settings: dict[str, Any]) -> dict[str, Any]:
     """All that is known of the scores, as plain values."""
 
     def number(value: float | None) -> float | None:
         return value if value is not None and math.isfinite(value) else None
 
     return {
-        **told,
+        **settings,
         "generated_images": scores.generated,
         "reference_images": scores.reference,
         "embedder": scores.embedder,
@@ -163,13 +163,13 @@ def as_json(scores: Scores, told: dict[str, Any]) -> dict[str, Any]:
         "dim": scores.dim,
         "reference_digest": scores.reference_digest,
         "metrics": {
-            found.metric: {
+            result.metric: {
                 "measure": measure,
-                "value": number(found.value),
-                "spread": number(found.spread),
+                "value": number(result.value),
+                "spread": number(result.spread),
                 "better": MEASURES[measure].better,
             }
-            for measure, found in scores.measured.items()
+            for measure, result in scores.measured.items()
         },
         "kid_subset_size": scores.kid_subset_size,
         "notes": list(scores.notes),

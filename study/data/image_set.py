@@ -47,7 +47,7 @@ class ImageSet:
         images, labels = self.images, self.labels
         if images.dtype != np.uint8 or images.ndim != 4 or images.size == 0:
             raise UserError(
-                f"The images of `{self.name}` are {_told(images)}, "
+                f"The images of `{self.name}` are {_type_and_shape(images)}, "
                 "but must be uint8 [N, C, H, W] with no side of 0"
             )
         object.__setattr__(self, "images", _read_only(images))
@@ -55,7 +55,7 @@ class ImageSet:
             return
         if labels.dtype != np.int64 or labels.shape != images.shape[:1]:
             raise UserError(
-                f"The labels of `{self.name}` are {_told(labels)}, "
+                f"The labels of `{self.name}` are {_type_and_shape(labels)}, "
                 f"but must be int64 [{len(images)}], one for each image"
             )
         object.__setattr__(self, "labels", _read_only(labels))
@@ -95,5 +95,5 @@ def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     return view
 
 
-def _told(array: NDArray[Any]) -> str:
+def _type_and_shape(array: NDArray[Any]) -> str:
     return f"{array.dtype} {list(array.shape)}"

@@ -13,7 +13,6 @@ from models.morphing import Morphing
 from study.diagnostics import (
     bits_per_dimension,
     collapse,
-    curves,
     folds,
     gaussianity,
     latents,
@@ -23,6 +22,7 @@ from study.diagnostics import (
     samples,
     schedule_curves,
     strips,
+    training_curves,
     training_neighbours,
 )
 from study.diagnostics.subject import Diagnose, Subject
@@ -49,7 +49,7 @@ class Diagnostic:
 
 DIAGNOSTICS: Mapping[str, Diagnostic] = MappingProxyType(
     {
-        "curves": Diagnostic(curves.diagnose, (Family,)),
+        "curves": Diagnostic(training_curves.diagnose, (Family,)),
         "folds": Diagnostic(folds.diagnose, (Family,), folds.applies),
         "samples": Diagnostic(samples.diagnose, (Family,)),
         "neighbours": Diagnostic(training_neighbours.diagnose, (Family,)),

@@ -11,9 +11,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from study.diagnostics.curves import read_reports
 from study.diagnostics.figures import tidy
 from study.diagnostics.subject import Finding, Measure, Subject
+from study.diagnostics.training_curves import read_reports
 from study.results.plots import COLOURS
 from study.results.reader import read_rows
 from study.results.storage import Storage
@@ -33,12 +33,12 @@ class Folds:
     Attributes:
         axis: `fold` or `image`.
         trials: The trial's number by the number of its fold or image, rising.
-        of: How many parts there are; None where that is the number of images.
+        parts: How many parts there are; None where that is the number of images.
     """
 
     axis: str
     trials: Mapping[int, int]
-    of: int | None
+    parts: int | None
 
 
 def find_folds(storage: Storage, study: str, trial: int) -> Folds | None:
@@ -172,4 +172,4 @@ def _in_words(folds: Folds) -> str:
     count = len(folds.trials)
     if folds.axis == "image":
         return f"{count} images left out in turn"
-    return f"{count} folds" if count == folds.of else f"{count} of {folds.of} folds"
+    return f"{count} folds" if count == folds.parts else f"{count} of {folds.parts} folds"

@@ -58,13 +58,13 @@ def predict_noise(
         generator: The source of the noise, on the images' device.
     """
     schedule = family.schedule.to(x0.device)
-    found = []
+    predictions = []
     for t in timesteps:
         at = torch.full((len(x0),), t, device=x0.device)
         epsilon = torch.randn(x0.shape, generator=generator, device=x0.device)
         x_t = schedule.add_noise(x0, at, epsilon)
-        found.append(NoisePrediction(t, x_t, epsilon, family.predict(x_t, at).epsilon))
-    return found
+        predictions.append(NoisePrediction(t, x_t, epsilon, family.predict(x_t, at).epsilon))
+    return predictions
 
 
 def noise_curve(predictions: Sequence[NoisePrediction]) -> NoiseCurve:

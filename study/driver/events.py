@@ -11,7 +11,7 @@ from study.spec import Picks
 
 @dataclass(frozen=True)
 class TrialStarted:
-    """A trial was handed to Tune; `repeats` is the search trial that a final run trains again."""
+    """A trial was handed out; `repeats` is the search trial that a final run trains again."""
 
     number: int
     picks: Picks

@@ -22,10 +22,15 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class RaceRun:
-    """A final run in the ledger: its number, the trial that it trains again, and its scores.
+class FinalRunState:
+    """How far a final run is: what the race must know to choose the next one.
 
-    `scores` are empty if it failed, and None while it is to go on.
+    The leaderboard's `study.results.finalists.FinalRun` is one that has ended with scores.
+
+    Attributes:
+        number: Its own in the study.
+        repeats: The search trial that it trains again.
+        scores: One for each sampling seed; empty if it failed, None while it is to go on.
     """
 
     number: int
@@ -48,13 +53,13 @@ class Race:
         settings: Finalists,
         planned: int,
         candidates: Callable[[], Sequence[Candidate]],
-        past: Sequence[RaceRun] = (),
+        past: Sequence[FinalRunState] = (),
     ) -> None:
         self._settings = settings
         self._next_number = max([planned - 1, *(run.number for run in past)]) + 1
         self._read = candidates
         self._candidates: dict[int, Candidate] | None = None
-        self._runs: dict[int, RaceRun] = {run.number: run for run in past}
+        self._runs: dict[int, FinalRunState] = {run.number: run for run in past}
 
     def next(self) -> tuple[int, Candidate] | None:
         """The next final run's number and which trial it trains; None if there is none now.
@@ -72,12 +77,12 @@ class Race:
         if chosen is None:
             return None
         number, self._next_number = self._next_number, self._next_number + 1
-        self._runs[number] = RaceRun(number, chosen, None)
+        self._runs[number] = FinalRunState(number, chosen, None)
         return number, self._candidates[chosen]
 
     def end(self, number: int, scores: Sequence[float]) -> None:
         """A final run is over, with these scores; none if it failed."""
-        self._runs[number] = RaceRun(number, self._runs[number].repeats, tuple(scores))
+        self._runs[number] = FinalRunState(number, self._runs[number].repeats, tuple(scores))
 
 
 def sampling_seeds(settings: Finalists, seed: int) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from study.driver.conductor import Unfinished
 from study.driver.files import newest_checkpoint
-from study.driver.finals import RaceRun, sampling_seeds
+from study.driver.finals import FinalRunState, sampling_seeds
 from study.driver.messages import Assignment
 from study.results.objective import final_scores, scores_by_trial
 from study.results.query import connect
@@ -20,7 +20,7 @@ from study.spec import StudyFile, read_study_text
 
 
 @dataclass(frozen=True)
-class Past:
+class EarlierRun:
     """What happened before.
 
     Attributes:
@@ -33,7 +33,7 @@ class Past:
     study_file: StudyFile
     trials: tuple[PastTrial, ...]
     unfinished: tuple[Unfinished, ...]
-    finals: tuple[RaceRun, ...] = ()
+    finals: tuple[FinalRunState, ...] = ()
 
     def __str__(self) -> str:
         states = Counter(trial.state for trial in self.trials)
@@ -48,7 +48,7 @@ class Past:
         )
 
 
-def read_past(storage: Storage, name: str) -> Past:
+def read_earlier_run(storage: Storage, name: str) -> EarlierRun:
     """Read a study's ledger.
 
     Raises:
@@ -65,7 +65,7 @@ def read_past(storage: Storage, name: str) -> Past:
         if report.value is not None:
             values.setdefault(report.trial, {})[report.epoch] = report.value
     searched = {trial.trial: trial for trial in trials if trial.stage == "search"}
-    past = [
+    past_trials = [
         _past_trial(study_file, searched.get(number), values.get(number, {}))
         for number in range(max(searched, default=-1) + 1)
     ]
@@ -75,16 +75,16 @@ def read_past(storage: Storage, name: str) -> Past:
         if row.stage == "final" and row.repeats is not None
     ]
     unfinished = [_unfinished(storage, study_file, row) for row in trials if row.state == "running"]
-    return Past(study_file, tuple(past), tuple(unfinished), tuple(final_runs))
+    return EarlierRun(study_file, tuple(past_trials), tuple(unfinished), tuple(final_runs))
 
 
-def _final_run(row: TrialRow, repeats: int, scores: Sequence[ScoreRow]) -> RaceRun:
+def _final_run(row: TrialRow, repeats: int, scores: Sequence[ScoreRow]) -> FinalRunState:
     if row.state == "running":
-        return RaceRun(row.trial, repeats, None)
+        return FinalRunState(row.trial, repeats, None)
     if row.state != "complete":
-        return RaceRun(row.trial, repeats, ())
+        return FinalRunState(row.trial, repeats, ())
     values = tuple(score.value for score in final_scores(row, scores))
-    return RaceRun(row.trial, repeats, values)
+    return FinalRunState(row.trial, repeats, values)
 
 
 def _past_trial(

@@ -9,7 +9,7 @@ from study.driver.files import checkpoint_epoch, newest_checkpoint
 from study.results.reader import read_rows
 from study.results.storage import Storage, default_storage
 from study.results.tables import TrialRow
-from study.spec import Trained, TrainedTrial, UserError
+from study.spec import FindTrial, TrainedTrial, UserError
 from study.spec.weights import Weights
 
 
@@ -57,7 +57,7 @@ def find_weights(storage: Storage, study: str, trial: int) -> TrialWeights:
     return TrialWeights(study, row, name)
 
 
-def trained_in(uri: str | None) -> Trained:
+def trained_in(uri: str | None) -> FindTrial:
     """What finds the trial that the `weights:` of a study file name.
 
     Args:

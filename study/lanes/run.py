@@ -12,7 +12,7 @@ from study.driver.display import Display, SkippedPictures, make_display
 from study.driver.files import samples_name
 from study.driver.finals import Race, read_candidates
 from study.driver.placement import Placement, place
-from study.driver.resume import Past, read_past
+from study.driver.resume import EarlierRun, read_earlier_run
 from study.driver.retry import RetryPolicy
 from study.lanes.cluster import Cluster, check_shared, connect
 from study.lanes.tuner import run_trials
@@ -76,7 +76,7 @@ def resume_study(
     """
     storage.require(name)
     storage.check_writable()
-    past = read_past(storage, name)
+    past = read_earlier_run(storage, name)
     return _run(past.study_file, storage, address, display, past)
 
 
@@ -85,7 +85,7 @@ def _run(
     storage: Storage,
     address: str | None,
     display: Display | None,
-    past: Past | None,
+    past: EarlierRun | None,
 ) -> RunResult:
     spec = study_file.study
     with connect(address) as cluster:
@@ -130,7 +130,7 @@ def read_result(storage: Storage, study: str, interrupted: bool) -> RunResult:
     return RunResult(storage, interrupted, board, picture)
 
 
-def _finals(spec: Study, storage: Storage, planned: int, past: Past | None) -> Race | None:
+def _finals(spec: Study, storage: Storage, planned: int, past: EarlierRun | None) -> Race | None:
     settings = spec.finalists
     if settings is None:
         return None

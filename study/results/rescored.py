@@ -10,23 +10,18 @@ from dataclasses import asdict, dataclass
 from statistics import NormalDist, fmean, stdev
 from typing import Any
 
-from rich.console import RenderableType
-
 from study.results.identity import (
     SEARCHED,
     Identity,
     chooses_sampler,
     common,
     identity,
-    in_words,
     overridden,
 )
 from study.results.objective import full_score, objective_score, scores_by_trial
 from study.results.rank_correlation import Agreement, agreement
 from study.results.reader import StudyRows
-from study.results.render import cell
 from study.results.tables import ScoreRow, TrialRow
-from study.results.trial_table import trial_table, with_spread
 
 
 @dataclass(frozen=True)
@@ -84,23 +79,23 @@ def rescored(rows: StudyRows, metric: str | None = None) -> list[Rescored]:
     """
     fixed = overridden(rows.trials)
     scores = scores_by_trial(rows.scores)
-    known = {t.trial: _Known(t, scores.get(t.trial, ()), fixed) for t in rows.trials}
+    earlier = {t.trial: _EarlierScore(t, scores.get(t.trial, ()), fixed) for t in rows.trials}
     groups: dict[tuple[Any, ...], list[ScoreRow]] = {}
     again = [score for score in rows.scores if score.stage == "rescore"]
     for score in sorted(again, key=lambda score: score.appended):
-        trial = known.get(score.trial)
+        trial = earlier.get(score.trial)
         if trial is None or not math.isfinite(score.value):
             continue
         if score.metric == (metric or (trial.full[0] if trial.full else score.metric)):
-            for key in trial.ways(score):
+            for key in trial.group_keys(score):
                 groups.setdefault(key, []).append(score)
-    return [_group(each, known) for each in _largest(groups)]
+    return [_group(each, earlier) for each in _largest(groups)]
 
 
 _OWN = "a trial's own"
 
 
-class _Known:
+class _EarlierScore:
     """A trial, and what it scored before it was scored again.
 
     `measured` says what its value measures; None where it measures less than a full score.
@@ -133,7 +128,7 @@ class _Known:
         value = self.trial.value
         return None if value is None or not math.isfinite(value) else value
 
-    def ways(self, score: ScoreRow) -> Iterable[tuple[Any, ...]]:
+    def group_keys(self, score: ScoreRow) -> Iterable[tuple[Any, ...]]:
         """The groups that a score may be in: by its sampler and steps, or by each trial's own."""
         yield from itertools.product(
             *(
@@ -160,11 +155,11 @@ def _largest(groups: Mapping[tuple[Any, ...], list[ScoreRow]]) -> list[list[Scor
     )
 
 
-def _group(rows: Sequence[ScoreRow], known: Mapping[int, _Known]) -> Rescored:
+def _group(rows: Sequence[ScoreRow], earlier: Mapping[int, _EarlierScore]) -> Rescored:
     by_trial = scores_by_trial(rows)
-    before = _commonest([known[number] for number in by_trial])
+    before = _commonest([earlier[number] for number in by_trial])
     numbers = {each.trial.trial for each in before}
-    trials = [_trial(known[number], by_trial[number], number in numbers) for number in by_trial]
+    trials = [_trial(earlier[number], by_trial[number], number in numbers) for number in by_trial]
     trials.sort(key=lambda row: (row.value, row.trial))
     measured = common([row.measured for row in trials])
     assert measured is not None  # a group has a trial
@@ -176,7 +171,7 @@ def _group(rows: Sequence[ScoreRow], known: Mapping[int, _Known]) -> Rescored:
     )
 
 
-def _commonest(trials: Sequence[_Known]) -> list[_Known]:
+def _commonest(trials: Sequence[_EarlierScore]) -> list[_EarlierScore]:
     """Those whose scores before measure the same: of the search, if any has one of the search."""
     scored = [each for each in trials if each.measured is not None]
     scored = [each for each in scored if not each.final] or scored
@@ -184,64 +179,17 @@ def _commonest(trials: Sequence[_Known]) -> list[_Known]:
     return [each for each in scored if each.comparable() == count.most_common(1)[0][0]]
 
 
-def rescore_table(rescored: Rescored, width: int | None = None) -> RenderableType:
-    """Trials that were scored again in one way, beside what they scored before.
-
-    Args:
-        rescored: One of what `rescored` returned.
-        width: Characters a line; those of the terminal by default.
-    """
-    places = {
-        row.trial: place
-        for place, row in enumerate(
-            sorted(
-                (row for row in rescored.trials if row.before is not None),
-                key=lambda row: (row.before or 0.0, row.trial),
-            ),
-            1,
-        )
-    }
-    columns = {
-        "rank": [str(place) for place in range(1, len(rescored.trials) + 1)],
-        "trial": [str(row.trial) for row in rescored.trials],
-        "rescored": [with_spread(row.value, row.spread) for row in rescored.trials],
-        "seeds": [str(row.seeds) for row in rescored.trials],
-    }
-    if places:
-        columns["before"] = [
-            "" if row.before is None else cell(row.before) for row in rescored.trials
-        ]
-        columns["rank before"] = [cell(places.get(row.trial)) for row in rescored.trials]
-    chosen = [{part: getattr(row.measured, part) for part in SEARCHED} for row in rescored.trials]
-    return trial_table(columns, chosen, width, in_words(rescored.measured), list(_notes(rescored)))
-
-
-def _notes(rescored: Rescored) -> Iterable[str]:
-    if any(row.spread for row in rescored.trials):
-        yield "± is the noise of sampling (95 %)"
-    without = [str(row.trial) for row in rescored.trials if row.before is None]
-    if rescored.before_measured is not None:
-        final = all(row.final for row in rescored.trials if row.before is not None)
-        missing = f"; none of trial {', '.join(without)}" if without else ""
-        if len(without) > 1:
-            missing = missing.replace("trial", "trials")
-        stage = "the final score" if final else "the search's score"
-        yield f"before: {stage}, {in_words(rescored.before_measured)}{missing}"
-    if rescored.agreement is not None:
-        yield f"both scores agree on the order by {rescored.agreement}"
-
-
-def _trial(known: _Known, scores: Sequence[ScoreRow], compared: bool) -> RescoredTrial:
+def _trial(earlier: _EarlierScore, scores: Sequence[ScoreRow], compared: bool) -> RescoredTrial:
     last = max(score.epoch for score in scores)
     newest = [score for score in scores if score.epoch == last]
     values = [score.value for score in newest]
     return RescoredTrial(
-        trial=known.trial.trial,
-        before=known.value if compared else None,
+        trial=earlier.trial.trial,
+        before=earlier.value if compared else None,
         value=fmean(values),
         spread=_standard_error(values, [score.spread for score in newest]),
         seeds=len(values),
-        final=known.final,
+        final=earlier.final,
         measured=identity(newest[-1]),
     )
 

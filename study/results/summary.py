@@ -40,11 +40,11 @@ class StudySummary:
 
 def study_summary(storage: Storage) -> list[StudySummary]:
     """Every study in a storage at a glance, the oldest first, those without trials last."""
-    summaries = [status(storage, name) for name in storage.studies()]
+    summaries = [summarise_study(storage, name) for name in storage.studies()]
     return sorted(summaries, key=lambda s: (s.started is None, s.started, s.name))
 
 
-def status(storage: Storage, study: str) -> StudySummary:
+def summarise_study(storage: Storage, study: str) -> StudySummary:
     """A study at a glance.
 
     Raises:

@@ -19,8 +19,8 @@ from study.driver.messages import Assignment, Report, Rest, failed
 from study.driver.retry import RetryPolicy
 from study.results.storage import Storage
 from study.simulation.clock import SimulatedClock
-from study.simulation.curves import Curve, Curves
 from study.simulation.faults import Fault, Interrupt, Kill, LaneLoss, Preemption, WorkerDeath
+from study.simulation.learning_curves import Curve, Curves
 from study.simulation.trial import checkpoint, first_report, interrupted_report, next_report
 from study.spec import Picks
 
@@ -49,7 +49,7 @@ class _Trial:
     assignment: Assignment
     curve: Curve
     last: Report
-    before: Report  # the report before the last: its checkpoint is kept too
+    previous: Report  # the one before the last: its checkpoint is kept too
     deaths: int = 0
     losses: int = 0
 
@@ -59,10 +59,10 @@ class _Lane:
     """A place for a lane; if the lane is lost, another one takes it."""
 
     name: str
-    hand: Assignment | Rest | None = None
+    assignment: Assignment | Rest | None = None
     phase: Literal["free", "training", "resting", "ending"] = "free"
     started: bool = False
-    since: float = 0.0  # when its workers began with what is in hand, or will once they are up
+    since: float = 0.0  # when its workers began with the assignment, or will once they are up
     event: int = -1  # number of the one event that the lane waits for
     busy: float = 0.0  # seconds spent on trials, those lost by faults too
 
@@ -101,15 +101,15 @@ class SimulatedLanes:
         self._clock = clock
         self._timing = timing
         self._retry = retry
-        self._names = map("lane-{}".format, itertools.count())
-        self._lanes = [_Lane(next(self._names)) for _ in range(lanes)]
+        self._lane_names = map("lane-{}".format, itertools.count())
+        self._lanes = [_Lane(next(self._lane_names)) for _ in range(lanes)]
         self._trials: dict[int, _Trial] = {}  # not ended
         self._picks: dict[int, Picks] = {}
-        self._numbers = itertools.count()
+        self._event_numbers = itertools.count()
         self._events: list[tuple[float, int, _Lane | None, Callable[[], None]]] = []
         for fault in faults:
-            self._at(fault.seconds, None, partial(self._strike, fault))
-        conductor.listen(self._hear)
+            self._schedule(fault.seconds, None, partial(self._apply_fault, fault))
+        conductor.listen(self._on_event)
 
     @property
     def busy(self) -> tuple[float, ...]:
@@ -117,69 +117,69 @@ class SimulatedLanes:
         return tuple(lane.busy for lane in self._lanes)
 
     def run(self) -> None:
-        """Run until no lane has anything in hand, or the driver is killed.
+        """Run until no lane has an assignment, or the driver is killed.
 
         Raises:
             UserError: A trial has no learning curve, or too short a one.
         """
         self._hand_out()
-        while not self.killed and any(lane.hand is not None for lane in self._lanes):
-            seconds, number, lane, act = heapq.heappop(self._events)
+        while not self.killed and any(lane.assignment is not None for lane in self._lanes):
+            seconds, number, lane, action = heapq.heappop(self._events)
             if lane is not None and lane.event != number:
                 continue  # a fault has put another event in its place
             self._clock.move_to(seconds)
-            act()
-            self._wake()
+            action()
+            self._end_pointless_rests()
         for lane in self._lanes:
             if lane.phase == "training":
                 self._stop(lane)  # the driver was killed
-        self._leave_checkpoints()
+        self._write_checkpoints()
 
-    def _at(self, seconds: float, lane: _Lane | None, act: Callable[[], None]) -> None:
-        """Have something happen; to a lane, in place of what it waits for."""
-        number = next(self._numbers)
+    def _schedule(self, seconds: float, lane: _Lane | None, action: Callable[[], None]) -> None:
+        """Have an action happen later; one of a lane replaces what the lane waits for."""
+        number = next(self._event_numbers)
         if lane is not None:
             lane.event = number
-        heapq.heappush(self._events, (seconds, number, lane, act))
+        heapq.heappush(self._events, (seconds, number, lane, action))
 
-    # The way of a trial.
+    # The course of a trial.
 
     def _hand_out(self) -> None:
         """Give the next trials to lanes that have none."""
         for lane in self._lanes:
-            if lane.hand is None and (assignment := self._conductor.next_trial()) is not None:
-                lane.hand = assignment
-                self._start(lane)
+            if lane.assignment is None and (assignment := self._conductor.next_trial()) is not None:
+                lane.assignment = assignment
+                self._start_lane(lane)
                 if isinstance(assignment, Assignment):
-                    self._begin(assignment)
+                    self._begin_trial(assignment)
                     self._train(lane)
                 else:
                     lane.phase = "resting"
 
-    def _start(self, lane: _Lane) -> None:
+    def _start_lane(self, lane: _Lane) -> None:
         if not lane.started:
             lane.started = True
             lane.since = self._clock.seconds() + self._timing.start
 
-    def _begin(self, assignment: Assignment) -> None:
+    def _begin_trial(self, assignment: Assignment) -> None:
         curve = self._curves(assignment, self._picks.pop(assignment.number))
         last = first_report(assignment, self._storage)
         self._trials[assignment.number] = _Trial(assignment, curve, last, last)
 
     def _train(self, lane: _Lane) -> None:
-        """Train the trial in hand from its last report to the next one."""
+        """Train the lane's trial from its last report to the next one."""
         trial = self._trial(lane)
         report = next_report(trial.assignment, trial.curve, trial.last)
         lane.phase = "training"
         lane.since = max(self._clock.seconds(), lane.since)
-        seconds = lane.since + _spent(report) - _spent(trial.last)
-        self._at(seconds, lane, partial(self._report, lane, report))
+        seconds = lane.since + _seconds_so_far(report) - _seconds_so_far(trial.last)
+        self._schedule(seconds, lane, partial(self._report, lane, report))
 
     def _report(self, lane: _Lane, report: Report) -> None:
         trial = self._trial(lane)
         self._stop(lane)
         self.images += report.images_seen - trial.last.images_seen
-        trial.before, trial.last = trial.last, report.signed(lane.name, HOST)
+        trial.previous, trial.last = trial.last, report.signed(lane.name, HOST)
         if self._conductor.report(trial.last):
             self._train(lane)
         else:
@@ -191,31 +191,31 @@ class SimulatedLanes:
         lane.phase, lane.event = "ending", -1
 
     def _end(self, lane: _Lane) -> None:
-        """What was in hand is over; a little later the lane is free."""
+        """The assignment is over; a little later the lane is free."""
         lane.phase = "ending"
         seconds = self._clock.seconds() + self._timing.between
-        self._at(seconds, lane, partial(self._free, lane))
+        self._schedule(seconds, lane, partial(self._free, lane))
 
     def _free(self, lane: _Lane) -> None:
-        assert lane.hand is not None
-        self._conductor.release(lane.hand.number)
-        lane.hand, lane.phase = None, "free"
+        assert lane.assignment is not None
+        self._conductor.release(lane.assignment.number)
+        lane.assignment, lane.phase = None, "free"
         self._hand_out()
 
-    def _wake(self) -> None:
+    def _end_pointless_rests(self) -> None:
         """End the rests that have become pointless: a trial has ended, or all are to stop."""
         for lane in self._lanes:
-            if lane.phase != "resting" or not isinstance(lane.hand, Rest):
+            if lane.phase != "resting" or not isinstance(lane.assignment, Rest):
                 continue
-            if self._conductor.ended > lane.hand.ended or self._conductor.interrupted:
-                self._conductor.report(Report(lane.hand.number, "done", 0, 0, 0.0, 0.0))
+            if self._conductor.ended > lane.assignment.ended or self._conductor.interrupted:
+                self._conductor.report(Report(lane.assignment.number, "done", 0, 0, 0.0, 0.0))
                 self._end(lane)
 
     def _trial(self, lane: _Lane) -> _Trial:
-        assert lane.hand is not None
-        return self._trials[lane.hand.number]
+        assert lane.assignment is not None
+        return self._trials[lane.assignment.number]
 
-    def _hear(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         match event:
             case TrialStarted():
                 self._picks[event.number] = event.picks
@@ -224,18 +224,18 @@ class SimulatedLanes:
 
     # Faults.
 
-    def _strike(self, fault: Fault) -> None:
+    def _apply_fault(self, fault: Fault) -> None:
         match fault:
             case WorkerDeath() | Preemption():
-                self._kill_workers(self._lanes[fault.lane], isinstance(fault, WorkerDeath))
+                self._kill_workers(self._lanes[fault.lane], counts=isinstance(fault, WorkerDeath))
             case LaneLoss():
-                self._lose(self._lanes[fault.lane])
+                self._lose_lane(self._lanes[fault.lane])
             case Interrupt():
                 self._interrupt()
             case Kill():
                 self.killed = True
 
-    def _kill_workers(self, lane: _Lane, counts: bool) -> None:
+    def _kill_workers(self, lane: _Lane, *, counts: bool) -> None:
         now = self._clock.seconds()
         if lane.phase != "training" or now < lane.since:
             return  # nothing is being trained there
@@ -249,12 +249,12 @@ class SimulatedLanes:
         else:
             self._train(lane)
 
-    def _lose(self, lane: _Lane) -> None:
-        trains = lane.phase == "training"
-        if trains:
+    def _lose_lane(self, lane: _Lane) -> None:
+        was_training = lane.phase == "training"
+        if was_training:
             self._stop(lane)
-        lane.name, lane.started = next(self._names), False
-        if not trains:
+        lane.name, lane.started = next(self._lane_names), False
+        if not was_training:
             return  # the new lane is started when there is something for it
         trial = self._trial(lane)
         trial.losses += 1
@@ -262,7 +262,7 @@ class SimulatedLanes:
             self._conductor.lose(trial.assignment.number, f"lane lost: {trial.losses} times")
             self._free(lane)
         else:
-            self._start(lane)
+            self._start_lane(lane)
             self._train(lane)
 
     def _interrupt(self) -> None:
@@ -274,19 +274,19 @@ class SimulatedLanes:
                 elapsed = max(0.0, now - lane.since)
                 report = interrupted_report(trial.assignment, trial.curve, trial.last, elapsed)
                 if report is not None:
-                    self._at(now, lane, partial(self._report, lane, report))
+                    self._schedule(now, lane, partial(self._report, lane, report))
 
-    def _leave_checkpoints(self) -> None:
+    def _write_checkpoints(self) -> None:
         """Write the last two checkpoints of each trial that has not ended, as workers would have.
 
         A worker keeps the one before the last until the last one's report is in the ledger.
         """
         for _, trial in sorted(self._trials.items()):
-            for report in (trial.before, trial.last):
+            for report in (trial.previous, trial.last):
                 if report.checkpoint is not None:
                     self._storage.write_atomic(report.checkpoint.name, checkpoint(report))
 
 
-def _spent(report: Report) -> float:
+def _seconds_so_far(report: Report) -> float:
     """Seconds that a trial has taken so far."""
     return report.seconds + report.score_seconds

@@ -10,16 +10,16 @@ from datetime import datetime, timedelta
 from study.driver.conductor import Conductor
 from study.driver.events import Event, Listener, TrialEnded, TrialReported, TrialStarted
 from study.driver.finals import Candidate, Race, read_candidates
-from study.driver.resume import read_past
+from study.driver.resume import read_earlier_run
 from study.driver.retry import RetryPolicy
 from study.results.arrow_values import values
 from study.results.query import query
 from study.results.storage import Storage
 from study.search import Search
 from study.simulation.clock import START, SimulatedClock
-from study.simulation.curves import Curves
 from study.simulation.faults import Fault
 from study.simulation.lanes import SimulatedLanes, Timing
+from study.simulation.learning_curves import Curves
 from study.simulation.ledger import SimulatedLedger
 from study.spec import StudyFile, read_study_text
 from study.spec.yaml_file import dump_yaml, parse_yaml
@@ -103,14 +103,14 @@ def simulate(
     name = study_file.study.name
     if not resume:
         storage.claim(name, study_file.text)
-        past, clock = None, SimulatedClock()
+        earlier, clock = None, SimulatedClock()
     else:
         storage.require(name)
-        past = read_past(storage, name)
-        study_file = past.study_file
+        earlier = read_earlier_run(storage, name)
+        study_file = earlier.study_file
         clock = SimulatedClock(_last_written(storage, name))
     ledger = SimulatedLedger(storage, name, clock, flush_seconds)
-    search = Search(study_file, () if past is None else past.trials)
+    search = Search(study_file, () if earlier is None else earlier.trials)
     settings = study_file.study.finalists
 
     def candidates() -> list[Candidate]:
@@ -119,7 +119,7 @@ def simulate(
         return read_candidates(storage, name, settings.top)
 
     finals = None if settings is None else Race(
-        settings, search.planned, candidates, () if past is None else past.finals
+        settings, search.planned, candidates, () if earlier is None else earlier.finals
     )  # fmt: skip
     conductor = Conductor(
         study_file,
@@ -127,7 +127,7 @@ def simulate(
         ledger,
         lanes,
         listeners=listeners,
-        unfinished=() if past is None else past.unfinished,
+        unfinished=() if earlier is None else earlier.unfinished,
         finals=finals,
         clock=clock,
     )

@@ -14,7 +14,7 @@ from random import Random
 from study.driver.files import checkpoint_name
 from study.driver.messages import Assignment, EpochResult, Outcome, Report, ScoreResult, StoredFile
 from study.results.storage import Storage
-from study.simulation.curves import Curve, Point
+from study.simulation.learning_curves import Curve, Point
 from study.spec import UserError
 from study.spec.score import Score
 

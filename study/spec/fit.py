@@ -92,18 +92,12 @@ def misfits_with_images(study: Study) -> Iterator[Misfit]:
         yield from _misfits_with_morph_images(study, study.model)
 
 
-def _scores(study: Study) -> dict[str, Score]:
-    """The score of the search and that of the finals, by the section that asks for them."""
-    final = {} if study.finalists is None else {"finalists": study.final().score}
-    return {"score": study.score, **final}
-
-
 def _misfits_with_few_images(study: Study) -> Iterator[Misfit]:
     """Measures that take more real images than there are; any takes two."""
     data, everything = study.data, study.score.against == "everything"
     real = data.images if everything else data.held_out_images
     training = data.training_images
-    for section, score in _scores(study).items():
+    for section, score in study.scorings.items():
         for measure in score.measures:
             key = "also" if measure in score.also else "metric"
             least = MEASURES[measure].least
@@ -128,7 +122,7 @@ def _are(count: int) -> str:
 def _misfits_without_labels(study: Study) -> Iterator[Misfit]:
     if has_labels(study.data.dataset):
         return
-    for section, score in _scores(study).items():
+    for section, score in study.scorings.items():
         for embedder in score.embedder_names:
             if embedder_info(embedder).needs_labels:
                 yield Misfit(

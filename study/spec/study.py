@@ -88,6 +88,12 @@ class Study(Section):
         return (self.score,) if self.weights else self.score.taken(self.train.epochs)
 
     @property
+    def scorings(self) -> dict[str, Score]:
+        """The score of the search and that of the finals, by the section that asks for them."""
+        final = {} if self.finalists is None else {"finalists": self.final().score}
+        return {"score": self.score, **final}
+
+    @property
     def generated_images(self) -> int:
         """How many images a trial generates for its scores."""
         return sum(score.samples for score in self.scores)

@@ -13,30 +13,17 @@ from study.spec.complaints import complaints, validate
 from study.spec.datasets import absolute
 from study.spec.errors import UserError
 from study.spec.holes import Choice, HoleError, Label
+from study.spec.mistakes import Checker
 from study.spec.names import nearest
 from study.spec.overlays import with_overlays
 from study.spec.overrides import apply_override, parse_override
 from study.spec.search import SEARCH_SAMPLERS
 from study.spec.section import Misfit
-from study.spec.space import Filled, Space
+from study.spec.space import Space
 from study.spec.study import Study
 from study.spec.tree import Dimension, Picks, SpaceError
-from study.spec.weights import Trained, Weights, with_trained
+from study.spec.weights import FindTrial, Weights, with_trained
 from study.spec.yaml_file import Document, TreePath, dump_yaml, parse_yaml, read_yaml
-
-SEARCHABLE: tuple[TreePath, ...] = (
-    ("model",),
-    ("train",),
-    ("data", "split"),
-    ("score", "sampler"),
-    ("score", "steps"),
-)
-"""Where holes may stand. Everything else is what all trials share: two scores against different
-images are never ranked against each other, and so a split is searched only if the scores do not
-depend on it."""
-
-SEARCHABLE_IN_SCORING: tuple[TreePath, ...] = (("score", "sampler"), ("score", "steps"))
-"""Where holes may stand in a study with `weights`."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +66,7 @@ class StudyFile:
     def study(self) -> Study:
         """The study with its holes filled with first values.
 
-        Everything outside `SEARCHABLE` is the same in every trial.
+        Everything outside `study.spec.mistakes.SEARCHABLE` is the same in every trial.
         """
         return self.corners[0].study
 
@@ -103,7 +90,7 @@ def read_study_file(
     *,
     smoke: bool = False,
     variant: str | None = None,
-    trained: Trained | None = None,
+    find_trial: FindTrial | None = None,
 ) -> StudyFile:
     """Read a study file.
 
@@ -113,7 +100,7 @@ def read_study_file(
         name: Takes the place of the file's `name`.
         smoke: Merge in the file's `smoke:` overlay.
         variant: Merge in this overlay of the file's `variants:`, before `smoke`.
-        trained: Finds the trial that `weights:` names; None if there is nowhere to look.
+        find_trial: Finds the trial that `weights:` names; None if there is nowhere to look.
 
     Raises:
         UserError: Anything wrong in the file or in an override, in one line.
@@ -122,7 +109,7 @@ def read_study_file(
     changes = [parse_override(text) for text in overrides]
     if name is not None:
         changes.append((("name",), name, f"--name {name}"))
-    return _study_file(document, changes, smoke=smoke, variant=variant, trained=trained)
+    return _study_file(document, changes, smoke=smoke, variant=variant, find_trial=find_trial)
 
 
 def read_study_text(text: str, source: str) -> StudyFile:
@@ -136,7 +123,7 @@ def _study_file(
     *,
     smoke: bool = False,
     variant: str | None = None,
-    trained: Trained | None = None,
+    find_trial: FindTrial | None = None,
 ) -> StudyFile:
     if not isinstance(document.tree, Mapping):
         raise UserError(
@@ -146,8 +133,8 @@ def _study_file(
     tree = copy.deepcopy(document.tree)
     for path, value, source in changes:
         apply_override(tree, path, value, source)
-    checker = _Checker(document, {path: source for path, _, source in changes})
-    tree = _with_absolute_paths(_with_trained(tree, trained, checker))
+    checker = Checker(document, {path: source for path, _, source in changes})
+    tree = _with_absolute_paths(_with_trained(tree, find_trial, checker))
     try:
         space = Space(tree)
     except SpaceError as error:
@@ -166,7 +153,7 @@ def _study_file(
     return StudyFile(space, corners, points, dump_yaml(tree))
 
 
-def _corners(space: Space, checker: _Checker) -> Iterator[Corner]:
+def _corners(space: Space, checker: Checker) -> Iterator[Corner]:
     """The corners of a space, each once, in their order."""
     seen: set[frozenset[tuple[str, str]]] = set()
     for filled in space.corners():
@@ -176,59 +163,7 @@ def _corners(space: Space, checker: _Checker) -> Iterator[Corner]:
             yield Corner(filled.picks, checker.validated(space, filled))
 
 
-class _Checker:
-    """Says where a mistake stands: in the file (with its line) or in an override."""
-
-    def __init__(self, document: Document, overridden: dict[TreePath, str]) -> None:
-        self.document = document
-        self.overridden = overridden
-
-    def error(self, path: TreePath, rule: str, dotted: str | None = None) -> UserError:
-        where = self.document.where(path)
-        for changed, source in self.overridden.items():
-            if path[: len(changed)] == changed:
-                where = source
-        dotted = ".".join(map(str, path)) if dotted is None else dotted
-        return UserError(f"{where}: {dotted}: {rule}" if dotted else f"{where}: {rule}")
-
-    def point_error(self, path: TreePath, rule: str, name: str, hint: str = "") -> UserError:
-        """A starting point's mistake about a dimension: an override's doing, or else a hint."""
-        for changed, source in self.overridden.items():
-            # Below a choice a dimension's name holds labels, and a path does not.
-            above = changed[: changed.index("choice")] if "choice" in changed else changed
-            if f"{name}.".startswith("".join(f"{step}." for step in above)):
-                shown = source if len(source) <= 60 else f"{source[:57]}..."
-                return self.error(path, f"{rule} (changed by {shown})")
-        return self.error(path, f"{rule}{hint}")
-
-    def check_places(self, space: Space) -> None:
-        searchable, why = SEARCHABLE, "trials are ranked only if they share everything else"
-        # A whole tree that is a choice has no sections.
-        if isinstance(space.tree, Mapping) and space.tree.get("weights") is not None:
-            searchable, why = SEARCHABLE_IN_SCORING, "with `weights` nothing is trained"
-        for dimension in space.dimensions():
-            path = dimension.path
-            if not any(path[: len(allowed)] == allowed for allowed in searchable):
-                if not path or path[0] in Study.model_fields:
-                    raise self.error(
-                        path, f"a hole cannot stand here, only in {_listed(searchable)}: {why}"
-                    )
-            elif path[0] == "data" and not _scored_against_everything(space.tree):
-                raise self.error(
-                    path,
-                    "a hole can stand here only with `score.against: everything`: else each split "
-                    "is scored against other images, and such trials cannot be ranked",
-                )
-
-    def validated(self, space: Space, filled: Filled) -> Study:
-        outcome = validate(filled.tree)
-        if isinstance(outcome, Study):
-            return outcome
-        path = space.locate(outcome[0].path, filled.picks)
-        raise self.error(path, outcome[0].rule, ".".join(map(str, outcome[0].path)))
-
-
-def _with_trained(tree: Any, trained: Trained | None, checker: _Checker) -> Any:
+def _with_trained(tree: Any, find_trial: FindTrial | None, checker: Checker) -> Any:
     """The tree with what its `weights:` bring, if it has any."""
     if tree.get("weights") is None:
         return tree
@@ -236,21 +171,11 @@ def _with_trained(tree: Any, trained: Trained | None, checker: _Checker) -> Any:
         if complaint.path[:1] == ("weights",):
             raise checker.error(complaint.path, complaint.rule)
     try:
-        return with_trained(tree, Weights.model_validate(tree["weights"]), trained)
+        return with_trained(tree, Weights.model_validate(tree["weights"]), find_trial)
     except Misfit as misfit:
         raise checker.error(misfit.path, str(misfit)) from None
     except UserError as error:
         raise checker.error(("weights",), str(error)) from None
-
-
-def _listed(paths: Sequence[TreePath]) -> str:
-    *most, last = (".".join(map(str, path)) for path in paths)
-    return f"{', '.join(most)} and {last}"
-
-
-def _scored_against_everything(tree: Any) -> bool:
-    score = tree.get("score")
-    return isinstance(score, Mapping) and score.get("against") == "everything"
 
 
 def _with_absolute_paths(node: Any, path: TreePath = ()) -> Any:
@@ -265,7 +190,7 @@ def _with_absolute_paths(node: Any, path: TreePath = ()) -> Any:
     return node
 
 
-def _starting_point(space: Space, point: Mapping[str, Any], index: int, checker: _Checker) -> Picks:
+def _starting_point(space: Space, point: Mapping[str, Any], index: int, checker: Checker) -> Picks:
     dimensions: dict[str, Dimension] = {d.name: d for d in space.dimensions()}
     whole: TreePath = ("search", "enqueue", index)
     picks: Picks = {}
@@ -293,7 +218,7 @@ def _starting_point(space: Space, point: Mapping[str, Any], index: int, checker:
     return picks
 
 
-def _check_point(space: Space, picks: Picks, path: TreePath, checker: _Checker) -> None:
+def _check_point(space: Space, picks: Picks, path: TreePath, checker: Checker) -> None:
     """A point that leaves nothing open must be a valid study."""
     try:
         filled = space.refill(picks)
@@ -304,7 +229,7 @@ def _check_point(space: Space, picks: Picks, path: TreePath, checker: _Checker) 
         raise checker.point_error(path, f"is no valid study: {complaint}", where)
 
 
-def _check_sampler(space: Space, study: Study, checker: _Checker) -> None:
+def _check_sampler(space: Space, study: Study, checker: Checker) -> None:
     search = study.search
     if SEARCH_SAMPLERS[search.sampler].enumerates:
         try:

@@ -51,12 +51,12 @@ class TrainedTrial:
     digest: str
 
 
-Trained = Callable[[str, int], TrainedTrial]
+FindTrial = Callable[[str, int], TrainedTrial]
 """Finds a trained trial by its study's name and its number; a UserError if there is none."""
 
 
 def with_trained(
-    tree: Mapping[str, Any], weights: Weights, trained: Trained | None
+    tree: Mapping[str, Any], weights: Weights, find_trial: FindTrial | None
 ) -> Mapping[str, Any]:
     """The tree of a study file with what its `weights` stand for, complete in itself.
 
@@ -66,7 +66,7 @@ def with_trained(
     Args:
         tree: With a `weights` section.
         weights: That section.
-        trained: Finds the trial; None where there is no storage to look into.
+        find_trial: Finds the trial; None where there is no storage to look into.
 
     Raises:
         Misfit: The file has a section that comes with the weights, or needs a storage.
@@ -81,11 +81,11 @@ def with_trained(
                 f"cannot stand beside `weights`: {', '.join(TAKEN[:-1])} and {TAKEN[-1]} are those "
                 "of the trained trial, and nothing is trained",
             )
-    if trained is None:
+    if find_trial is None:
         raise Misfit(
             ("weights",), "needs a storage to find the trained trial in: name it with --storage"
         )
-    trial = trained(weights.study, weights.trial)
+    trial = find_trial(weights.study, weights.trial)
     trained_score = {key: value for key, value in trial.spec["score"].items() if key != "every"}
     score = tree.get("score", {})
     if isinstance(score, Mapping):

@@ -31,8 +31,8 @@ from study.results.storage import Storage, join
 from study.results.tables import ConfigValue, ScoreRow, TrialRow
 from study.spec import UserError
 from study.spec.tree import leaves
-from study.trained.explain import PictureFolder, best_trial
-from study.trained.load import LoadedTrial, load_trial
+from study.trained.load import LoadedTrial, best_trial, load_trial
+from study.trained.picture_folder import PictureFolder
 
 _TRIAL = re.compile(r"(?:(?P<study>[^:]+):)?(?P<trial>\d{1,18})", re.ASCII)
 
@@ -217,8 +217,8 @@ def _entry(storage: Storage, loaded: LoadedTrial, own: str) -> _Entry:
 def _exhibit(
     entry: _Entry, loaded: LoadedTrial, group: int | None, differs: str, seed: int
 ) -> Exhibit:
-    family, how, score = loaded.family, loaded.sampling, entry.score
-    sampler = family.default_sampler if how.sampler == "auto" else how.sampler
+    family, sampling, score = loaded.family, loaded.sampling, entry.score
+    sampler = family.default_sampler if sampling.sampler == "auto" else sampling.sampler
     whole = loaded.images.whole
     # By the seed alone: edges stand beside the pictures that they are edges of.
     picked = np.random.default_rng(derive_seed(seed, "real")).permutation(len(whole))[:REAL]
@@ -227,15 +227,15 @@ def _exhibit(
             family,
             Generator(family.device).manual_seed(derive_seed(seed, "paths")),
             sampler=sampler,
-            steps=how.steps,
-            options=how.options,
+            steps=sampling.steps,
+            options=sampling.options,
         )
     schedule = getattr(family, "schedule", None)
     return Exhibit(
         label=entry.label,
         differs=differs,
         score="no score yet" if score is None else f"{score.metric} {score.value:.4g}",
-        sampling=f"{sampler}, {how.steps} step" + ("s" if how.steps > 1 else ""),
+        sampling=f"{sampler}, {sampling.steps} step" + ("s" if sampling.steps > 1 else ""),
         real=whole.take(picked.astype(np.int64), part=f"{whole.part}, some").tensor(),
         samples=loaded.generate(SAMPLES, derive_seed(seed, "explain")).cpu(),
         path=path,

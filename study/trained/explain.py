@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import difflib
-import io
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from matplotlib.figure import Figure
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from study.diagnostics.catalogue import DIAGNOSTICS, applying
 from study.diagnostics.descriptions import DESCRIPTIONS, FEWEST_SAMPLES, MOST_SAMPLES, SAMPLES
-from study.diagnostics.subject import Finding, Picture, Subject
-from study.results.leaderboard import read_leaderboard
+from study.diagnostics.subject import Finding, Subject
 from study.results.ledger import Ledger
 from study.results.storage import Storage, join
-from study.results.tables import ArtifactRow, DiagnosticRow
+from study.results.tables import DiagnosticRow
 from study.spec import UserError
-from study.trained.load import LoadedTrial, load_trial
-
-_DPI = 150
+from study.trained.load import LoadedTrial, best_trial, load_trial
+from study.trained.picture_folder import PictureFolder
 
 
 @dataclass(frozen=True)
@@ -158,18 +154,6 @@ def chosen_names(only: Sequence[str]) -> list[str]:
     return [name for name in DIAGNOSTICS if not only or name in only]
 
 
-def best_trial(storage: Storage, study: str) -> int:
-    """The number of a study's best trial; of finalists, of the best one's best final run.
-
-    Raises:
-        UserError: There is no such study, it has no score yet, or its scores cannot be compared.
-    """
-    leader = read_leaderboard(storage, study).leader
-    if leader is None:
-        raise UserError(f"no trial of study '{study}' has a score yet: say which one to explain")
-    return leader.run
-
-
 def explanation_table(explanation: Explanation) -> Table:
     """A line for each diagnostic: its headline, and its pictures."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
@@ -178,77 +162,6 @@ def explanation_table(explanation: Explanation) -> Table:
     for row in explanation.explained:
         table.add_row(Text(row.name), Text(row.headline), Text(" ".join(row.files)))
     return table
-
-
-@dataclass(frozen=True)
-class PictureFolder:
-    """Where pictures go: a folder in the storage, or one of the user's own.
-
-    Attributes:
-        storage: Where the study is.
-        name: The folder in it.
-        folder: The user's own, in its place.
-    """
-
-    storage: Storage
-    name: str
-    folder: Path | None
-
-    @property
-    def location(self) -> str:
-        """The folder as people find it."""
-        return self.storage.locate(self.name) if self.folder is None else str(self.folder)
-
-    def write(
-        self, pictures: Mapping[str, Picture], ledger: Ledger, trial: int, epoch: int
-    ) -> tuple[str, ...]:
-        """Write pictures; those in the storage go into the ledger too, as the trial's.
-
-        Args:
-            pictures: By the name of their file, without ending.
-            ledger: Of the study in whose folder they are.
-            trial: The trial's number.
-            epoch: That of its weights.
-
-        Returns:
-            The files' names.
-
-        Raises:
-            UserError: The folder cannot be written.
-        """
-        files = []
-        for stem, picture in pictures.items():
-            file, data = f"{stem}.png", to_png(picture)
-            try:
-                if self.folder is not None:
-                    self.folder.mkdir(parents=True, exist_ok=True)
-                    (self.folder / file).write_bytes(data)
-                else:
-                    self.storage.write_atomic(join(self.name, file), data)
-            except OSError as error:
-                reason = error.strerror or error
-                raise UserError(f"{self.location}/{file}: cannot be written ({reason})") from None
-            if self.folder is None:
-                row = ArtifactRow(
-                    trial=trial,
-                    epoch=epoch,
-                    kind="picture",
-                    path=join(self.name, file),
-                    bytes=len(data),
-                )
-                ledger.append(row)
-            files.append(file)
-        return tuple(files)
-
-
-def to_png(picture: Picture) -> bytes:
-    """A figure or an image as a PNG file."""
-    buffer = io.BytesIO()
-    if isinstance(picture, Figure):
-        picture.savefig(buffer, format="png", dpi=_DPI)
-    else:
-        picture.save(buffer, format="PNG")
-    return buffer.getvalue()
 
 
 def _subject(storage: Storage, loaded: LoadedTrial, samples: int, seed: int, full: bool) -> Subject:

@@ -14,9 +14,10 @@ from models.family import Family
 from models.precision import in_precision
 from models.sampling import generate
 from study.driver.trial_weights import find_weights
+from study.results.leaderboard import read_leaderboard
 from study.results.storage import Storage
 from study.scoring import Scorer
-from study.spec import Sampling, Study
+from study.spec import Sampling, Study, UserError
 from study.worker.build import build_model
 from study.worker.checkpoints import read_checkpoint
 from study.worker.workbench import TrainingImages, Workbench
@@ -110,6 +111,18 @@ def sample_trial(
         UserError: There is no such study, trial or checkpoint.
     """
     return load_trial(storage, study, trial).generate(count, seed).cpu().numpy()
+
+
+def best_trial(storage: Storage, study: str) -> int:
+    """The number of a study's best trial; of finalists, of the best one's best final run.
+
+    Raises:
+        UserError: There is no such study, it has no score yet, or its scores cannot be compared.
+    """
+    leader = read_leaderboard(storage, study).leader
+    if leader is None:
+        raise UserError(f"no trial of study '{study}' has a score yet: say which one to explain")
+    return leader.run
 
 
 def this_device() -> torch.device:

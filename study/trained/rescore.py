@@ -26,8 +26,8 @@ from study.worker.evaluate import evaluate
 from study.worker.team import Team
 from study.worker.workbench import Workbench
 
-Way = tuple[str, int, str | None, int | None, str]
-"""A way of scoring again: metric, samples, sampler, steps and weights, as in `scores`."""
+ScoringSetup = tuple[str, int, str | None, int | None, str]
+"""How trials are scored again: metric, samples, sampler, steps and weights, as in `scores`."""
 
 CHANGEABLE = ("sampler", "steps", "samples", "metric", "embedder", "also")
 """Keys of a trial's `score:` section that can be otherwise, each by an option of its name."""
@@ -40,14 +40,14 @@ class Rescoring:
     Attributes:
         trials: Those that have the asked-for scores now.
         metric: What they were scored by, as score rows name it.
-        ways: How they were scored: one way, or one for each of their samplers.
+        setups: How they were scored: one way, or one for each of their samplers.
         measured: Number of evaluations that were made.
         kept: Number of evaluations that were there already.
     """
 
     trials: tuple[int, ...]
     metric: str
-    ways: frozenset[Way]
+    setups: frozenset[ScoringSetup]
     measured: int
     kept: int
 
@@ -110,7 +110,7 @@ def rescore(
     return Rescoring(
         trials=tuple(numbers),
         metric=plans[0].spec.score.metric_name,
-        ways=frozenset(plan.way for plan in plans),
+        setups=frozenset(plan.setup for plan in plans),
         measured=measured,
         kept=seeds * len(plans) - measured,
     )
@@ -128,7 +128,7 @@ class _Plan:
         self.seeds = [trial_seed(first, index) if index else first for index in range(seeds)]
 
     @property
-    def way(self) -> Way:
+    def setup(self) -> ScoringSetup:
         """How it is scored."""
         score, sampling = self.spec.score, self.spec.sampling
         return (
@@ -154,12 +154,12 @@ class _Plan:
             and row.epoch == self.trained.epoch
             and row.embedder == scorer.identity.embedder_digest
             and row.reference == measured.get(row.metric)
-            and (row.samples, row.sampler, row.steps, row.weights) == self.way[1:]
+            and (row.samples, row.sampler, row.steps, row.weights) == self.setup[1:]
         }
         return [s for s in self.seeds if not {(s, metric) for metric in measured} <= there]
 
 
-def way_of(measured: Identity) -> Way:
+def setup_from_identity(measured: Identity) -> ScoringSetup:
     """How a score was made that measures this."""
     return (
         measured.metric,

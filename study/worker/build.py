@@ -33,7 +33,7 @@ def build_model(spec: Study, seed: int, towards: Tensor | MorphSet | None) -> Fa
         raise UserError(str(error)) from error
 
 
-def stand_in(spec: Study) -> Tensor | None:
+def placeholder_morph_images(spec: Study) -> Tensor | None:
     """Noise in place of the images that a morphing model degrades towards; None for others."""
     if getattr(spec.model, "towards", None) is None:
         return None

@@ -29,8 +29,8 @@ from study.spec import Study
 from study.worker.build import build_model, training_options
 from study.worker.checkpoints import read_checkpoint, write_checkpoint
 from study.worker.evaluate import evaluate, keep_picture
-from study.worker.report import make_report
 from study.worker.team import Team
+from study.worker.trial_report import make_report
 from study.worker.workbench import Workbench
 
 

@@ -12,8 +12,8 @@ from study.driver.trial_weights import read_weights_file
 from study.worker.build import build_model
 from study.worker.checkpoints import parse_checkpoint
 from study.worker.evaluate import evaluate, keep_picture
-from study.worker.report import make_report
 from study.worker.team import Team
+from study.worker.trial_report import make_report
 from study.worker.workbench import Workbench
 
 

@@ -14,7 +14,7 @@ from study.driver.messages import Assignment
 from study.results.arrow_values import rows
 from study.results.query import query
 from study.results.storage import Storage
-from study.simulation.curves import Curve, Curves, Point
+from study.simulation.learning_curves import Curve, Curves, Point
 from study.spec import Picks, StudyFile
 
 EPOCHS = 9

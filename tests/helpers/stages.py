@@ -18,8 +18,8 @@ from study.results.query import connect
 from study.results.storage import Storage
 from study.search import Search
 from study.simulation.clock import SimulatedClock
-from study.simulation.curves import Curves
 from study.simulation.lanes import SimulatedLanes
+from study.simulation.learning_curves import Curves
 from study.spec import StudyFile
 
 

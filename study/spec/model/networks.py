@@ -47,7 +47,7 @@ class CNN(Section):
     kind: Literal["cnn"]
     channels: Channels = Field((16, 32, 32, 16), description="Channels of each block.")
     time: Literal["first", "every"] = Field(
-        "first", description="Which blocks are told the timestep."
+        "first", description="Which blocks are conditioned on the timestep."
     )
     dropout: Dropout = 0.0
 

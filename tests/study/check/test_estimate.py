@@ -119,7 +119,7 @@ def sweep(folder: Path, **score: Any) -> StudyFile:
     file = {"name": "sweep", "weights": {"study": "small", "trial": 0}, "score": score}
     path = folder / "sweep.yaml"
     path.write_text(yaml.safe_dump({**file, "search": {"trials": 3}}))
-    return read_study_file(path, trained=trained_in(storage.uri))
+    return read_study_file(path, find_trial=trained_in(storage.uri))
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from study.results.tables import ReportRow, TrialRow
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
 
 
-def split(fold: int, of: int = 3) -> dict[str, Any]:
-    return {"kind": "k_fold", "folds": of, "fold": fold}
+def split(fold: int, parts: int = 3) -> dict[str, Any]:
+    return {"kind": "k_fold", "folds": parts, "fold": fold}
 
 
 def add(
@@ -73,10 +73,10 @@ def test_mean_and_deviation_over_the_folds_of_one_configuration(tmp_path: Path) 
     add(subject, 1, split(1), [4.0, 3.0, 2.5], scores=[None, None, 13.0])
     add(subject, 2, split(2), [5.0, 4.0], scores=[None, 16.0])
     add(subject, 3, split(1), [90.0, 90.0], rate=0.2)  # another configuration
-    add(subject, 4, split(1, of=4), [90.0, 90.0])  # other folds
+    add(subject, 4, split(1, parts=4), [90.0, 90.0])  # other folds
     add(subject, 5, split(0), [90.0], state="pruned")  # not trained to its end
     found = folds.find_folds(subject.storage, "s", 0)
-    assert found == folds.Folds("fold", {0: 0, 1: 1, 2: 2}, of=3)
+    assert found == folds.Folds("fold", {0: 0, 1: 1, 2: 2}, parts=3)
     assert folds.applies(subject)
     finding = folds.diagnose(subject)
     numbers = {m.quantity: m.value for m in finding.measures if not m.axis}
@@ -98,7 +98,7 @@ def test_mean_and_deviation_over_the_folds_of_one_configuration(tmp_path: Path) 
 def test_the_mean_ends_where_the_first_fold_ends() -> None:
     curves = {0: pd.Series({1: 3.0, 2: 2.0}), 1: pd.Series({1: 5.0, 2: 4.0, 3: 100.0})}
     assert folds.mean_by_epoch(curves).to_dict() == {1: 4.0, 2: 3.0}
-    figure = folds.folds_figure(folds.Folds("fold", {0: 0, 1: 1}, of=5), {"loss": curves})
+    figure = folds.folds_figure(folds.Folds("fold", {0: 0, 1: 1}, parts=5), {"loss": curves})
     (panel,) = figure.axes
     thick = max(panel.lines, key=lambda line: float(line.get_linewidth()))
     assert thick.get_label() == "mean"

@@ -12,9 +12,9 @@ from study_trees import changed, parse_study
 
 from study.driver.conductor import Unfinished
 from study.driver.events import TrialStarted
-from study.driver.finals import Candidate, Race, RaceRun, sampling_seeds
+from study.driver.finals import Candidate, FinalRunState, Race, sampling_seeds
 from study.driver.messages import Assignment, Report, Rest, ScoreResult
-from study.driver.resume import read_past
+from study.driver.resume import read_earlier_run
 from study.search import trial_seed
 from study.spec.finalists import Finalists
 
@@ -185,14 +185,14 @@ def test_what_happened_is_read_back(tmp_path: Path) -> None:
     in_hand = assignment.number
     stage.conductor.interrupt()
     stage.conductor.report(report(in_hand, 0, None, "interrupted"))
-    past = read_past(stage.storage, "small")
-    assert len(past.trials) == 3
-    assert past.finals == (
-        RaceRun(ended, 1, (1.5, 1.7)),
-        RaceRun(failed, 2, ()),
-        RaceRun(in_hand, 1, None),
+    earlier = read_earlier_run(stage.storage, "small")
+    assert len(earlier.trials) == 3
+    assert earlier.finals == (
+        FinalRunState(ended, 1, (1.5, 1.7)),
+        FinalRunState(failed, 2, ()),
+        FinalRunState(in_hand, 1, None),
     )
-    (unfinished,) = past.unfinished
+    (unfinished,) = earlier.unfinished
     assert unfinished.assignment == assignment
     assert unfinished.row.repeats == 1
 
@@ -213,7 +213,7 @@ def test_a_resumed_race_goes_on_as_it_would_have(tmp_path: Path) -> None:
     complete, handed = handed, []
     begun = Race(settings, 3, lambda: candidates)
     follow(begun, 3)
-    past = [RaceRun(number, one, (1 + number % 3,)) for number, one in handed]
+    past = [FinalRunState(number, one, (1 + number % 3,)) for number, one in handed]
     follow(Race(settings, 3, lambda: candidates, past), 99)
     assert handed == complete
     assert len(complete) == 6
@@ -231,12 +231,12 @@ def test_unfinished_final_runs_go_on_first(tmp_path: Path) -> None:
     assignment: Assignment = stage.start()
     stage.conductor.interrupt()
     stage.conductor.report(report(assignment.number, 2, None, "interrupted"))
-    past = read_past(stage.storage, "small")
+    earlier = read_earlier_run(stage.storage, "small")
     (tmp_path / "again").mkdir()
     again = Stage(
         tmp_path / "again",
         parse_study({**changed(search={"trials": 3}), "finalists": FINALISTS}),
-        unfinished=[Unfinished(one.row, one.assignment) for one in past.unfinished],
+        unfinished=[Unfinished(one.row, one.assignment) for one in earlier.unfinished],
     )
     assert again.start() == assignment
 
@@ -248,8 +248,8 @@ def test_a_score_that_is_no_number_fails_its_run_for_good(tmp_path: Path) -> Non
     finish(stage, number, (1.5, math.nan))
     row = stage.table("trials")[number]
     assert (row["state"], row["reason"]) == ("failed", "the score is nan")
-    (run,) = read_past(stage.storage, "small").finals
-    assert run == RaceRun(number, 1, ())
+    (run,) = read_earlier_run(stage.storage, "small").finals
+    assert run == FinalRunState(number, 1, ())
 
 
 def test_what_finalists_override_is_what_the_row_says(tmp_path: Path) -> None:

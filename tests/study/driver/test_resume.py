@@ -7,7 +7,7 @@ from ledger_rows import complete, write
 from stages import Stage
 from study_trees import TEXT, changed, parse_study
 
-from study.driver.resume import read_past
+from study.driver.resume import read_earlier_run
 from study.results.storage import Storage
 from study.spec import Study
 
@@ -24,22 +24,22 @@ def test_every_trial_of_the_search_is_read_back(tmp_path: Path) -> None:
     stage.report(0, 2, 2.0, "done")
     stage.report(1, 1, None, "failed", reason="diverged")
     stage.report(2, 1, 4.0, "interrupted")
-    past = read_past(stage.storage, "small")
-    assert [trial.state for trial in past.trials] == ["complete", "failed", "running", "running"]
-    assert [trial.values for trial in past.trials] == [(2.0,), (), (), ()]
-    assert [trial.reports for trial in past.trials] == [{1: 3.0, 2: 2.0}, {}, {1: 4.0}, {}]
-    assert [trial.picks for trial in past.trials] == [
+    earlier = read_earlier_run(stage.storage, "small")
+    assert [trial.state for trial in earlier.trials] == ["complete", "failed", "running", "running"]
+    assert [trial.values for trial in earlier.trials] == [(2.0,), (), (), ()]
+    assert [trial.reports for trial in earlier.trials] == [{1: 3.0, 2: 2.0}, {}, {1: 4.0}, {}]
+    assert [trial.picks for trial in earlier.trials] == [
         dict(row.params) for row in stage.search.trials
     ]
-    assert [one.assignment for one in past.unfinished] == assignments[2:]
-    assert [one.row.epoch for one in past.unfinished] == [1, None]
-    assert str(past) == "kept: 1 complete, 1 failed; to go on with: 2; to begin: 0"
+    assert [one.assignment for one in earlier.unfinished] == assignments[2:]
+    assert [one.row.epoch for one in earlier.unfinished] == [1, None]
+    assert str(earlier) == "kept: 1 complete, 1 failed; to go on with: 2; to begin: 0"
 
 
 def test_a_trial_whose_row_was_lost_failed(storage: Storage) -> None:
     storage.claim("small", TEXT)
     write(storage, "small", complete(1, 2.0))
-    lost, kept = read_past(storage, "small").trials
+    lost, kept = read_earlier_run(storage, "small").trials
     assert (lost.picks, lost.state, lost.values) == (None, "failed", ())
     assert (kept.state, kept.values) == ("complete", (2.0,))
 
@@ -54,7 +54,7 @@ def test_a_configuration_is_validated_only_where_it_is_needed(
         stage.start()
         stage.report(number, 9, 1.0 + number, "done")
         stage.conductor.release(number)
-    file = read_past(stage.storage, "small").study_file
+    file = read_earlier_run(stage.storage, "small").study_file
     validate = Study.model_validate
     calls: list[object] = []
 
@@ -64,6 +64,6 @@ def test_a_configuration_is_validated_only_where_it_is_needed(
 
     monkeypatch.setattr("study.driver.resume.read_study_text", lambda text, source: file)
     monkeypatch.setattr(Study, "model_validate", count)
-    past = read_past(stage.storage, "small")
-    assert [len(trial.values) for trial in past.trials] == [len(names)] * 3
+    earlier = read_earlier_run(stage.storage, "small")
+    assert [len(trial.values) for trial in earlier.trials] == [len(names)] * 3
     assert len(calls) == validated

@@ -16,12 +16,12 @@ from typer.testing import CliRunner
 
 from study.api import open_study
 from study.cli import app
-from study.driver.resume import read_past
+from study.driver.resume import read_earlier_run
 from study.results.leaderboard import read_leaderboard
 from study.results.reader import read_rows, read_study
 from study.results.rescored import rescored
 from study.results.storage import Storage
-from study.results.summary import status
+from study.results.summary import summarise_study
 from study.results.tables import ROW_TYPES, TrialRow
 from study.spec import Study
 
@@ -52,7 +52,7 @@ def test_best_prints_what_it_printed(old: Storage) -> None:
 
 
 def test_summary_leader_and_rescored_trials(old: Storage) -> None:
-    summary = status(old, "early")
+    summary = summarise_study(old, "early")
     assert summary.states == {"complete": 3, "pruned": 1}
     assert (summary.final_runs, summary.best_trial) == (4, 1)
     leader = read_leaderboard(old, "early").leader
@@ -74,10 +74,10 @@ def test_it_is_opened_from_python(old: Storage) -> None:
 
 
 def test_a_resumed_study_finds_all_trials_ended(old: Storage) -> None:
-    past = read_past(old, "early")
-    assert str(past) == "kept: 3 complete, 1 pruned; to go on with: 0; to begin: 0"
-    assert [len(run.scores or ()) for run in past.finals] == [2, 2, 2, 2]
-    assert past.trials[0].values == (16.86254548952344,)
+    earlier = read_earlier_run(old, "early")
+    assert str(earlier) == "kept: 3 complete, 1 pruned; to go on with: 0; to begin: 0"
+    assert [len(run.scores or ()) for run in earlier.finals] == [2, 2, 2, 2]
+    assert earlier.trials[0].values == (16.86254548952344,)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_ledger_from_before_a_column_is_read_too(tmp_path: Path, table: str, c
     assert [(row.trial, row.value) for row in board.ranked[:3]] == RANKED
     assert board.finals is not None
     assert [row.trial for row in board.finals.finalists] == [1, 3]
-    assert read_past(older, "early").unfinished == ()
+    assert read_earlier_run(older, "early").unfinished == ()
 
 
 def test_a_ledger_from_before_there_were_finals_is_a_search(tmp_path: Path) -> None:

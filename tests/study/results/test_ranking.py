@@ -11,7 +11,7 @@ from ledger_rows import complete, final, final_score, pruned, score, spec, write
 from study.results.ranking import RankedTrial, UnrankedTrial, rank_trials
 from study.results.reader import read_study
 from study.results.storage import Storage
-from study.results.summary import status
+from study.results.summary import summarise_study
 from study.spec.errors import UserError
 
 
@@ -55,7 +55,7 @@ def test_scores_of_two_identities_are_not_ranked(storage: Storage, field: str, v
     with pytest.raises(UserError, match=f"Trials 0 and 1 .*`{field}`") as caught:
         best(storage)
     assert repr(value) in str(caught.value)
-    assert status(storage, "s").best_trial is None
+    assert summarise_study(storage, "s").best_trial is None
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_trials_pruned_at_a_cheaper_rung_are_not_ranked(storage: Storage) -> Non
         (1, "fd_lenet", 64, 1),
         (2, "sliced_wasserstein", 256, 1),
     ]
-    assert status(storage, "s").best_trial == 0
+    assert summarise_study(storage, "s").best_trial == 0
 
 
 def test_a_complete_trial_of_fewer_images_is_an_error(storage: Storage) -> None:

@@ -9,12 +9,12 @@ from ledger_rows import START, complete, final, final_score, running, score, wri
 from study.results.leaderboard import read_leaderboard
 from study.results.render import to_text
 from study.results.storage import Storage
-from study.results.summary import newest_study, status, study_summary, summary_table
+from study.results.summary import newest_study, study_summary, summarise_study, summary_table
 from study.spec.errors import UserError
 
 
 def test_status(ranked: Storage) -> None:
-    summary = status(ranked, "s")
+    summary = summarise_study(ranked, "s")
     assert summary.states == {"complete": 2, "pruned": 1, "failed": 1, "running": 1}
     assert (summary.best_trial, summary.best_value) == (1, 3.0)
     assert summary.started == START
@@ -43,7 +43,7 @@ def test_no_study_is_the_newest_of_none(storage: Storage) -> None:
 
 def test_the_nearest_study_is_named(ranked: Storage) -> None:
     ranked.claim("mnist", "")
-    for function in (read_leaderboard, status):
+    for function in (read_leaderboard, summarise_study):
         with pytest.raises(UserError, match="did you mean 'mnist'"):
             function(ranked, "minst")
     assert read_leaderboard(ranked, "mnist").ranked == ()
@@ -53,7 +53,7 @@ def test_final_runs_are_counted_by_themselves(storage: Storage) -> None:
     storage.claim("s", "")
     runs = [final(1, 0, 4.0), replace(final(2, 0), state="failed", value=None, reason="memory")]
     write(storage, "s", score(0, 5.0), complete(0, 5.0), final_score(1, 4.0), *runs)
-    found = status(storage, "s")
+    found = summarise_study(storage, "s")
     assert (found.states, found.final_runs, found.best_value) == ({"complete": 1}, 2, 5.0)
     text = to_text(summary_table([found]), 80)
     assert max(map(len, text.splitlines())) <= 80
@@ -63,4 +63,4 @@ def test_final_runs_are_counted_by_themselves(storage: Storage) -> None:
 
 
 def test_without_final_runs_there_is_no_column_for_them(ranked: Storage) -> None:
-    assert "final" not in to_text(summary_table([status(ranked, "s")]), 80)
+    assert "final" not in to_text(summary_table([summarise_study(ranked, "s")]), 80)

@@ -15,7 +15,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from study.data import load_images
-from study.data.streams import open_images
+from study.data.opening import open_images
 from study.scoring import Scores, score_images
 from study.scoring.comparison import Comparison, Value
 from study.scoring.embedders.inception import InceptionEmbedder

@@ -14,7 +14,8 @@ from stand_in import AnySize
 from torch import Tensor
 
 from study.data import ImageSet, load_images, split
-from study.data.streams import ImageStream, open_images, stream_of
+from study.data.opening import open_images
+from study.data.streams import ImageStream, stream_of
 from study.scoring.embedders import make_embedder
 from study.scoring.frechet import Moments
 from study.scoring.statistics_cache import (

@@ -18,7 +18,7 @@ from study.driver.events import TrialEnded
 from study.driver.messages import Assignment
 from study.search import PastTrial, Search, Suggestion, trial_seed
 from study.search.proposers import SAMPLERS
-from study.simulation.curves import Curve, Point
+from study.simulation.learning_curves import Curve, Point
 from study.spec import Picks, StudyFile
 from study.spec.search import Pruner
 from study.spec.short_form import kinds

@@ -9,8 +9,8 @@ from stages import Stage
 from study.driver.events import Event, TrialEnded, TrialStarted
 from study.driver.messages import Assignment
 from study.simulation.clock import START
-from study.simulation.curves import Curve, Point
 from study.simulation.lanes import Timing
+from study.simulation.learning_curves import Curve, Point
 from study.simulation.run import simulate
 from study.spec import Picks, UserError
 

@@ -13,9 +13,9 @@ from study_trees import changed, parse_study
 from study.driver.messages import Assignment
 from study.results.storage import Storage
 from study.simulation.clock import START
-from study.simulation.curves import Curve, Curves, Point
 from study.simulation.faults import Interrupt, Kill, LaneLoss, WorkerDeath
 from study.simulation.lanes import Timing
+from study.simulation.learning_curves import Curve, Curves, Point
 from study.simulation.run import simulate
 from study.spec import Picks, StudyFile, UserError
 

@@ -8,7 +8,7 @@ from simulated import in_folder
 from specs import study
 
 from study.driver.messages import Assignment, Report
-from study.simulation.curves import Curve, Point
+from study.simulation.learning_curves import Curve, Point
 from study.simulation.trial import checkpoint, first_report, interrupted_report, next_report
 from study.spec import Study, UserError
 

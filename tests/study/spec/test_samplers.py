@@ -10,7 +10,7 @@ from study_trees import changed, parse_study
 import models
 from models.sampling import generate
 from study.spec.samplers import IMAGE_SAMPLERS, samplers_of
-from study.worker.build import build_model, stand_in
+from study.worker.build import build_model, placeholder_morph_images
 
 CNN = {"timesteps": 12, "schedule": "cosine", "network": {"kind": "cnn", "channels": [4, 4]}}
 MODELS: dict[str, dict[str, Any]] = {
@@ -25,7 +25,7 @@ def test_a_sampler_evaluates_the_network_as_often_as_declared(name: str) -> None
     info = IMAGE_SAMPLERS[name]
     tree = {**changed(score={"sampler": name, "steps": 7}), "model": MODELS[info.family]}
     spec = parse_study(tree).study
-    family: Any = build_model(spec, 0, stand_in(spec))
+    family: Any = build_model(spec, 0, placeholder_morph_images(spec))
     evaluations = []
     network = family.generator if info.family == "gan" else family.network
     network.register_forward_hook(lambda *_: evaluations.append(1))

@@ -72,6 +72,8 @@ def test_a_final_runs_study_differs_in_its_score_alone() -> None:
     assert final.model_copy(update={"score": spec.score}) == spec
     assert whole.final_sampling.text == final.sampling.text == "dpm_solver"
     assert spec.final_sampling == spec.sampling
+    assert whole.scorings == {"score": whole.score, "finalists": final.score}
+    assert spec.scorings == {"score": spec.score}
 
 
 def test_finals_that_leave_everything_take_the_searchs_score() -> None:

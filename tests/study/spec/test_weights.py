@@ -42,7 +42,7 @@ def trained(study: str, trial: int) -> TrainedTrial:
 def read(folder: Path, file: dict[str, Any], *overrides: str, **more: Any) -> StudyFile:
     path = folder / "sweep.yaml"
     path.write_text(dump_yaml(file))
-    return read_study_file(path, overrides, trained=trained, **more)
+    return read_study_file(path, overrides, find_trial=trained, **more)
 
 
 def sweep(**sections: Any) -> dict[str, Any]:

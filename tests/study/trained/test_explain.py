@@ -16,7 +16,7 @@ from study.diagnostics.descriptions import DESCRIPTIONS
 from study.diagnostics.subject import Finding, Subject
 from study.results.storage import Storage
 from study.spec import UserError
-from study.trained.explain import best_trial, chosen_names, explain_trial
+from study.trained.explain import chosen_names, explain_trial
 
 FEW = 16
 
@@ -91,7 +91,6 @@ def test_the_same_seed_finds_the_same_and_another_does_not(storage: Storage) -> 
 def test_the_best_trial_is_looked_at_by_default(storage: Storage) -> None:
     for number, value in enumerate((3.0, 1.0, 2.0)):
         trained(storage, number, value=value)
-    assert best_trial(storage, "small") == 1
     assert explain_trial(storage, "small", only=["curves"], samples=FEW).trial == 1
 
 

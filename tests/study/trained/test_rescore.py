@@ -100,7 +100,7 @@ def test_every_change_is_in_the_rows(storage: Storage) -> None:
     assert len({row["seed"] for row in found}) == 2
     assert 0 in {row["seed"] for row in found}  # the search's own comes first
     assert len({row["value"] for row in found if row["metric"] == "sliced_wasserstein"}) == 2
-    assert done.ways == {("sliced_wasserstein", 30, "ddim(eta=0.5)", 3, "averaged")}
+    assert done.setups == {("sliced_wasserstein", 30, "ddim(eta=0.5)", 3, "averaged")}
 
 
 def test_what_is_there_is_kept_unless_asked_for_again(storage: Storage) -> None:

@@ -35,7 +35,7 @@ def test_a_trial_of_weights_scores_those(tmp_path: Path, storage: Storage) -> No
     path = tmp_path / "sweep.yaml"
     sweep = {"name": "sweep", "weights": {"study": "small", "trial": 3}, "search": {"trials": 1}}
     path.write_text(yaml.safe_dump(sweep))
-    spec = read_study_file(path, trained=trained_in(storage.uri)).spec({})
+    spec = read_study_file(path, find_trial=trained_in(storage.uri)).spec({})
     run = begin(Assignment("sweep", 0, 0, spec), bench_of(storage), Team())
     assert isinstance(run, WeightsRun)
 

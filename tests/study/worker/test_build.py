@@ -8,7 +8,7 @@ from specs import plain, study
 
 from models.augmentation import Augmentation
 from study.spec import Study, UserError
-from study.worker.build import build_model, stand_in, training_options
+from study.worker.build import build_model, placeholder_morph_images, training_options
 
 MORPHING = {
     "family": "morphing",
@@ -32,8 +32,8 @@ def test_weights_depend_on_the_seed_alone_and_fit_the_images() -> None:
 
 
 def test_noise_of_the_images_shape_stands_in_for_what_is_morphed_towards() -> None:
-    assert stand_in(study()) is None
-    noise = stand_in(morphing())
+    assert placeholder_morph_images(study()) is None
+    noise = placeholder_morph_images(morphing())
     assert noise is not None
     assert noise.dtype == torch.uint8
     assert noise.shape[1:] == (1, 8, 8)

@@ -15,7 +15,7 @@ from study.check.preflight import preflight
 from study.driver.conductor import Conductor
 from study.driver.files import newest_checkpoint
 from study.driver.messages import Assignment
-from study.driver.resume import read_past
+from study.driver.resume import read_earlier_run
 from study.driver.trial_weights import trained_in
 from study.results.ledger import Ledger
 from study.results.query import query
@@ -47,7 +47,7 @@ def storage(tmp_path: Path) -> Storage:
 def read(folder: Path, storage: Storage, **sections: Any) -> StudyFile:
     path = folder / "sweep.yaml"
     path.write_text(yaml.safe_dump({**SWEEP, **sections}))
-    return read_study_file(path, trained=trained_in(storage.uri))
+    return read_study_file(path, find_trial=trained_in(storage.uri))
 
 
 def bench_of(storage: Storage) -> Workbench:
@@ -103,9 +103,9 @@ def test_a_study_of_them_becomes_rows_and_is_read_back(tmp_path: Path, storage: 
     assert [row.pop("steps") for row in found] == [2, 3, 4, 5]
     rest = {"epoch": 1, "train_seconds": 0.0, "weights": "averaged", "same": True, "whose": 3}
     assert found == [{"state": "complete", **rest}] * 4
-    past = read_past(storage, "sweep")
-    assert [trial.values[1] for trial in past.trials] == [2, 3, 4, 5]
-    assert past.study_file.study == file.study
+    earlier = read_earlier_run(storage, "sweep")
+    assert [trial.values[1] for trial in earlier.trials] == [2, 3, 4, 5]
+    assert earlier.study_file.study == file.study
     # What works on a trained trial works on these: their weights are the trained trial's.
     assert torch.equal(
         torch.from_numpy(sample_trial(storage, "sweep", 3, 4)),

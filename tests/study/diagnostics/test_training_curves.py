@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from subjects import make_subject
 
-from study.diagnostics.curves import diagnose, epochs_figure, read_grids, spread
+from study.diagnostics.training_curves import diagnose, epochs_figure, read_grids, spread
 from study.results.image_grid import image_grid
 from study.results.ledger import Ledger
 from study.results.tables import ArtifactRow, ReportRow

@@ -11,7 +11,7 @@ from models.family import Family
 from study.data import ImageSet, split
 from study.driver.messages import Assignment, EpochResult, Report, ScoreResult, StoredFile
 from study.worker.build import build_model
-from study.worker.report import make_report
+from study.worker.trial_report import make_report
 from study.worker.workbench import TrainingImages
 
 IMAGES = np.arange(20 * 64, dtype=np.uint32).astype(np.uint8).reshape(20, 1, 8, 8)

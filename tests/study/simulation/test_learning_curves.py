@@ -11,7 +11,7 @@ from study_trees import changed, parse_study
 
 from study.driver.messages import Assignment
 from study.results.query import query
-from study.simulation.curves import Curve, Point, RecordedCurves
+from study.simulation.learning_curves import Curve, Point, RecordedCurves
 from study.simulation.run import simulate
 from study.spec import Picks, Space, StudyFile, UserError
 
