@@ -76,8 +76,8 @@ def resume_study(
     """
     storage.require(name)
     storage.check_writable()
-    past = read_earlier_run(storage, name)
-    return _run(past.study_file, storage, address, display, past)
+    earlier = read_earlier_run(storage, name)
+    return _run(earlier.study_file, storage, address, display, earlier)
 
 
 def _run(
@@ -85,22 +85,22 @@ def _run(
     storage: Storage,
     address: str | None,
     display: Display | None,
-    past: EarlierRun | None,
+    earlier: EarlierRun | None,
 ) -> RunResult:
     spec = study_file.study
     with connect(address) as cluster:
-        search = Search(study_file, () if past is None else past.trials)
+        search = Search(study_file, () if earlier is None else earlier.trials)
         most = search.planned if spec.finalists is None else spec.finalists.runs
         placement = place(spec.scale, cluster.available, max(search.planned, most))
         check_shared(storage, placement)
-        if past is None:
+        if earlier is None:
             storage.claim(spec.name, study_file.text)
         planned = search.planned + (0 if spec.finalists is None else spec.finalists.runs)
         display = display or make_display(planned, spec.score.metric_name)
         try:
             display.message(_welcome(study_file, storage, cluster, placement, search.planned))
-            if past is not None:
-                display.message(str(past))
+            if earlier is not None:
+                display.message(str(earlier))
             with Ledger(storage, spec.name) as ledger:
                 conductor = Conductor(
                     study_file,
@@ -109,8 +109,8 @@ def _run(
                     placement.lanes,
                     code_digest(),
                     [display.event, SkippedPictures(display, spec.data.dataset)],
-                    () if past is None else past.unfinished,
-                    _finals(spec, storage, search.planned, past),
+                    () if earlier is None else earlier.unfinished,
+                    _finals(spec, storage, search.planned, earlier),
                 )
                 run_trials(spec.name, conductor, storage, placement, display, RetryPolicy())
         finally:
@@ -130,7 +130,7 @@ def read_result(storage: Storage, study: str, interrupted: bool) -> RunResult:
     return RunResult(storage, interrupted, board, picture)
 
 
-def _finals(spec: Study, storage: Storage, planned: int, past: EarlierRun | None) -> Race | None:
+def _finals(spec: Study, storage: Storage, planned: int, earlier: EarlierRun | None) -> Race | None:
     settings = spec.finalists
     if settings is None:
         return None
@@ -138,7 +138,7 @@ def _finals(spec: Study, storage: Storage, planned: int, past: EarlierRun | None
         settings,
         planned,
         lambda: read_candidates(storage, spec.name, settings.top),
-        () if past is None else past.finals,
+        () if earlier is None else earlier.finals,
     )
 
 

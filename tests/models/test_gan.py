@@ -276,6 +276,7 @@ def test_a_latent_of_no_length_is_refused() -> None:
         GAN(nn.Identity(), nn.Identity(), SHAPE, latent=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [{}, {"unroll": 1}, {"penalty": GradientPenalty(), "discriminator": {"norm": "none"}}],
@@ -291,6 +292,7 @@ def test_players_can_be_compiled(options: dict[str, Any]) -> None:
         torch.testing.assert_close(actual, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

@@ -226,6 +226,7 @@ def test_dropout_is_seeded_by_the_batch_and_leaves_the_processs_randomness_alone
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.slow
 def test_two_workers_train_the_weights_that_one_trains(
     model: dict[str, Any], digits: Tensor, tmp_path: Path
 ) -> None:

@@ -23,6 +23,7 @@ def images(digits: Tensor) -> Tensor:
     return digits[:21]  # with batches of 8: a last batch of 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
 @pytest.mark.parametrize("stop", range(1, 7))
 def test_a_run_resumed_after_any_batch_is_the_run_that_never_stopped(

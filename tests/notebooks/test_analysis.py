@@ -18,6 +18,8 @@ from study.results.ledger import Ledger
 from study.results.storage import Storage
 from study.results.tables import ArtifactRow, ReportRow, TrialRow
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOK = ROOT / "notebooks" / "analysis.ipynb"
 START = datetime(2026, 11, 20, 10, tzinfo=UTC)
 

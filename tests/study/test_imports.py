@@ -45,6 +45,7 @@ def loaded(folder: Path, arguments: list[str]) -> set[str]:
     return {*done.stderr.splitlines()[-1].split()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -76,6 +77,7 @@ def test_a_study_file_is_read_without_torch_and_ray(tmp_path: Path) -> None:
     assert not {*done.stdout.split()}.intersection(HEAVY)
 
 
+@pytest.mark.slow
 def test_a_check_needs_no_ray(tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(TINY)
     found = loaded(tmp_path, ["check", "tiny.yaml"])

@@ -18,6 +18,8 @@ from study.results.storage import Storage
 BLOCKED = """
 import sys
 
+pytestmark = pytest.mark.slow
+
 class Blocker:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] == "ray":

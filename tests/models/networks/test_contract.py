@@ -82,6 +82,7 @@ def test_options_are_named_and_have_defaults(name: str) -> None:
         assert parameter.default is not inspect.Parameter.empty, option
 
 
+@pytest.mark.slow
 @every_network
 @every_shape
 def test_every_parameter_learns_within_a_few_steps(

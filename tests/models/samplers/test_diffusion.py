@@ -129,6 +129,7 @@ def test_inversion_visits_the_timesteps_of_ddim_backwards() -> None:
         next(ddim_invert(Toy(linear(40)), torch.zeros(SHAPE), steps=6, iterations=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(SCHEDULES))
 @pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("spacing", ["trailing", "leading"])

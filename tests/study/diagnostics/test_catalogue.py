@@ -48,6 +48,7 @@ def test_each_family_has_its_diagnostics() -> None:
     assert all(everyone <= {*names} for names in FITTING.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "name"), [(kind, name) for kind, names in FITTING.items() for name in names]
 )

@@ -16,6 +16,7 @@ from study.diagnostics.gaussianity import (
 ORDER = ("cosine", "linear", "constant", "inverse_linear")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("digits", "seeds"), [(1, range(12)), (3, range(6)), (8, range(4))])
 def test_real_digits_become_noise_in_the_documents_order(digits: int, seeds: range) -> None:
     images = load_images("mnist5k").images

@@ -120,6 +120,7 @@ def test_without_the_right_token_nobody_joins(
     assert_one_line(ended, said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("address", "said"),
     [

@@ -189,6 +189,7 @@ def test_nobody_at_the_address(tmp_path: Path) -> None:
     assert_one_line(ended, f"no Ray dashboard answers at {address}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -102,6 +102,7 @@ def test_several_scores_a_run_count_as_their_mean() -> None:
         assert (row.runs, row.scores) == (3, 6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("counts", [((2, 2, 2),) * 5, UNEVEN], ids=["even", "uneven"])
 @pytest.mark.parametrize(
     ("training", "sampling"), [(0.1, 0.02), (0.02, 0.1)], ids=["training", "sampling"]

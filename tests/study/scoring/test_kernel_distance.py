@@ -93,6 +93,7 @@ def test_both_ways_to_the_subsets_are_one(digits: tuple[Tensor, Tensor]) -> None
     assert more.value == pytest.approx(np.mean(expected), rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shift", "most"), [(0.3, 1.25), (0.0, 1.7)])
 def test_in_expectation_it_is_the_distance_and_knows_its_error(shift: float, most: float) -> None:
     real = cloud(300, 0)

@@ -72,6 +72,7 @@ TOLD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pruner", kinds(Pruner))
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_sampler_goes_with_every_pruner(tmp_path: Path, sampler: str, pruner: str) -> None:
@@ -88,6 +89,7 @@ def test_every_sampler_goes_with_every_pruner(tmp_path: Path, sampler: str, prun
     assert search.ask() is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pruner", [name for name in kinds(Pruner) if name not in ("none", "wilcoxon")]
 )

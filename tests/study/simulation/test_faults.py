@@ -34,6 +34,7 @@ def recorded(storage: Storage) -> dict[str, list[dict[str, Any]]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [WorkerDeath, Preemption, LaneLoss])
 @pytest.mark.parametrize("seed", range(3))
 def test_faults_lose_no_report_and_count_no_epoch_twice(
@@ -50,6 +51,7 @@ def test_faults_lose_no_report_and_count_no_epoch_twice(
     assert epochs == [(trial, epoch) for trial in range(8) for epoch in range(1, EPOCHS + 1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("finalists", [None, FINALISTS])
 def test_whatever_happens_every_trial_ends(

@@ -90,6 +90,7 @@ def test_the_result_says_what_it_cost_and_what_was_best_when(tmp_path: Path) -> 
     assert not result.killed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [10.0, 100.0, 171.0, 800.0])
 @pytest.mark.parametrize("finalists", [None, FINALISTS])
 def test_an_interrupted_study_ends_as_one_that_was_not(
@@ -125,6 +126,7 @@ def test_a_study_that_is_interrupted_in_its_finals_ends_as_one_that_was_not(
     assert values(parts)[: 4 + 6] == values(whole)[: 4 + 6]
 
 
+@pytest.mark.slow
 def test_asha_with_16_lanes_decides_as_it_would_have_when_its_rows_are_read_again(
     tmp_path: Path,
 ) -> None:
@@ -140,6 +142,7 @@ def test_asha_with_16_lanes_decides_as_it_would_have_when_its_rows_are_read_agai
     assert values(parts) == values(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [50.0, 64.0, 200.0, 333.0, 800.0])
 def test_a_killed_study_ends_with_the_same_values(tmp_path: Path, at: float) -> None:
     study = grid_study(trials=8)

@@ -27,6 +27,7 @@ def sections(section: type[BaseModel]) -> Iterator[type[BaseModel]]:
             yield from sections(below)
 
 
+@pytest.mark.slow
 def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(study_schema())
     assert yaml.safe_load(yaml.safe_dump(study_schema())) == study_schema()  # plain values only

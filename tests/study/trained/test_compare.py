@@ -18,6 +18,8 @@ from study.results.tables import ScoreRow
 from study.spec import UserError
 from study.trained.compare import compare_trials, parse_trial
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Storage:

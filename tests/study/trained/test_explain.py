@@ -18,6 +18,8 @@ from study.results.storage import Storage
 from study.spec import UserError
 from study.trained.explain import chosen_names, explain_trial
 
+pytestmark = pytest.mark.slow
+
 FEW = 16
 
 

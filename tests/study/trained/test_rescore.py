@@ -22,6 +22,8 @@ from study.trained.load import load_trial
 from study.trained.rescore import rescore
 from study.worker.checkpoints import read_checkpoint
 
+pytestmark = pytest.mark.slow
+
 TRUE: dict[str, float] = {}
 
 

@@ -12,6 +12,8 @@ import torch
 import torch.multiprocessing as mp
 from team_ranks import train_rank
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def outcomes() -> dict[tuple[int, int], dict[str, Any]]:

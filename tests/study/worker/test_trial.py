@@ -106,6 +106,7 @@ def test_bit_for_bit_the_same_on_a_fresh_lane_and_on_one_that_ran_others(tmp_pat
     assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [0, 2, 5])
 def test_a_trial_stopped_after_any_batch_goes_on_to_the_same_end(
     tmp_path: Path, batch: int
@@ -276,6 +277,7 @@ def test_a_trial_stops_early_once_its_validation_loss_no_longer_falls(tmp_path: 
     assert [r.epoch for r in run_out(again)] == [2, 3]  # the wait was kept with the weights
 
 
+@pytest.mark.slow
 def test_against_everything_all_folds_are_measured_alike(tmp_path: Path) -> None:
     bench = make_bench(tmp_path)
 

@@ -268,6 +268,7 @@ def test_the_digest_covers_what_is_no_text_of_the_file(
     assert set(first).isdisjoint(other)
 
 
+@pytest.mark.slow
 def test_the_digest_is_the_same_in_every_process(
     make: Callable[..., Embedder], module: str
 ) -> None:

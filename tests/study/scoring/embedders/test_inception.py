@@ -13,6 +13,8 @@ from study.scoring.embedders.inception import InceptionEmbedder
 from study.spec.embedder_info import EMBEDDERS
 from study.spec.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 # Each picture takes a tenth of a second and more: about 150 of them in these tests in all.

@@ -10,6 +10,8 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 from study.scoring.embedders import inception_network
 from study.scoring.embedders.inception import InceptionEmbedder
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def reference(

@@ -10,6 +10,8 @@ from study.data import load_images
 from study.scoring.embedders.vae_network import VAE, Training, negative_elbo, to_network, train_vae
 from study.spec.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 BRIEF = Training(steps=12)
 
 
