@@ -15,10 +15,10 @@ from trained_trials import trained
 
 from study.results.storage import Storage
 
+pytestmark = pytest.mark.slow
+
 BLOCKED = """
 import sys
-
-pytestmark = pytest.mark.slow
 
 class Blocker:
     def find_spec(self, name, path=None, target=None):
