@@ -15,7 +15,7 @@ NAME ?= quickstart-$(shell date +%Y%m%d-%H%M%S)
 quickstart: $(VENV)/.ready
 	$(BIN)/study run search_spaces/quickstart.yaml --name $(NAME)
 
-PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --no-loadscope-reorder
 
 test: lint
 	$(PYTEST)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 # Several test processes run side by side, and tests are small: more threads only wait for each
 # other. Before torch is imported.
@@ -11,33 +12,49 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 settings.register_profile("any machine", deadline=None)  # it may be busy
 settings.load_profile("any machine")
 
 RAY_FIXTURES = {"ray_session", "two_nodes"}
+RAY_FILES = ("tests/study/lanes/", "tests/test_recipes_run.py")
+"""Files of tests that take a Ray: they share one, in one process."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that take a Ray; run them in one process, and before the others.
+    """Mark the tests that take a Ray, and run them before the others, and slow ones next.
 
-    They wait more than they compute, so that the rest goes on beside them. All other tests of a
-    file stay in one process too, for the sake of what they share.
+    They wait more than they compute, so that the rest goes on beside them.
     """
     for item in items:
         if RAY_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("ray")
-        group = "ray" if item.get_closest_marker("ray") else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+            assert _group(item.nodeid) == "ray", f"{item.nodeid}: RAY_FILES lacks its file"
     items.sort(key=lambda item: (_place(item), str(item.path)))
 
 
 def _place(item: pytest.Item) -> int:
-    for place, marker in enumerate(("ray", "slow")):
-        if item.get_closest_marker(marker):
-            return place
-    return 2
+    if _group(item.nodeid) == "ray":
+        return 0
+    return 1 if item.get_closest_marker("slow") else 2
+
+
+def _group(nodeid: str) -> str:
+    path = nodeid.partition("::")[0]
+    return "ray" if path.startswith(RAY_FILES) else path
+
+
+class GroupScheduling(LoadScopeScheduling):
+    """Which process of several runs a test: all of a file in one, and all that take a Ray."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupScheduling:
+    """The scheduler for `--numprocesses`."""
+    return GroupScheduling(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,4 @@
-"""Every recipe of `search_spaces`, run at smoke size.
-
-The studies themselves run on Ray, lanes and all. Their variants, which differ in the trials and not
-in how they are run, are trained trial by trial in this process.
-"""
+"""Every recipe of `search_spaces`, run at smoke size: on Ray, lanes and all."""
 
 from __future__ import annotations
 
@@ -11,29 +7,19 @@ from pathlib import Path
 
 import pytest
 import ray
-import torch
-import yaml
 from paths import SEARCH_SPACES
 
 import study.lanes.run as running
 from study.driver.events import Event
-from study.driver.messages import Assignment, Progress
+from study.driver.messages import Progress
 from study.results.leaderboard import read_leaderboard
 from study.results.query import query
 from study.results.storage import Storage
 from study.search import Search
 from study.spec import read_study_file
-from study.worker.team import Team
-from study.worker.trial import TrialRun
-from study.worker.workbench import Workbench
 
 FOLDER = SEARCH_SPACES
 RECIPES = sorted(path for path in FOLDER.glob("*.yaml") if path.stem != "quickstart")
-VARIANTS = [
-    (path, name)
-    for path in RECIPES
-    for name in yaml.safe_load(path.read_text()).get("variants", {})
-]
 
 
 class Silent:
@@ -74,28 +60,3 @@ def test_a_recipe_runs_at_smoke_size(ray_session: None, storage: Storage, path: 
     losses = query(storage, "select loss from reports", [result.study])["loss"].to_pylist()
     assert losses
     assert all(math.isfinite(loss) for loss in losses)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("path", "variant"), VARIANTS, ids=lambda value: getattr(value, "stem", value)
-)
-def test_each_trial_of_a_variant_runs_at_smoke_size(
-    storage: Storage, path: Path, variant: str
-) -> None:
-    study_file = read_study_file(path, smoke=True, variant=variant)
-    bench, search = Workbench(storage, torch.device("cpu")), Search(study_file)
-    done = 0
-    while (suggestion := search.ask()) is not None:
-        spec = study_file.spec(suggestion.picks)
-        name = study_file.study.name
-        trial = TrialRun(Assignment(name, suggestion.number, suggestion.seed, spec), bench, Team())
-        report = trial.advance(lambda: False, lambda step: None)
-        while report.outcome == "running":
-            report = trial.advance(lambda: False, lambda step: None)
-        assert report.outcome == "done"
-        assert report.score is not None
-        assert math.isfinite(report.score.value)
-        search.complete(suggestion.number, [report.score.value])
-        done += 1
-    assert done == search.planned

@@ -40,7 +40,7 @@ class Conductor:
         ledger: Where everything that happens is written.
         lanes: How many trials may be in hand at a time.
         code_digest: Digest of the code that runs, for the trials' rows.
-        listeners: Told of each event after it is in the ledger.
+        listeners: Called with each event after it is in the ledger.
         unfinished: Trials of an earlier run, to go on with before new ones are asked for.
         finals: What follows the search; None if nothing does.
         clock: Says when trials start and end.

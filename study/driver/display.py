@@ -17,7 +17,7 @@ from study.driver.messages import Progress
 
 
 class Display(Protocol):
-    """Told of events and of what the lanes are doing; shows it as it likes."""
+    """Shows events, and what the lanes are doing."""
 
     def event(self, event: Event) -> None:
         """Something happened."""

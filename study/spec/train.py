@@ -56,7 +56,9 @@ class Augment(Section):
 class EarlyStopping(Section):
     """A trial ends when its loss on held-out images has not improved for a while."""
 
-    patience: int = Field(5, ge=1, description="Epochs without a better loss that are borne.")
+    patience: int = Field(
+        5, ge=1, description="Epochs without a better loss before the trial stops."
+    )
     min_delta: float = Field(0.0, ge=0, description="Improvements smaller than this do not count.")
 
 

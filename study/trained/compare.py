@@ -96,7 +96,7 @@ def compare_trials(
         folder: Where the pictures go; by default beside the first study's results, where the ledger
             knows of them, as pictures of the first trial.
         seed: Decides everything random.
-        watch: Told of each trial before it makes images.
+        watch: Called with the label of each trial before it makes images.
 
     Raises:
         UserError: A trial is not written so, is not there, or has no checkpoint; there is one

@@ -78,7 +78,7 @@ def rescore(
         seeds: How often each trial is scored, each time with images of other seeds; the first is
             the search's.
         again: Make evaluations also where they are in the ledger.
-        watch: Told what is about to be done.
+        watch: Called with what is about to be done.
 
     Raises:
         UserError: There is no such study, trial or checkpoint, a change makes no valid study of one
