@@ -38,7 +38,8 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> Storage:
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_a_recipe_runs_at_smoke_size(ray_session: None, storage: Storage, path: Path) -> None:
-    study_file = read_study_file(path, smoke=True)
+    # A single lane: starting one costs more than a smoke's trials.
+    study_file = read_study_file(path, ["scale.lanes=1"], smoke=True)
     assert ray.is_initialized()
     result = running.run_study(study_file, storage, display=Silent())
     rows = query(storage, "select stage, state, reason, value from trials", [result.study])

@@ -22,6 +22,7 @@ name: sweep
 weights: {study: small, trial: 0}
 score: {sampler: {choice: [ddim, ancestral]}, steps: {int: [2, 9]}}
 search: {sampler: random, trials: 5, objectives: [score, steps]}
+scale: {lanes: 1}
 """
 
 

@@ -89,7 +89,8 @@ def test_commuting_covariances(seed: int, dim: int) -> None:
     d1, d2 = torch.rand(2, dim, generator=generator, dtype=torch.float64)
     zero = torch.zeros(dim)
     a, b = (gaussian(zero, basis * d**2 @ basis.T) for d in (d1, d2))
-    assert frechet_distance(a, b) == pytest.approx(float((d1 - d2).square().sum()), abs=1e-12)
+    # Rounding: at most 6e-12 over all 1,000 seeds.
+    assert frechet_distance(a, b) == pytest.approx(float((d1 - d2).square().sum()), abs=1e-11)
 
 
 @given(seed=st.integers(0, 999), scale=st.floats(0, 10))
