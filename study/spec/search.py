@@ -55,21 +55,23 @@ class HyperbandPruner(_Pruner):
     reduction_factor: ReductionFactor = 3
 
 
-class MedianPruner(_Pruner):
-    """Stop a trial whose best report is worse than the median of the others' at that epoch."""
-
-    kind: Literal["median"]
+class _RankPruner(_Pruner):
+    kind: str
     startup_trials: StartupTrials = 5
     warmup_epochs: WarmupEpochs = 0
 
 
-class PercentilePruner(_Pruner):
+class MedianPruner(_RankPruner):
+    """Stop a trial whose best report is worse than the median of the others' at that epoch."""
+
+    kind: Literal["median"]
+
+
+class PercentilePruner(_RankPruner):
     """Stop a trial outside the best percentile of the others at that epoch."""
 
     kind: Literal["percentile"]
     percentile: float = Field(25.0, gt=0, le=100, description="Percent of trials that go on.")
-    startup_trials: StartupTrials = 5
-    warmup_epochs: WarmupEpochs = 0
 
 
 class PatientPruner(_Pruner):

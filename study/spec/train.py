@@ -16,18 +16,21 @@ Betas = Annotated[
 ]
 
 
-class Adam(Section):
+class _AdamKind(Section):
+    kind: str
+    betas: Betas = (0.9, 0.999)
+
+
+class Adam(_AdamKind):
     """Adam (Kingma & Ba 2015)."""
 
     kind: Literal["adam"]
-    betas: Betas = (0.9, 0.999)
 
 
-class AdamW(Section):
+class AdamW(_AdamKind):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
 
     kind: Literal["adamw"]
-    betas: Betas = (0.9, 0.999)
 
 
 class SGD(Section):
