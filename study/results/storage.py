@@ -13,10 +13,8 @@ from __future__ import annotations
 
 import difflib
 import os
-import random
 import re
 import shutil
-import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +23,11 @@ from urllib.parse import unquote, urlsplit
 import pyarrow as pa
 from pyarrow import fs as pafs
 
+from study.results.object_creation import create_by_marks
 from study.spec.errors import UserError
 
 STUDY_FILE = "study.yaml"
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}")
-_CLAIM_ATTEMPTS = 20
 
 
 def default_storage() -> str:
@@ -126,6 +124,30 @@ class Storage:
             temporary.unlink(missing_ok=True)
             raise
 
+    def create(self, name: str, data: bytes) -> bool:
+        """Write a file that is not there yet; of several processes that try at once, one does.
+
+        Returns:
+            Whether this call wrote it; else there is one of that name.
+
+        Raises:
+            OSError: The storage cannot be written.
+        """
+        if not self.is_local:
+            return create_by_marks(self.filesystem, self.path(name), data)
+        # A link is made under a name that is free, or not at all, on a network share too.
+        target = Path(self.path(name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{uuid.uuid4().hex}.tmp")
+        try:
+            _write_synced(temporary, data)
+            os.link(temporary, target)
+        except FileExistsError:
+            return False
+        finally:
+            temporary.unlink(missing_ok=True)
+        return True
+
     def read(self, name: str) -> bytes:
         """The content of a file.
 
@@ -181,7 +203,10 @@ class Storage:
         """
         check_name(study)
         data = study_yaml.encode()
-        won = self._claim_folder(study, data) if self.is_local else self._claim_put(study, data)
+        if self.is_local:
+            won = self._claim_folder(study, data)
+        else:
+            won = self.create(join(study, STUDY_FILE), data)
         if not won:
             raise UserError(
                 f"a study named '{study}' is already in {self.uri}: choose another with --name"
@@ -211,8 +236,8 @@ class Storage:
         selector = pafs.FileSelector(self.path(folder), allow_not_found=True)
         try:
             entries = self.filesystem.get_file_info(selector)
-        except NotADirectoryError:
-            return []
+        except (NotADirectoryError, FileNotFoundError):
+            return []  # or made just now: Arrow stumbles where a folder appears as it looks
         return [info for info in entries if not info.base_name.startswith(".")]
 
     def _claim_folder(self, study: str, data: bytes) -> bool:
@@ -230,26 +255,6 @@ class Storage:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return True
-
-    def _claim_put(self, study: str, data: bytes) -> bool:
-        # Arrow has no conditional put, but object stores list what has been put. Each claimant
-        # puts a mark, then lists: whoever finds its mark alone has the name, and takes its mark
-        # away only after the study's file is there. Whoever finds another's withdraws and retries.
-        mark = join(study, f".claim-{uuid.uuid4().hex}")
-        selector = pafs.FileSelector(self.path(study), allow_not_found=True)
-        for attempt in range(_CLAIM_ATTEMPTS):
-            if self.filesystem.get_file_info(selector) and self.exists(join(study, STUDY_FILE)):
-                return False
-            self.write_atomic(mark, b"")
-            try:
-                entries = self.filesystem.get_file_info(selector)
-                if [info.path.rpartition("/")[2] for info in entries] == [mark.rpartition("/")[2]]:
-                    self.write_atomic(join(study, STUDY_FILE), data)
-                    return True
-            finally:
-                self.delete(mark)
-            time.sleep(random.uniform(0, 0.01 * 2 ** min(attempt, 6)))
-        return False
 
 
 def _write_synced(path: Path, data: bytes | pa.Buffer) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,20 @@ def test_only_one_of_two_processes_gets_each_name(storage: Storage) -> None:
     assert sum(won) == 20
     hidden = [path for path in Path(storage.root).iterdir() if path.name.startswith(".")]
     assert hidden == []
+
+
+def test_a_file_is_created_once(any_storage: Storage) -> None:
+    assert any_storage.create("s/lease/1.json", b"mine")
+    assert not any_storage.create("s/lease/1.json", b"theirs")
+    assert any_storage.read("s/lease/1.json") == b"mine"
+    assert any_storage.files("s/lease") == ["1.json"]
+
+
+def test_only_one_of_many_threads_creates_a_file(any_storage: Storage) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        created = [*pool.map(lambda i: any_storage.create("s/1.json", b"%d" % i), range(6))]
+    assert sum(created) == 1
+    assert any_storage.read("s/1.json") == b"%d" % created.index(True)
 
 
 def test_folders_that_are_no_studies_are_not_listed(any_storage: Storage) -> None:
