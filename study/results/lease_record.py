@@ -24,7 +24,7 @@ from study.results.storage import Storage, join
 FOLDER = "lease"
 _RECORD = re.compile(r"(\d{6})\.json")
 _ACCEPTED = re.compile(r"(\d{6})\.accepted")
-_DRIVER_FILE = re.compile(r"\w+Z-d(\d{6})-(\d{8})-[0-9a-f]+\.parquet")
+_DRIVER_FILE = re.compile(r"\w+Z-d(\d{6})-(\d{8})-[0-9a-f]+\.parquet")  # see `table_files`
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,9 @@ def write_heartbeat(storage: Storage, study: str, number: int, beat: Heartbeat) 
     storage.write_atomic(_name(study, number, "heartbeat"), _encode(fields))
 
 
-def driver_file(stamp: str, driver: int, count: int, digest: str) -> str:
-    """Name of a table's file that a driver writes: its `count`-th one, from 1."""
-    return f"{stamp}-d{driver:06d}-{count:08d}-{digest}.parquet"
+def driver_mark(number: int, count: int) -> str:
+    """What stands in the name of a table's file that a driver writes: its `count`-th, from 1."""
+    return f"d{number:06d}-{count:08d}"
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-import uuid
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
+from typing import Protocol
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -13,43 +14,70 @@ from pyarrow import parquet
 from study.results.clock import SYSTEM_CLOCK, Clock
 from study.results.columns import SCHEMAS, CheckedRow, check_row, concat, to_tables
 from study.results.storage import Storage, join
+from study.results.table_files import file_name
 from study.results.tables import END_STATES, TABLES, Row, Stamp, TrialRow, table_of
+from study.spec.errors import UserError
 
 # A trial that is seen to have ended must have its scores and reports there: trials go last.
 _FLUSH_ORDER = tuple(reversed(TABLES))
+
+
+class Driver(Protocol):
+    """Who holds the study that a ledger is of."""
+
+    @property
+    def number(self) -> int:
+        """Which driver of the study it is, from 1."""
+
+    def check(self) -> None:
+        """Raise a `UserError` if it holds the study no more."""
 
 
 class Ledger:
     """The writer of one study's tables. Threads may share it; each process opens its own.
 
     A flush writes one new file for each table that has rows, whole or not at all. It comes by
-    itself when a trial ends, and at any append at least `max_age` seconds after the last flush, so
-    that fast trials do not write a file a row. Leaving the context flushes what is left.
+    itself when a trial begins or ends, and otherwise at most `max_age` seconds after a row was
+    appended, so that fast trials do not write a file a row: at the next append, or in a context
+    (`with`) by a thread, whatever comes next. Leaving the context flushes what is left.
     """
 
     def __init__(
-        self, storage: Storage, study: str, max_age: float = 2.0, clock: Clock = SYSTEM_CLOCK
+        self,
+        storage: Storage,
+        study: str,
+        max_age: float = 2.0,
+        clock: Clock = SYSTEM_CLOCK,
+        driver: Driver | None = None,
     ) -> None:
         """Write nothing yet.
 
         Args:
             storage: Where the study is; `Storage.claim` has made its folder.
             study: Its name.
-            max_age: Least time between two flushes that no ended trial asked for, in seconds.
+            max_age: Least time between two flushes that no trial asked for, in seconds.
             clock: Says when a row is written.
+            driver: Who runs the study; None if the rows are not those of a run.
         """
         self.storage = storage
         self.study = study
         self.max_age = max_age
         self._clock = clock
+        self._driver = driver
         self._lock = threading.RLock()
+        self._appended = threading.Condition(self._lock)
+        self._closed = False
+        self._thread: threading.Thread | None = None
         self._rows: dict[str, list[CheckedRow]] = {table: [] for table in TABLES}
         self._flushed = -float("inf")
         self._written = datetime.min.replace(tzinfo=UTC)
         self._sequence = 0
+        self._files = 0
 
     def __enter__(self) -> Ledger:
         """The ledger itself."""
+        self._thread = threading.Thread(target=self._flush_in_time, name="ledger", daemon=True)
+        self._thread.start()
         return self
 
     def __exit__(
@@ -59,7 +87,18 @@ class Ledger:
         traceback: TracebackType | None,
     ) -> None:
         """Flush what is left, whatever ended the context."""
+        with self._lock:
+            self._closed = True
+            self._appended.notify_all()
+        if self._thread is not None:
+            self._thread.join()
         self.flush()
+
+    @property
+    def due(self) -> float | None:
+        """When rows that wait are to be written, in the clock's seconds; None if none wait."""
+        with self._lock:
+            return self._flushed + self.max_age if any(self._rows.values()) else None
 
     def append(self, row: Row) -> None:
         """Append a row to the table it belongs to.
@@ -67,22 +106,28 @@ class Ledger:
         Raises:
             ValueError: A value of the row has another type than its column: a bug in the caller.
             OSError: The storage cannot be written; the rows stay in the buffer.
+            UserError: Another driver has taken the study over, or its folder is gone.
         """
         with self._lock:
             stamp = Stamp(study=self.study, written=self._now(), sequence=self._sequence)
             self._rows[table_of(type(row))].append(check_row(row, stamp))
             self._sequence += 1
-            ended = isinstance(row, TrialRow) and row.state in END_STATES
-            if ended or self._clock.seconds() - self._flushed >= self.max_age:
+            # A number that people have seen must not come back with another configuration.
+            notable = isinstance(row, TrialRow) and (row.epoch is None or row.state in END_STATES)
+            if notable or self._clock.seconds() - self._flushed >= self.max_age:
                 self.flush()
+            self._appended.notify_all()
 
     def flush(self) -> None:
         """Write what is in the buffer.
 
         Raises:
             OSError: The storage cannot be written; rows not yet written stay in the buffer.
+            UserError: Another driver has taken the study over, or its folder is gone.
         """
         with self._lock:
+            if self._driver is not None and any(self._rows.values()):
+                self._driver.check()
             for table in _FLUSH_ORDER:
                 if self._rows[table]:
                     self._write(table, concat(to_tables(self._rows[table]), SCHEMAS[table]))
@@ -98,7 +143,32 @@ class Ledger:
         buffer = pa.BufferOutputStream()
         # Small files: statistics and dictionaries would be most of them.
         parquet.write_table(
-            rows, buffer, compression="zstd", use_dictionary=False, write_statistics=False
+            rows,
+            buffer,
+            compression="zstd",
+            use_dictionary=False,
+            write_statistics=False,
+            write_page_checksum=True,
         )
-        name = f"{self._written:%Y%m%dT%H%M%S%f}Z-{uuid.uuid4().hex[:12]}.parquet"
-        self.storage.write_atomic(join(self.study, table, name), buffer.getvalue())
+        data = buffer.getvalue()
+        stamp = f"{self._written:%Y%m%dT%H%M%S%f}Z"
+        writer: tuple[int, int] | None = None
+        if self._driver is not None:
+            self._files += 1  # one that could not be written leaves a gap, which does no harm
+            writer = self._driver.number, self._files
+        name = file_name(stamp, data, writer)
+        self.storage.write_atomic(join(self.study, table, name), data)
+
+    def _flush_in_time(self) -> None:
+        """Write rows that nothing else writes, as soon as they are old enough."""
+        with self._lock:
+            while not self._closed:
+                due = self.due
+                wait = None if due is None else due - self._clock.seconds()
+                if wait is None or wait > 0:
+                    self._appended.wait(wait)
+                    continue
+                # Who appends next is told of an error; until then, try again.
+                with contextlib.suppress(OSError, UserError):
+                    self.flush()
+                self._flushed = self._clock.seconds()

@@ -6,15 +6,16 @@ Readers take a snapshot and never wait for writers. Neither pandas, torch nor Ra
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 import pyarrow as pa
-from pyarrow import parquet
 
 from study.results.columns import SCHEMAS, concat
-from study.results.storage import Storage, join
+from study.results.storage import Storage
+from study.results.table_files import Damage, DamagedFileWarning, read_file, table_files
 from study.results.tables import KEYS, TABLES
 from study.spec.errors import UserError
 
@@ -31,18 +32,20 @@ def read_table(storage: Storage, table: str, studies: Sequence[str] | None = Non
         table: `trials`, `reports`, `scores`, `artifacts` or `diagnostics`.
         studies: Names of studies; all by default. One that is not there has no rows.
 
+    Files that are damaged are left out, each with a `DamagedFileWarning`.
+
     Raises:
         UserError: A file vanished while the table was read.
     """
-    folders = [join(name, table) for name in (storage.studies() if studies is None else studies)]
+    names = storage.studies() if studies is None else [*studies]
     with ThreadPoolExecutor(_READERS) as pool:
-        files = [
-            join(folder, file)
-            for folder, files in zip(folders, pool.map(storage.files, folders), strict=True)
-            for file in files
-            if file.endswith(".parquet")
-        ]
-        tables = list(pool.map(lambda file: _read_file(storage, file), files))
+        listed = pool.map(lambda name: table_files(storage, name, table), names)
+        files = [file for files in listed for file in files]
+        read = [*pool.map(lambda file: read_file(storage, file), files)]
+    for file in read:
+        if isinstance(file, Damage):
+            warnings.warn(DamagedFileWarning(str(file)), stacklevel=2)
+    tables = [file for file in read if isinstance(file, pa.Table)]
     # In one piece: DuckDB takes seconds over thousands of chunks.
     return _text_for_null(concat(tables, SCHEMAS[table])).combine_chunks()
 
@@ -98,16 +101,6 @@ def query(storage: Storage, sql: str, studies: Sequence[str] | None = None) -> p
             return relation.to_arrow_table()
         except duckdb.Error as error:
             raise UserError(_explain(str(error))) from error
-
-
-def _read_file(storage: Storage, file: str) -> pa.Table:
-    try:
-        data = storage.read(file)
-    except FileNotFoundError:
-        raise UserError(
-            f"The file {storage.locate(file)} vanished while the ledger was read"
-        ) from None
-    return parquet.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
 
 
 def _text_for_null(table: pa.Table) -> pa.Table:

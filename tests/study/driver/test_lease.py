@@ -13,14 +13,16 @@ from study.driver.lease import LAPSE_SECONDS, HeldLease, Lease, LeaseLost, take_
 from study.results.lease_record import (
     LeaseRecord,
     create_lease,
-    driver_file,
     read_accepted,
     read_heartbeat,
 )
 from study.results.process import this_process
 from study.results.storage import Storage
+from study.results.table_files import file_name
 from study.simulation.clock import SimulatedClock
 from study.spec.errors import UserError
+
+STAMP = "20260101T000000Z"
 
 
 @pytest.fixture
@@ -117,7 +119,7 @@ def test_of_several_that_take_over_at_once_one_does(storage: Storage) -> None:
 
 
 def test_files_of_a_driver_that_was_replaced_count_up_to_that_moment(storage: Storage) -> None:
-    names = [driver_file("20260101T000000Z", 1, count, "ab12") for count in (1, 2, 3)]
+    names = [file_name(STAMP, b"", (1, count)) for count in (1, 2, 3)]
     for name in names[:2]:
         storage.write_atomic(f"s/trials/{name}", b"")
     take_lease(storage, "s", takeover=True)
@@ -125,8 +127,8 @@ def test_files_of_a_driver_that_was_replaced_count_up_to_that_moment(storage: St
     storage.write_atomic(f"s/trials/{names[2]}", b"")  # it did not know
     accepted = read_accepted(storage, "s")
     assert [name in accepted for name in names] == [True, True, False]
-    assert "20260101T000000Z-0123456789ab.parquet" in accepted  # of no driver's
-    assert driver_file("20260101T000000Z", 2, 9, "ab12") in accepted
+    assert f"{STAMP}-0123456789ab.parquet" in accepted  # of no driver's
+    assert file_name(STAMP, b"", (2, 9)) in accepted
     take_lease(storage, "s", takeover=True)
     accepted = read_accepted(storage, "s")  # what was not accepted once never is
     assert [name in accepted for name in names] == [True, True, False]

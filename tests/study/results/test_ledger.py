@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from ledger_rows import artifact, complete, diagnostic, pruned, report, running, score, write
 
+from study.driver.lease import take_lease
 from study.results.ledger import Ledger
 from study.results.query import query, read_table
 from study.results.storage import Storage
 from study.results.tables import TABLES
+from study.simulation.clock import SimulatedClock
+from study.spec.errors import UserError
 
 
 def test_what_is_appended_is_read(any_storage: Storage) -> None:
@@ -141,3 +145,95 @@ def test_file_names_sort_by_time(storage: Storage) -> None:
         write(storage, "s", report(0, epoch))
     epochs = read_table(storage, "reports")["epoch"].to_pylist()
     assert epochs == [1, 2, 3, 4, 5]
+
+
+class Reader:
+    """Waits until a table has a number of files, for a test that must not take for ever."""
+
+    def __init__(self, storage: Storage, seconds: float = 60.0) -> None:
+        self.storage = storage
+        self.deadline = time.monotonic() + seconds
+
+    def wait_for(self, folder: str, count: int) -> None:
+        while len(self.storage.files(folder)) < count:
+            assert time.monotonic() < self.deadline, f"{folder} never got {count} files"
+            time.sleep(0.01)
+
+
+def test_rows_are_written_in_time_whatever_comes_next(storage: Storage) -> None:
+    storage.claim("s", "")
+    with Ledger(storage, "s", max_age=0.05) as ledger:
+        ledger.append(running(0))
+        ledger.append(report(0, 1))
+        Reader(storage).wait_for("s/reports", 1)  # nothing else is appended
+        ledger.append(report(0, 2))
+        Reader(storage).wait_for("s/reports", 2)
+
+
+def test_the_first_row_of_a_trial_is_there_before_anybody_hears_of_it(storage: Storage) -> None:
+    storage.claim("s", "")
+    ledger = Ledger(storage, "s", max_age=3600)
+    for trial in range(3):
+        ledger.append(running(trial))
+        assert query(storage, "SELECT count(*) AS n FROM trials")["n"].to_pylist() == [trial + 1]
+
+
+def test_when_rows_are_due(storage: Storage) -> None:
+    storage.claim("s", "")
+    clock = SimulatedClock()
+    ledger = Ledger(storage, "s", max_age=2.0, clock=clock)
+    assert ledger.due is None
+    ledger.append(running(0))
+    clock.move_to(1.5)
+    ledger.append(report(0, 1))
+    assert ledger.due == 2.0
+    ledger.flush()
+    assert ledger.due is None
+
+
+class Fenced:
+    """A driver that has lost its study."""
+
+    number = 1
+
+    def check(self) -> None:
+        raise UserError("taken over")
+
+
+def test_a_driver_that_lost_its_study_writes_nothing(storage: Storage) -> None:
+    storage.claim("s", "")
+    ledger = Ledger(storage, "s", driver=Fenced())
+    with pytest.raises(UserError, match="taken over"):
+        ledger.append(running(0))
+    assert storage.files("s/trials") == []
+
+
+class Unaware:
+    """A driver that stands between its check and its write while another one takes over."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def check(self) -> None:
+        pass
+
+
+def test_rows_of_a_driver_that_was_replaced_do_not_count(storage: Storage) -> None:
+    storage.claim("s", "")
+    stale = Ledger(storage, "s", driver=Unaware(take_lease(storage, "s").number))
+    stale.append(running(0))
+    second = take_lease(storage, "s", takeover=True)
+    stale.append(complete(0, 1.0))
+    stale.append(running(1))
+    Ledger(storage, "s", driver=second).append(complete(0, 2.0))
+    rows = query(storage, "SELECT trial, value FROM trials").to_pylist()
+    assert rows == [{"trial": 0, "value": 2.0}]
+
+
+def test_rows_beside_a_run_count_whoever_holds_the_study(storage: Storage) -> None:
+    storage.claim("s", "")
+    write(storage, "s", score(0, 1.5))
+    take_lease(storage, "s")
+    take_lease(storage, "s", takeover=True)
+    write(storage, "s", score(1, 2.5))
+    assert query(storage, "SELECT value FROM scores")["value"].to_pylist() == [1.5, 2.5]

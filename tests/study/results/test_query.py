@@ -177,8 +177,10 @@ def test_a_column_that_came_later_is_null_in_older_files(storage: Storage) -> No
     write(storage, "s", running(0))
     (file,) = storage.files("s/trials")
     rows = parquet.read_table(storage.path(f"s/trials/{file}"))
+    older = f"{file[:-25]}-0123456789ab.parquet"  # as they were named then, without a digest
+    storage.delete(f"s/trials/{file}")
     parquet.write_table(
-        rows.drop_columns(["code_digest"]), storage.path(f"s/trials/{file}"), store_schema=False
+        rows.drop_columns(["code_digest"]), storage.path(f"s/trials/{older}"), store_schema=False
     )
     write(storage, "s", running(1))
     digests = query(storage, "SELECT code_digest FROM trials")["code_digest"].to_pylist()
