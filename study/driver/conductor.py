@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 from study.driver.events import Event, Listener, TrialEnded, TrialReported, TrialStarted
 from study.driver.finals import Race, sampling_seeds
 from study.driver.messages import Assignment, Report, Rest
+from study.driver.retention import Retention
 from study.driver.rows import file_row, first_row, report_rows, row_after
 from study.results.clock import SYSTEM_CLOCK, Clock
 from study.results.ledger import Ledger
-from study.results.tables import State, TrialRow
+from study.results.tables import Row, State, TrialRow
 from study.search import Search, Suggestion, trial_seed
 from study.spec import Picks, Study, StudyFile, UserError
 
@@ -61,6 +62,7 @@ class Conductor:
         self._file = study_file
         self._search = search
         self._ledger = ledger
+        self._retention = Retention(ledger)
         self._lanes = lanes
         self._code_digest = code_digest
         self._listeners = [*listeners]
@@ -253,11 +255,20 @@ class Conductor:
 
     def _write_report(self, report: Report) -> None:
         row = self._rows[report.number]
-        for written in report_rows(report, row.stage):
-            self._ledger.append(written)
         self._rows[report.number] = row_after(row, report)
+        rows = report_rows(report, row.stage)
         if report.outcome == "running":
-            self._ledger.append(self._rows[report.number])
+            written = self._ledger.append(*rows, self._rows[report.number])
+            self._note_checkpoint(report, written)
+        else:  # the trial's row comes with its end
+            self._ledger.append(*rows)
+
+    def _note_checkpoint(self, report: Report, row: int) -> None:
+        if report.checkpoint is not None:
+            full = self._file.study.score.is_full(report.epoch)
+            score = report.score if full or report.outcome == "done" else None
+            value = None if score is None or not math.isfinite(score.value) else score.value
+            self._retention.note(report.number, report.checkpoint.name, value, row)
 
     def _end(self, number: int, state: State, reason: str) -> None:
         row = self._rows.pop(number)
@@ -267,10 +278,14 @@ class Conductor:
         last = self._last.pop(number, None)
         score = None if last is None else last.score
         metric = self._file.study.score.metric_name if score is None else score.metric
+        files: list[Row] = []
         if last is not None and last.checkpoint is not None:
-            self._ledger.append(file_row(last, "checkpoint", last.checkpoint))
-        self._ledger.append(row)
+            files.append(file_row(last, "checkpoint", last.checkpoint))
+        written = self._ledger.append(*files, row)
         self._ledger.flush()
+        if last is not None and last.outcome != "running":
+            self._note_checkpoint(last, written)
+        self._retention.end(number, over=state != "running")
         self.ended += 1
         self._tell(TrialEnded(number, state, reason, value, row.epoch or 0, metric))
 

@@ -1,17 +1,30 @@
-"""Names in the storage of a trial's checkpoints and sample grids."""
+"""Names in the storage of a trial's checkpoints and sample grids.
+
+    checkpoints/trial-0003-epoch-00002-9c1e5b0a7f3d2e48.safetensors
+
+The last part is a digest of the content: damage is noticed, and what two drivers write of one trial
+has two names unless it is the same.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Iterable
 
 from study.results.storage import Storage, join
 
-_NAME = re.compile(r"trial-(\d+)-epoch-(\d+)\.pt")
+_NAME = re.compile(
+    r"trial-(?P<trial>\d+)-epoch-(?P<epoch>\d+)"
+    r"(?:\.pt|-(?P<digest>[0-9a-f]{16})\.safetensors)"  # .pt: of version 0.1.0
+)
 
 
-def checkpoint_name(study: str, trial: int, epoch: int) -> str:
+def checkpoint_name(study: str, trial: int, epoch: int, data: bytes) -> str:
     """Name of the state of a trial after a number of whole epochs."""
-    return join(study, "checkpoints", f"trial-{trial:04d}-epoch-{epoch:05d}.pt")
+    digest = hashlib.sha256(data).hexdigest()[:16]
+    file = f"trial-{trial:04d}-epoch-{epoch:05d}-{digest}.safetensors"
+    return join(study, "checkpoints", file)
 
 
 def samples_name(study: str, trial: int, epoch: int) -> str:
@@ -19,26 +32,44 @@ def samples_name(study: str, trial: int, epoch: int) -> str:
     return join(study, "samples", f"trial-{trial:04d}-epoch-{epoch:05d}.png")
 
 
-def newest_checkpoint(storage: Storage, study: str, trial: int) -> str | None:
-    """Name of the trial's latest checkpoint, or None."""
-    matches = [_NAME.fullmatch(name) for name in storage.files(join(study, "checkpoints"))]
-    epochs = [int(match[2]) for match in matches if match and int(match[1]) == trial]
-    return checkpoint_name(study, trial, max(epochs)) if epochs else None
+def is_damaged(name: str, data: bytes) -> bool:
+    """Whether a checkpoint's content is not that which its name was made of."""
+    digest = _match(name)["digest"]
+    return digest is not None and digest != hashlib.sha256(data).hexdigest()[:16]
 
 
 def checkpoint_epoch(name: str) -> int:
     """The epoch in a checkpoint's name."""
+    return int(_match(name)["epoch"])
+
+
+def checkpoint_trial(name: str) -> int | None:
+    """The trial in a checkpoint's name; None if a file is no checkpoint."""
     match = _NAME.fullmatch(name.rpartition("/")[2])
-    assert match is not None
-    return int(match[2])
+    return None if match is None else int(match["trial"])
 
 
-def drop_older(storage: Storage, name: str) -> None:
-    """Delete the trial's checkpoints of earlier epochs than this one."""
-    folder, _, file = name.rpartition("/")
-    this = _NAME.fullmatch(file)
-    assert this is not None
-    for other in storage.files(folder):
-        match = _NAME.fullmatch(other)
-        if match and int(match[1]) == int(this[1]) and int(match[2]) < int(this[2]):
-            storage.delete(join(folder, other))
+def checkpoints(storage: Storage, study: str) -> dict[int, list[str]]:
+    """Names of all checkpoints of a study, by trial, those of earlier epochs first."""
+    names: dict[int, list[str]] = {}
+    folder = join(study, "checkpoints")
+    for file in storage.files(folder):
+        match = _NAME.fullmatch(file)
+        if match is not None:
+            names.setdefault(int(match["trial"]), []).append(join(folder, file))
+    return {trial: sorted(files, key=checkpoint_epoch) for trial, files in names.items()}
+
+
+def delete_files(storage: Storage, names: Iterable[str]) -> None:
+    """Delete files; one that is not there is deleted already."""
+    for name in names:
+        try:
+            storage.delete(name)
+        except FileNotFoundError:
+            continue
+
+
+def _match(name: str) -> re.Match[str]:
+    match = _NAME.fullmatch(name.rpartition("/")[2])
+    assert match is not None, name
+    return match

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from study.driver.conductor import Unfinished
-from study.driver.files import newest_checkpoint
+from study.driver.files import checkpoint_epoch, checkpoints
 from study.driver.finals import FinalRunState, sampling_seeds
 from study.driver.messages import Assignment
+from study.driver.repair import has_lost_rows
 from study.results.objective import final_scores, scores_by_trial
 from study.results.query import connect
 from study.results.reader import newest_rows
@@ -28,12 +29,16 @@ class EarlierRun:
         trials: Every trial that was begun, by number.
         unfinished: Those of them that are to go on.
         finals: The final runs that were begun.
+        orphans: Checkpoints that no row names, of trials that are to go on; nobody needs them.
+        notes: What was lost, a line each.
     """
 
     study_file: StudyFile
     trials: tuple[PastTrial, ...]
     unfinished: tuple[Unfinished, ...]
     finals: tuple[FinalRunState, ...] = ()
+    orphans: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         states = Counter(trial.state for trial in self.trials)
@@ -60,9 +65,21 @@ def read_earlier_run(storage: Storage, name: str) -> EarlierRun:
         trials = newest_rows(connection, TrialRow)
         reports = newest_rows(connection, ReportRow)
         scores = scores_by_trial(newest_rows(connection, ScoreRow))
+    notes: list[str] = []
+    if has_lost_rows(storage, name):
+        trials, lines = _reopen(trials, reports, scores)
+        notes += lines
+    files = checkpoints(storage, name)
+    unfinished = [
+        _unfinished(study_file, row, files.get(row.trial, []))
+        for row in trials
+        if row.state == "running"
+    ]
+    # What is trained again is reported again.
+    known = {one.row.trial: _epoch(one.assignment.checkpoint) for one in unfinished}
     values: dict[int, dict[int, float]] = {}
     for report in reports:
-        if report.value is not None:
+        if report.value is not None and report.epoch <= known.get(report.trial, report.epoch):
             values.setdefault(report.trial, {})[report.epoch] = report.value
     searched = {trial.trial: trial for trial in trials if trial.stage == "search"}
     past_trials = [
@@ -74,8 +91,51 @@ def read_earlier_run(storage: Storage, name: str) -> EarlierRun:
         for row in trials
         if row.stage == "final" and row.repeats is not None
     ]
-    unfinished = [_unfinished(storage, study_file, row) for row in trials if row.state == "running"]
-    return EarlierRun(study_file, tuple(past_trials), tuple(unfinished), tuple(final_runs))
+    return EarlierRun(
+        study_file,
+        tuple(past_trials),
+        tuple(unfinished),
+        tuple(final_runs),
+        orphans=tuple(_orphans(unfinished, files)),
+        notes=tuple(notes),
+    )
+
+
+def _reopen(
+    trials: Sequence[TrialRow],
+    reports: Sequence[ReportRow],
+    scores: Mapping[int, Sequence[ScoreRow]],
+) -> tuple[list[TrialRow], list[str]]:
+    """Trials with those that lack rows as if they had just begun, and a line for each of these."""
+    reported: dict[int, set[int]] = {}
+    for report in reports:
+        reported.setdefault(report.trial, set()).add(report.epoch)
+    rows: list[TrialRow] = []
+    lines: list[str] = []
+    for row in trials:
+        trained = 0 if row.spec.get("weights") else row.epoch or 0
+        missing = {*range(1, trained + 1)} - reported.get(row.trial, set())
+        unscored = row.value is not None and not any(
+            score.epoch == row.epoch for score in scores.get(row.trial, ())
+        )
+        if row.state == "failed" or not (missing or unscored):
+            rows.append(row)
+            continue
+        what = f"reports of {len(missing)} epochs" if missing else "its score"
+        lines.append(f"trial {row.trial} lost {what}: it is run again from its start")
+        fresh = replace(
+            row, state="running", reason="", ended=None, value=None, epoch=None, checkpoint=None
+        )
+        rows.append(fresh)
+    return rows, lines
+
+
+def _orphans(unfinished: Sequence[Unfinished], files: Mapping[int, Sequence[str]]) -> Iterator[str]:
+    for one in unfinished:
+        name = one.assignment.checkpoint
+        for file in files.get(one.row.trial, ()):
+            if checkpoint_epoch(file) > _epoch(name):
+                yield file
 
 
 def _final_run(row: TrialRow, repeats: int, scores: Sequence[ScoreRow]) -> FinalRunState:
@@ -110,14 +170,24 @@ def _objective(row: TrialRow, name: str) -> float:
     return float(value)
 
 
-def _unfinished(storage: Storage, study_file: StudyFile, row: TrialRow) -> Unfinished:
+def _epoch(checkpoint: str | None) -> int:
+    return 0 if checkpoint is None else checkpoint_epoch(checkpoint)
+
+
+def _unfinished(study_file: StudyFile, row: TrialRow, files: Sequence[str]) -> Unfinished:
+    """A trial that goes on from the checkpoint that its row names, or from the one before."""
+    checkpoint = None
+    if row.checkpoint is not None:
+        known = checkpoint_epoch(row.checkpoint)
+        older = [file for file in files if checkpoint_epoch(file) <= known]
+        checkpoint = row.checkpoint if row.checkpoint in files else next(reversed(older), None)
     study, settings = study_file.study.name, study_file.study.finalists
     assignment = Assignment(
         study=study,
         number=row.trial,
         seed=row.seed,
         spec=row.study,
-        checkpoint=newest_checkpoint(storage, study, row.trial),
+        checkpoint=checkpoint,
         sampling_seeds=sampling_seeds(settings, row.seed)
         if settings is not None and row.stage == "final"
         else (),

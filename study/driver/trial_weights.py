@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from study.driver.files import checkpoint_epoch, newest_checkpoint
+from study.driver.files import checkpoint_epoch
 from study.results.reader import read_rows
 from study.results.storage import Storage, default_storage
 from study.results.tables import TrialRow
@@ -51,8 +51,8 @@ def find_weights(storage: Storage, study: str, trial: int) -> TrialWeights:
         has = f"has {min(numbers)} to {max(numbers)}" if numbers else "has none yet"
         raise UserError(f"no trial {trial} in study '{study}', which {has}")
     weights = row.spec.get("weights")
-    name = newest_checkpoint(storage, study, trial) if weights is None else weights["checkpoint"]
-    if name is None:
+    name = row.checkpoint if weights is None else weights["checkpoint"]
+    if name is None or not storage.exists(name):
         raise UserError(f"trial {trial} of study '{study}' ({row.state}) left no checkpoint")
     return TrialWeights(study, row, name)
 

@@ -72,6 +72,7 @@ class Ledger:
         self._flushed = -float("inf")
         self._written = datetime.min.replace(tzinfo=UTC)
         self._sequence = 0
+        self._durable = -1
         self._files = 0
 
     def __enter__(self) -> Ledger:
@@ -100,8 +101,25 @@ class Ledger:
         with self._lock:
             return self._flushed + self.max_age if any(self._rows.values()) else None
 
-    def append(self, row: Row) -> None:
-        """Append a row to the table it belongs to.
+    @property
+    def durable(self) -> int:
+        """Number of the last row that is on disk, with all before it; -1 if none is."""
+        return self._durable
+
+    def check_driver(self) -> None:
+        """Make sure that the study is still its driver's.
+
+        Raises:
+            UserError: Another driver has taken it over, or its folder is gone.
+        """
+        if self._driver is not None:
+            self._driver.check()
+
+    def append(self, *rows: Row) -> int:
+        """Append rows to the tables they belong to; they are written together.
+
+        Returns:
+            The last row's number (see `durable`).
 
         Raises:
             ValueError: A value of the row has another type than its column: a bug in the caller.
@@ -109,14 +127,17 @@ class Ledger:
             UserError: Another driver has taken the study over, or its folder is gone.
         """
         with self._lock:
-            stamp = Stamp(study=self.study, written=self._now(), sequence=self._sequence)
-            self._rows[table_of(type(row))].append(check_row(row, stamp))
-            self._sequence += 1
-            # A number that people have seen must not come back with another configuration.
-            notable = isinstance(row, TrialRow) and (row.epoch is None or row.state in END_STATES)
-            if notable or self._clock.seconds() - self._flushed >= self.max_age:
+            checked = []
+            for row in rows:
+                stamp = Stamp(study=self.study, written=self._now(), sequence=self._sequence)
+                checked.append((table_of(type(row)), check_row(row, stamp)))
+                self._sequence += 1
+            for table, checked_row in checked:
+                self._rows[table].append(checked_row)
+            if any(map(_is_notable, rows)) or self._clock.seconds() - self._flushed >= self.max_age:
                 self.flush()
             self._appended.notify_all()
+            return self._sequence - 1
 
     def flush(self) -> None:
         """Write what is in the buffer.
@@ -126,13 +147,14 @@ class Ledger:
             UserError: Another driver has taken the study over, or its folder is gone.
         """
         with self._lock:
-            if self._driver is not None and any(self._rows.values()):
-                self._driver.check()
+            if any(self._rows.values()):
+                self.check_driver()
             for table in _FLUSH_ORDER:
                 if self._rows[table]:
                     self._write(table, concat(to_tables(self._rows[table]), SCHEMAS[table]))
                     self._rows[table] = []
             self._flushed = self._clock.seconds()
+            self._durable = self._sequence - 1
 
     def _now(self) -> datetime:
         """The time, but never earlier than a row before: the newest row has to be the newest."""
@@ -172,3 +194,11 @@ class Ledger:
                 with contextlib.suppress(OSError, UserError):
                     self.flush()
                 self._flushed = self._clock.seconds()
+
+
+def _is_notable(row: Row) -> bool:
+    """Whether a row says that a trial has begun or ended.
+
+    A number that people have seen must not come back with another configuration.
+    """
+    return isinstance(row, TrialRow) and (row.epoch is None or row.state in END_STATES)

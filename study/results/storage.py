@@ -175,6 +175,15 @@ class Storage:
         """
         self.filesystem.delete_file(self.path(name))
 
+    def move(self, name: str, to: str) -> None:
+        """Give a file another name; its folder is made if there is none.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+        """
+        self.filesystem.create_dir(self.path(to.rpartition("/")[0]), recursive=True)
+        self.filesystem.move(self.path(name), self.path(to))
+
     def studies(self) -> list[str]:
         """Names of the studies in this storage, sorted."""
         names = [i.base_name for i in self._entries("") if i.type == pafs.FileType.Directory]

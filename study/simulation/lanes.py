@@ -17,7 +17,8 @@ from study.driver.conductor import Conductor
 from study.driver.events import Event, TrialEnded, TrialStarted
 from study.driver.messages import Assignment, Report, Rest, failed
 from study.driver.retry import RetryPolicy
-from study.results.storage import Storage
+from study.results.ledger import Ledger
+from study.simulation.buffered_storage import BufferedStorage
 from study.simulation.clock import SimulatedClock
 from study.simulation.faults import Fault, Interrupt, Kill, LaneLoss, Preemption, WorkerDeath
 from study.simulation.learning_curves import Curve, Curves
@@ -49,7 +50,6 @@ class _Trial:
     assignment: Assignment
     curve: Curve
     last: Report
-    previous: Report  # the one before the last: its checkpoint is kept too
     deaths: int = 0
     losses: int = 0
 
@@ -72,9 +72,10 @@ class SimulatedLanes:
 
     Args:
         conductor: Decides; it has the same clock, and as many lanes.
+        ledger: The conductor's.
         curves: Gives each trial's learning curve.
         lanes: How many trials are run at a time.
-        storage: Where checkpoints are read, and left for trials that do not end.
+        storage: The ledger's, where checkpoints are; those of trials that do not end are left.
         clock: Moved on with each event.
         faults: What goes wrong.
         timing: What takes time beside trials.
@@ -84,10 +85,11 @@ class SimulatedLanes:
     def __init__(
         self,
         conductor: Conductor,
+        ledger: Ledger,
         curves: Curves,
         lanes: int,
         *,
-        storage: Storage,
+        storage: BufferedStorage,
         clock: SimulatedClock,
         faults: Sequence[Fault] = (),
         timing: Timing = Timing(),
@@ -96,6 +98,7 @@ class SimulatedLanes:
         self.images = 0  # trained, as far as reports say
         self.killed = False
         self._conductor = conductor
+        self._ledger = ledger
         self._curves = curves
         self._storage = storage
         self._clock = clock
@@ -127,13 +130,21 @@ class SimulatedLanes:
             seconds, number, lane, action = heapq.heappop(self._events)
             if lane is not None and lane.event != number:
                 continue  # a fault has put another event in its place
+            self._write_rows_due(seconds)
             self._clock.move_to(seconds)
             action()
             self._end_pointless_rests()
         for lane in self._lanes:
             if lane.phase == "training":
                 self._stop(lane)  # the driver was killed
-        self._write_checkpoints()
+        self._storage.write_out(self._trials)
+
+    def _write_rows_due(self, seconds: float) -> None:
+        """Write the rows that the ledger's own thread would have written before a moment."""
+        due = self._ledger.due
+        if due is not None and due <= seconds:
+            self._clock.move_to(max(due, self._clock.seconds()))
+            self._ledger.flush()
 
     def _schedule(self, seconds: float, lane: _Lane | None, action: Callable[[], None]) -> None:
         """Have an action happen later; one of a lane replaces what the lane waits for."""
@@ -164,7 +175,7 @@ class SimulatedLanes:
     def _begin_trial(self, assignment: Assignment) -> None:
         curve = self._curves(assignment, self._picks.pop(assignment.number))
         last = first_report(assignment, self._storage)
-        self._trials[assignment.number] = _Trial(assignment, curve, last, last)
+        self._trials[assignment.number] = _Trial(assignment, curve, last)
 
     def _train(self, lane: _Lane) -> None:
         """Train the lane's trial from its last report to the next one."""
@@ -179,7 +190,9 @@ class SimulatedLanes:
         trial = self._trial(lane)
         self._stop(lane)
         self.images += report.images_seen - trial.last.images_seen
-        trial.previous, trial.last = trial.last, report.signed(lane.name, HOST)
+        trial.last = report.signed(lane.name, HOST)
+        if report.checkpoint is not None:
+            self._storage.write_atomic(report.checkpoint.name, checkpoint(report))
         if self._conductor.report(trial.last):
             self._train(lane)
         else:
@@ -275,16 +288,6 @@ class SimulatedLanes:
                 report = interrupted_report(trial.assignment, trial.curve, trial.last, elapsed)
                 if report is not None:
                     self._schedule(now, lane, partial(self._report, lane, report))
-
-    def _write_checkpoints(self) -> None:
-        """Write the last two checkpoints of each trial that has not ended, as workers would have.
-
-        A worker keeps the one before the last until the last one's report is in the ledger.
-        """
-        for _, trial in sorted(self._trials.items()):
-            for report in (trial.previous, trial.last):
-                if report.checkpoint is not None:
-                    self._storage.write_atomic(report.checkpoint.name, checkpoint(report))
 
 
 def _seconds_so_far(report: Report) -> float:

@@ -27,6 +27,12 @@ class SimulatedLedger(Ledger):
         self._seconds = seconds
         self._next_write = 0.0
 
+    @property
+    def due(self) -> float | None:
+        """When rows that wait are to be written, in simulated seconds; None if none wait."""
+        due = super().due
+        return due if due is None or self._seconds is None else max(due, self._next_write)
+
     def flush(self) -> None:
         """Write what is in the buffer, if it is time to."""
         if self._seconds is None or self._simulated.seconds() >= self._next_write:

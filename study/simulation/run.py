@@ -16,6 +16,7 @@ from study.results.arrow_values import values
 from study.results.query import query
 from study.results.storage import Storage
 from study.search import Search
+from study.simulation.buffered_storage import BufferedStorage
 from study.simulation.clock import START, SimulatedClock
 from study.simulation.faults import Fault
 from study.simulation.lanes import SimulatedLanes, Timing
@@ -109,6 +110,7 @@ def simulate(
         earlier = read_earlier_run(storage, name)
         study_file = earlier.study_file
         clock = SimulatedClock(_last_written(storage, name))
+    storage = BufferedStorage.over(storage)
     ledger = SimulatedLedger(storage, name, clock, flush_seconds)
     search = Search(study_file, () if earlier is None else earlier.trials)
     settings = study_file.study.finalists
@@ -133,6 +135,7 @@ def simulate(
     )
     simulated = SimulatedLanes(
         conductor,
+        ledger,
         curves,
         lanes,
         storage=storage,

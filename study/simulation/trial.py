@@ -147,7 +147,6 @@ def _report(
     newest = epochs[-1] if epochs else None
     epoch = newest.epoch if newest else last.epoch
     trained = newest.seconds if newest else last.seconds
-    name = checkpoint_name(assignment.study, assignment.number, epoch)
     report = Report(
         number=assignment.number,
         outcome=outcome,
@@ -164,4 +163,6 @@ def _report(
     )
     if outcome == "failed":
         return report
-    return replace(report, checkpoint=StoredFile(name, len(checkpoint(report))))
+    data = checkpoint(report)
+    name = checkpoint_name(assignment.study, assignment.number, epoch, data)
+    return replace(report, checkpoint=StoredFile(name, len(data)))

@@ -16,7 +16,6 @@ from models.precision import in_precision
 from models.training import Step, train_epoch
 from models.training_state import TrainingState
 from models.validation import EarlyStopping, validation_loss
-from study.driver.files import checkpoint_name, drop_older
 from study.driver.messages import (
     Assignment,
     EpochResult,
@@ -61,7 +60,6 @@ class TrialRun:
         self.stopping = _early_stopping(self.spec)
         self.seconds = 0.0
         self.score_seconds = 0.0
-        self.checkpoint: StoredFile | None = None
         self._sums: dict[str, Tensor] = {}  # of losses over the epoch's images, by phase
         self._counts: dict[str, int] = {}
         if assignment.checkpoint is not None:
@@ -99,9 +97,7 @@ class TrialRun:
         )
 
     def close(self) -> None:
-        """The trial is over here: of its checkpoints only the last is kept."""
-        if self.checkpoint is not None and self.team.rank == 0:
-            drop_older(self.bench.storage, self.checkpoint.name)
+        """The trial is over here."""
         if self.spec.train.compile:
             # torch limits how often a process compiles a function; the next trial starts anew.
             torch.compiler.reset()
@@ -207,7 +203,6 @@ class TrialRun:
         sums = {phase: self.team.mean(total) for phase, total in self._sums.items()}
         if self.team.rank != 0:
             return None
-        name = checkpoint_name(self.assignment.study, self.assignment.number, self.state.epoch)
         state: dict[str, Any] = {
             "training": self.state.state_dict(),
             "seconds": self.seconds,
@@ -216,14 +211,8 @@ class TrialRun:
             "counts": self._counts,
             "stopping": None if self.stopping is None else asdict(self.stopping),
         }
-        previous, self.checkpoint = (
-            self.checkpoint,
-            write_checkpoint(self.bench.storage, name, state),
-        )
-        # The one before stays until the next report: only then is this one known to the ledger.
-        if previous is not None:
-            drop_older(self.bench.storage, previous.name)
-        return self.checkpoint
+        study, number = self.assignment.study, self.assignment.number
+        return write_checkpoint(self.bench.storage, study, number, self.state.epoch, state)
 
     def _restore(self, name: str) -> None:
         saved = read_checkpoint(self.bench.storage, name, self.team.device)
@@ -232,7 +221,6 @@ class TrialRun:
         self._sums, self._counts = saved["sums"], saved["counts"]
         if self.stopping is not None:
             self.stopping = EarlyStopping(**saved["stopping"])
-        self.checkpoint = StoredFile(name, 0)
 
     def _report(
         self,

@@ -42,7 +42,7 @@ class WeightsRun:
         assert weights.checkpoint is not None
         self.images = bench.images(self.spec.data)
         data = read_weights_file(bench.storage, weights)
-        saved = parse_checkpoint(data, team.device)["training"]
+        saved = parse_checkpoint(data, weights.checkpoint, team.device)["training"]
         family = build_model(self.spec, 0, bench.towards(self.spec)).to(team.device)
         family.load_state_dict(saved["ema"])
         self.family = family.eval().requires_grad_(False)

@@ -17,6 +17,7 @@ from study.results.ledger import Ledger
 from study.results.query import connect
 from study.results.storage import Storage
 from study.search import Search
+from study.simulation.buffered_storage import BufferedStorage
 from study.simulation.clock import SimulatedClock
 from study.simulation.lanes import SimulatedLanes
 from study.simulation.learning_curves import Curves
@@ -39,11 +40,11 @@ class Stage:
         study_file = study_file or parse_study(tree())
         self.lanes = lanes
         self.clock = SimulatedClock()
-        self.storage = Storage.from_uri(str(folder))
+        self.storage = BufferedStorage.over(Storage.from_uri(str(folder)))
         self.storage.claim("small", study_file.text)
         self.search = search or Search(study_file)
         # By default nothing is left in the buffer, so that a reader sees what was appended.
-        self.ledger = Ledger(self.storage, "small", max_age)
+        self.ledger = Ledger(self.storage, "small", max_age, self.clock)
         self.events: list[Event] = []
         self.watch = watch
         self.seen: list[dict[str, list[dict[str, Any]]]] = []
@@ -68,7 +69,12 @@ class Stage:
     def run(self, curves: Curves) -> None:
         """Run all trials in simulated lanes."""
         SimulatedLanes(
-            self.conductor, curves, self.lanes, storage=self.storage, clock=self.clock
+            self.conductor,
+            self.ledger,
+            curves,
+            self.lanes,
+            storage=self.storage,
+            clock=self.clock,
         ).run()
 
     def hear(self, event: Event) -> None:

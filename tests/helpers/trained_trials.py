@@ -61,7 +61,8 @@ def trained(
     bench = Workbench(storage, torch.device("cpu"))
     trial = TrialRun(Assignment(name, number, number, spec, None), bench, Team())
     report = trial.advance(never, ignore)
-    score, samples = report.score, report.samples
+    score, samples, checkpoint = report.score, report.samples, report.checkpoint
+    assert checkpoint is not None
     assert score is not None
     assert samples is not None
     with Ledger(storage, name) as ledger:
@@ -107,6 +108,7 @@ def trained(
                 ended=NOW,
                 spec=spec.model_dump(mode="json"),
                 spec_hash=f"{number:04x}",
+                checkpoint=checkpoint.name,
                 picks=picks or {},
             )
         )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ from ledger_rows import complete, write
 from stages import Stage
 from study_trees import TEXT, changed, parse_study
 
+from study.driver.files import checkpoint_name
+from study.driver.messages import StoredFile
 from study.driver.resume import read_earlier_run
 from study.results.storage import Storage
 from study.spec import Study
@@ -23,7 +26,9 @@ def test_every_trial_of_the_search_is_read_back(tmp_path: Path) -> None:
     stage.report(0, 1, 3.0, "running")
     stage.report(0, 2, 2.0, "done")
     stage.report(1, 1, None, "failed", reason="diverged")
-    stage.report(2, 1, 4.0, "interrupted")
+    checkpoint = StoredFile(checkpoint_name("small", 2, 1, b"x"), 1)
+    stage.report(2, 1, 4.0, "interrupted", checkpoint=checkpoint)
+    stage.storage.write_atomic(checkpoint.name, b"x")
     earlier = read_earlier_run(stage.storage, "small")
     assert [trial.state for trial in earlier.trials] == ["complete", "failed", "running", "running"]
     assert [trial.values for trial in earlier.trials] == [(2.0,), (), (), ()]
@@ -31,7 +36,10 @@ def test_every_trial_of_the_search_is_read_back(tmp_path: Path) -> None:
     assert [trial.picks for trial in earlier.trials] == [
         dict(row.params) for row in stage.search.trials
     ]
-    assert [one.assignment for one in earlier.unfinished] == assignments[2:]
+    assert [one.assignment for one in earlier.unfinished] == [
+        replace(assignments[2], checkpoint=checkpoint.name),
+        assignments[3],
+    ]
     assert [one.row.epoch for one in earlier.unfinished] == [1, None]
     assert str(earlier) == "kept: 1 complete, 1 failed; to go on with: 2; to begin: 0"
 

@@ -7,6 +7,7 @@ import pytest
 from simulated import in_folder
 from specs import study
 
+from study.driver.files import checkpoint_name
 from study.driver.messages import Assignment, Report
 from study.simulation.learning_curves import Curve, Point
 from study.simulation.trial import checkpoint, first_report, interrupted_report, next_report
@@ -39,7 +40,7 @@ def test_a_trial_reports_as_its_study_says() -> None:
     assert first.values == (1.25,)
     assert first.parameters == 123
     assert first.checkpoint is not None
-    assert first.checkpoint.name == "small/checkpoints/trial-0004-epoch-00004.pt"
+    assert first.checkpoint.name == checkpoint_name("small", 4, 4, checkpoint(first))
 
 
 def test_rungs_say_when_and_of_how_many_images() -> None:

@@ -12,7 +12,7 @@ import yaml
 from specs import plain
 from trained_trials import trained
 
-from study.driver.files import newest_checkpoint
+from study.driver.files import checkpoints
 from study.results.arrow_values import rows
 from study.results.query import query
 from study.results.storage import Storage
@@ -128,7 +128,7 @@ def test_both_kinds_of_weights_can_be_scored(storage: Storage) -> None:
     (row,) = scores(storage)
     assert row["weights"] == "trained"
     assert row["value"] != pytest.approx(TRUE["ddpm"], rel=1e-6)
-    saved = read_checkpoint(storage, str(newest_checkpoint(storage, "small", 0)), "cpu")
+    saved = read_checkpoint(storage, checkpoints(storage, "small")[0][-1], "cpu")
     for averaged, key in ((True, "ema"), (False, "family")):
         family = load_trial(storage, "small", 0, averaged=averaged).family
         for name, tensor in family.state_dict().items():

@@ -12,6 +12,7 @@ from paths import ROOT
 from specs import plain, study
 
 from models.training import Step
+from study.driver.files import checkpoints
 from study.driver.messages import Assignment, Report
 from study.results.reader import read_rows
 from study.results.storage import Storage
@@ -152,16 +153,14 @@ def test_a_loss_that_is_not_finite_fails_the_trial_as_diverged(tmp_path: Path) -
     assert report.checkpoint is None
 
 
-def test_the_checkpoint_before_stays_until_the_next_report_or_the_end(tmp_path: Path) -> None:
+def test_a_worker_deletes_no_checkpoint(tmp_path: Path) -> None:
+    # Only the driver knows which of them the ledger names.
     trial = start(make_bench(tmp_path), train={"epochs": 4})
-    run_out(trial)
-
-    def kept() -> list[str]:
-        return sorted(path.name for path in (tmp_path / "small" / "checkpoints").iterdir())
-
-    assert kept() == ["trial-0000-epoch-00003.pt", "trial-0000-epoch-00004.pt"]
+    reports = run_out(trial)
     trial.close()
-    assert kept() == ["trial-0000-epoch-00004.pt"]
+    names = [report.checkpoint.name for report in reports if report.checkpoint is not None]
+    assert checkpoints(trial.bench.storage, "small") == {0: names}
+    assert len(names) == 4
 
 
 def test_a_checkpoint_holds_plain_values_only(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from trained_trials import ignore, never, trained
 
 from study.check.preflight import preflight
 from study.driver.conductor import Conductor
-from study.driver.files import newest_checkpoint
+from study.driver.files import checkpoints
 from study.driver.messages import Assignment
 from study.driver.resume import read_earlier_run
 from study.driver.trial_weights import trained_in
@@ -61,7 +61,7 @@ def assigned(file: StudyFile, steps: int) -> Assignment:
 
 def test_it_scores_the_weights_and_trains_nothing(tmp_path: Path, storage: Storage) -> None:
     value = trained(storage, 3)
-    before = {file: file.read_bytes() for file in Path(storage.root).rglob("*.pt")}
+    before = {file: file.read_bytes() for file in Path(storage.root).rglob("*.safetensors")}
     run = begin(assigned(read(tmp_path, storage), 5), bench_of(storage), Team())
     assert isinstance(run, WeightsRun)
     report = run.advance(never, ignore)
@@ -74,7 +74,7 @@ def test_it_scores_the_weights_and_trains_nothing(tmp_path: Path, storage: Stora
     assert report.images_seen > 0
     assert report.samples is not None
     assert storage.read(report.samples.name)[:8] == b"\x89PNG\r\n\x1a\n"
-    assert {file: file.read_bytes() for file in Path(storage.root).rglob("*.pt")} == before
+    assert {file: file.read_bytes() for file in Path(storage.root).rglob("*.safetensors")} == before
 
 
 def test_a_stop_comes_before_the_work(tmp_path: Path, storage: Storage) -> None:
@@ -114,7 +114,7 @@ def test_a_study_of_them_becomes_rows_and_is_read_back(tmp_path: Path, storage: 
     assert load_trial(storage, "sweep", 0).sampling.steps == 2
     again = read(tmp_path, storage, weights={"study": "sweep", "trial": 0})
     assert again.study.weights is not None
-    assert again.study.weights.checkpoint == newest_checkpoint(storage, "small", 3)
+    assert again.study.weights.checkpoint == checkpoints(storage, "small")[3][-1]
 
 
 @pytest.mark.parametrize("gone", [True, False])
@@ -122,7 +122,7 @@ def test_other_weights_than_meant_are_refused(tmp_path: Path, storage: Storage, 
     trained(storage, 3)
     file = read(tmp_path, storage)
     preflight(file, storage)
-    name = str(newest_checkpoint(storage, "small", 3))
+    name = checkpoints(storage, "small")[3][-1]
     if gone:
         storage.delete(name)
     else:
@@ -147,6 +147,6 @@ def test_weights_that_are_not_there(
     tmp_path: Path, storage: Storage, weights: dict[str, Any], rule: str
 ) -> None:
     trained(storage, 3)
-    storage.delete(str(newest_checkpoint(storage, "small", 3)))
+    storage.delete(checkpoints(storage, "small")[3][-1])
     with pytest.raises(UserError, match=rf"sweep\.yaml:\d+: weights: {rule}"):
         read(tmp_path, storage, weights=weights)
