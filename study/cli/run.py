@@ -54,11 +54,17 @@ def resume(
     name: Name,
     storage: StorageOption = None,
     address: Address = None,
+    takeover: Annotated[
+        bool, typer.Option("--takeover", help="Even if another process seems to be running it.")
+    ] = False,
 ) -> None:
     """Go on with a study that was interrupted, from its last checkpoints."""
     from study.lanes.run import resume_study
 
-    print_result(resume_study(name, open_storage(storage), address), storage)
+    result = resume_study(name, open_storage(storage), address, takeover=takeover)
+    if result.was_over:
+        print(f"study {name} has ended: there is nothing to go on with\n")
+    print_result(result, storage)
 
 
 @app.command()

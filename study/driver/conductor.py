@@ -45,6 +45,7 @@ class Conductor:
         unfinished: Trials of an earlier run, to go on with before new ones are asked for.
         finals: What follows the search; None if nothing does.
         clock: Says when trials start and end.
+        best: The best score of an earlier run, and its trial.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Conductor:
         unfinished: Sequence[Unfinished] = (),
         finals: Race | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        best: tuple[float, int] | None = None,
     ) -> None:
         self._file = study_file
         self._search = search
@@ -76,7 +78,7 @@ class Conductor:
         self._rests = 0
         self.ended = 0
         self.interrupted = False
-        self.best: tuple[float, int] | None = None
+        self.best = best
 
     def interrupt(self) -> None:
         """Hand out no more trials; those in hand end as `running` at their next report."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
@@ -35,11 +36,26 @@ class Display(Protocol):
 class Tally:
     """Counts that both displays show."""
 
-    def __init__(self, planned: int, metric: str) -> None:
+    def __init__(
+        self,
+        planned: int,
+        metric: str,
+        ended: Mapping[str, int] | None = None,
+        best: tuple[float, int] | None = None,
+    ) -> None:
+        """Count from the start, or go on with the counts of an earlier run.
+
+        Args:
+            planned: How many trials the study has in all, final runs included.
+            metric: What is minimised.
+            ended: How many trials of an earlier run have ended in which state.
+            best: The best score of an earlier run, and its trial.
+        """
         self.planned = planned
         self.metric = metric
-        self.states: Counter[str] = Counter()
-        self.best: tuple[float, int] | None = None
+        self.states: Counter[str] = Counter(ended or {})
+        self.before = self.ended
+        self.best = best
         self.first_trial: float | None = None
         self.began = time.monotonic()
 
@@ -61,11 +77,13 @@ class Tally:
 
     def time_left(self) -> float | None:
         """Seconds, by the pace so far since the lanes were up; None while nothing has ended."""
-        if not self.ended or self.first_trial is None:
+        ended = self.ended - self.before  # by this run
+        if not ended or self.first_trial is None:
             return None
         # A trial in hand counts for a half: on average that is how far it has come.
-        done = self.ended + self.states["running"] / 2
-        return (time.monotonic() - self.first_trial) / done * max(0.0, self.planned - done)
+        done = ended + self.states["running"] / 2
+        left = max(0.0, self.planned - self.before - done)
+        return (time.monotonic() - self.first_trial) / done * left
 
 
 class PlainDisplay:
@@ -239,10 +257,16 @@ class SkippedPictures:
         )
 
 
-def make_display(planned: int, metric: str, console: Console | None = None) -> Display:
-    """The display that suits where the output goes."""
+def make_display(
+    planned: int,
+    metric: str,
+    ended: Mapping[str, int] | None = None,
+    best: tuple[float, int] | None = None,
+    console: Console | None = None,
+) -> Display:
+    """The display that suits where the output goes; see `Tally` for what it begins with."""
     console = console or Console()
-    tally = Tally(planned, metric)
+    tally = Tally(planned, metric, ended, best)
     return LiveDisplay(tally, console) if console.is_terminal else PlainDisplay(tally, console)
 
 

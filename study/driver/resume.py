@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from study.driver.conductor import Unfinished
-from study.driver.files import checkpoint_epoch, checkpoints
+from study.driver.files import checkpoint_epoch, checkpoints, delete_files
 from study.driver.finals import FinalRunState, sampling_seeds
 from study.driver.messages import Assignment
-from study.driver.repair import has_lost_rows
+from study.driver.repair import (
+    has_lost_rows,
+    set_aside_damaged_checkpoints,
+    set_aside_damaged_rows,
+)
 from study.results.objective import final_scores, scores_by_trial
 from study.results.query import connect
-from study.results.reader import newest_rows
+from study.results.reader import newest_rows, read_rows
 from study.results.storage import Storage, join
-from study.results.tables import ReportRow, ScoreRow, TrialRow
+from study.results.tables import END_STATES, ReportRow, ScoreRow, TrialRow
 from study.search import PastTrial
 from study.spec import StudyFile, read_study_text
 
@@ -40,17 +45,61 @@ class EarlierRun:
     orphans: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
-        states = Counter(trial.state for trial in self.trials)
-        kept = [
-            f"{states[state]} {state}"
-            for state in ("complete", "pruned", "failed")
-            if states[state]
+    @property
+    def states(self) -> Counter[str]:
+        """How many trials and final runs have ended in which state."""
+        finals = (run.scores for run in self.finals if run.scores is not None)
+        return Counter(
+            [
+                *(trial.state for trial in self.trials if trial.state in END_STATES),
+                *("complete" if scores else "failed" for scores in finals),
+            ]
+        )
+
+    @property
+    def best(self) -> tuple[float, int] | None:
+        """The search's best score so far that may be compared with the others, and its trial."""
+        score = self.study_file.study.score
+        values = [
+            (value, number)
+            for number, trial in enumerate(self.trials)
+            for epoch, value in trial.reports.items()
+            if math.isfinite(value)
+            and (
+                score.is_full(epoch) or (trial.state == "complete" and epoch == max(trial.reports))
+            )
         ]
+        return min(values, default=None)
+
+    def summary(self, planned: int) -> str:
+        """One line for people.
+
+        Args:
+            planned: How many trials the search has in all.
+        """
+        states = self.states
+        kept = [f"{states[state]} {state}" for state in END_STATES if states[state]]
         return (
             f"kept: {', '.join(kept) or 'nothing'}; to go on with: {len(self.unfinished)}; "
-            f"to begin: {max(0, self.study_file.study.search.trials - len(self.trials))}"
+            f"to begin: {max(0, planned - len(self.trials))}"
         )
+
+
+def take_up(storage: Storage, name: str) -> EarlierRun:
+    """Read a study's ledger in order to go on, and clear away what is damaged or left over.
+
+    Call it with the study's lease.
+
+    Raises:
+        UserError: Its study file cannot be read any more.
+        OSError: The storage cannot be read or written.
+    """
+    lines = set_aside_damaged_rows(storage, name)
+    running = [row for row in read_rows(storage, TrialRow, name) if row.state == "running"]
+    lines += set_aside_damaged_checkpoints(storage, name, running)
+    earlier = read_earlier_run(storage, name)
+    delete_files(storage, earlier.orphans)
+    return replace(earlier, notes=(*lines, *earlier.notes))
 
 
 def read_earlier_run(storage: Storage, name: str) -> EarlierRun:

@@ -11,8 +11,9 @@ from study.driver.conductor import Conductor
 from study.driver.display import Display, SkippedPictures, make_display
 from study.driver.files import samples_name
 from study.driver.finals import Race, read_candidates
+from study.driver.lease import HeldLease, Lease, take_lease
 from study.driver.placement import Placement, place
-from study.driver.resume import EarlierRun, read_earlier_run
+from study.driver.resume import EarlierRun, take_up
 from study.driver.retry import RetryPolicy
 from study.lanes.cluster import Cluster, check_shared, connect
 from study.lanes.tuner import run_trials
@@ -20,7 +21,7 @@ from study.results.leaderboard import Leader, Leaderboard, read_leaderboard
 from study.results.ledger import Ledger
 from study.results.storage import Storage, join
 from study.search import Search
-from study.spec import Study, StudyFile
+from study.spec import StudyFile
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class RunResult:
     interrupted: bool
     board: Leaderboard  # read once, when the run was over
     picture: str | None  # name in the storage of the best trial's sample grid
+    was_over: bool = False  # it had ended before: nothing was run
 
     @property
     def study(self) -> str:
@@ -55,71 +57,147 @@ def run_study(
     Raises:
         UserError: The name is taken, the storage cannot be written, preflight finds a mistake,
             the cluster cannot be reached or can never place a lane, or its nodes do not share the
-            storage. Nothing has been started or written then.
+            storage. Nothing has been started or written then. Or another driver has taken the
+            study over while it ran.
     """
+    name = study_file.study.name
     storage.check_writable()
-    if storage.exists(join(study_file.study.name, "study.yaml")):
-        storage.claim(study_file.study.name, study_file.text)  # says that the name is taken
+    if storage.exists(join(name, "study.yaml")):
+        storage.claim(name, study_file.text)  # says that the name is taken
     preflight(study_file, storage)
-    return _run(study_file, storage, address, display, None)
+    search = Search(study_file)
+    with connect(address) as cluster:
+        placement = _place(study_file, search, cluster, storage)
+        storage.claim(name, study_file.text)
+        with HeldLease(take_lease(storage, name)) as lease:
+            run = _Run(study_file, storage, search, lease)
+            interrupted = run.on(cluster, placement, display)
+    return read_result(storage, name, interrupted)
 
 
 def resume_study(
-    name: str, storage: Storage, address: str | None = None, display: Display | None = None
+    name: str,
+    storage: Storage,
+    address: str | None = None,
+    display: Display | None = None,
+    *,
+    takeover: bool = False,
 ) -> RunResult:
     """Go on with a study that was interrupted: what has ended is kept, the rest is run.
 
-    Trials that had begun go on from their last checkpoints.
+    Trials that had begun go on from their last checkpoints. Of a study that has ended the result
+    is read, and no Ray is started.
+
+    Args:
+        name: The study's.
+        storage: Where it is.
+        address: Ray cluster to join (see `cluster.connect`).
+        display: Shows what happens; None chooses by where the output goes.
+        takeover: Take the study over from a driver that still seems to be alive.
 
     Raises:
-        UserError: There is no such study, or the cluster can never place a lane.
+        UserError: There is no such study, another driver runs it, or the cluster can never place
+            a lane.
     """
     storage.require(name)
     storage.check_writable()
-    earlier = read_earlier_run(storage, name)
-    return _run(earlier.study_file, storage, address, display, earlier)
+    with HeldLease(take_lease(storage, name, takeover=takeover)) as lease:
+        earlier = take_up(storage, name)
+        search = Search(earlier.study_file, earlier.trials)
+        run = _Run(earlier.study_file, storage, search, lease, earlier)
+        if run.is_over:
+            return read_result(storage, name, interrupted=False, was_over=True)
+        with connect(address) as cluster:
+            placement = _place(earlier.study_file, search, cluster, storage)
+            interrupted = run.on(cluster, placement, display)
+    return read_result(storage, name, interrupted)
 
 
-def _run(
-    study_file: StudyFile,
-    storage: Storage,
-    address: str | None,
-    display: Display | None,
-    earlier: EarlierRun | None,
-) -> RunResult:
-    spec = study_file.study
-    with connect(address) as cluster:
-        search = Search(study_file, () if earlier is None else earlier.trials)
-        most = search.planned if spec.finalists is None else spec.finalists.runs
-        placement = place(spec.scale, cluster.available, max(search.planned, most))
-        check_shared(storage, placement)
-        if earlier is None:
-            storage.claim(spec.name, study_file.text)
-        planned = search.planned + (0 if spec.finalists is None else spec.finalists.runs)
-        display = display or make_display(planned, spec.score.metric_name)
+@dataclass(frozen=True)
+class _Run:
+    """A study whose lease is held."""
+
+    study_file: StudyFile
+    storage: Storage
+    search: Search
+    lease: Lease
+    earlier: EarlierRun | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing left to do."""
+        assert self.earlier is not None
+        if self.earlier.unfinished or len(self.earlier.trials) < self.search.planned:
+            return False
+        finals = self._finals()
+        return finals is None or finals.next() is None
+
+    def on(self, cluster: Cluster, placement: Placement, display: Display | None) -> bool:
+        """Run it; whether it was interrupted."""
+        spec, earlier = self.study_file.study, self.earlier
+        planned = self.search.planned
+        display = display or make_display(
+            planned + (0 if spec.finalists is None else spec.finalists.runs),
+            spec.score.metric_name,
+            None if earlier is None else earlier.states,
+            None if earlier is None else earlier.best,
+        )
         try:
-            display.message(_welcome(study_file, storage, cluster, placement, search.planned))
-            if earlier is not None:
-                display.message(str(earlier))
-            with Ledger(storage, spec.name) as ledger:
+            display.message(_welcome(self.study_file, self.storage, cluster, placement, planned))
+            for line in () if earlier is None else (*earlier.notes, earlier.summary(planned)):
+                display.message(line)
+            with Ledger(self.storage, spec.name, driver=self.lease) as ledger:
                 conductor = Conductor(
-                    study_file,
-                    search,
+                    self.study_file,
+                    self.search,
                     ledger,
                     placement.lanes,
                     code_digest(),
                     [display.event, SkippedPictures(display, spec.data.dataset)],
                     () if earlier is None else earlier.unfinished,
-                    _finals(spec, storage, search.planned, earlier),
+                    self._finals(),
+                    best=None if earlier is None else earlier.best,
                 )
-                run_trials(spec.name, conductor, storage, placement, display, RetryPolicy())
+                run_trials(spec.name, conductor, self.storage, placement, display, RetryPolicy())
         finally:
             display.close()
-    return read_result(storage, spec.name, conductor.interrupted)
+        return conductor.interrupted
+
+    def _finals(self) -> Race | None:
+        spec, settings = self.study_file.study, self.study_file.study.finalists
+        if settings is None:
+            return None
+        return Race(
+            settings,
+            self.search.planned,
+            lambda: read_candidates(self.storage, spec.name, settings.top),
+            () if self.earlier is None else self.earlier.finals,
+        )
 
 
-def read_result(storage: Storage, study: str, interrupted: bool) -> RunResult:
+def _place(study_file: StudyFile, search: Search, cluster: Cluster, storage: Storage) -> Placement:
+    """How many lanes fit, on nodes that share the storage.
+
+    Raises:
+        UserError: None ever fits, or the nodes do not share it.
+    """
+    spec = study_file.study
+    most = search.planned if spec.finalists is None else spec.finalists.runs
+    placement = place(spec.scale, cluster.available, max(search.planned, most))
+    check_shared(storage, placement)
+    return placement
+
+
+def read_result(
+    storage: Storage, study: str, interrupted: bool, *, was_over: bool = False
+) -> RunResult:
     """How a run that is over ended; the best trial's samples are put where they are easily seen.
+
+    Args:
+        storage: Where the study is.
+        study: Its name.
+        interrupted: Whether it is to go on.
+        was_over: Whether it had ended before, so that nothing was run.
 
     Raises:
         UserError: The scores cannot be compared.
@@ -127,19 +205,7 @@ def read_result(storage: Storage, study: str, interrupted: bool) -> RunResult:
     board = read_leaderboard(storage, study)
     leader = board.leader
     picture = None if leader is None else _keep_picture(storage, study, leader)
-    return RunResult(storage, interrupted, board, picture)
-
-
-def _finals(spec: Study, storage: Storage, planned: int, earlier: EarlierRun | None) -> Race | None:
-    settings = spec.finalists
-    if settings is None:
-        return None
-    return Race(
-        settings,
-        planned,
-        lambda: read_candidates(storage, spec.name, settings.top),
-        () if earlier is None else earlier.finals,
-    )
+    return RunResult(storage, interrupted, board, picture, was_over)
 
 
 def code_digest() -> str:

@@ -132,6 +132,7 @@ def simulate(
         unfinished=() if earlier is None else earlier.unfinished,
         finals=finals,
         clock=clock,
+        best=None if earlier is None else earlier.best,
     )
     simulated = SimulatedLanes(
         conductor,

@@ -40,7 +40,7 @@ LANES = [
 def show(terminal: bool, width: int = 100) -> str:
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=terminal, width=width)
-    display = make_display(4, "fd_vae", console)
+    display = make_display(4, "fd_vae", console=console)
     for event in EVENTS:
         display.event(event)
         display.lanes(LANES)

@@ -41,7 +41,7 @@ def test_every_trial_of_the_search_is_read_back(tmp_path: Path) -> None:
         assignments[3],
     ]
     assert [one.row.epoch for one in earlier.unfinished] == [1, None]
-    assert str(earlier) == "kept: 1 complete, 1 failed; to go on with: 2; to begin: 0"
+    assert earlier.summary(4) == "kept: 1 complete, 1 failed; to go on with: 2; to begin: 0"
 
 
 def test_a_trial_whose_row_was_lost_failed(storage: Storage) -> None:
