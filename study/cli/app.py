@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -78,6 +78,7 @@ Address = Annotated[
     typer.Option(help="Ray cluster to join (HOST:PORT); else this machine's, or one is started."),
 ]
 
+Format = Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")]
 
 Size = Annotated[
     int | None,
@@ -110,12 +111,15 @@ def open_storage(uri: str | None) -> Storage:
 
 def print_leaderboard(board: Leaderboard, top: int) -> None:
     """Print what a study has shown: its finalists, its front, its ranked trials."""
+    from study.results.failures import failure_lines, have_all_failed
     from study.results.leaderboard_tables import leaderboard_tables
 
     tables = leaderboard_tables(board, top)
     for table in tables:
         print_table(table)
-    if not tables:
+    for line in failure_lines(board.rows.trials):
+        print(line)
+    if not tables and not have_all_failed(board.rows.trials):
         print(f"no trial of {board.rows.study} has a score yet")
 
 

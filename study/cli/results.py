@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from study.cli.app import (
+    Format,
     Name,
     StorageOption,
     app,
@@ -21,33 +23,39 @@ from study.spec.errors import UserError
 
 
 @app.command("list")
-def list_(storage: StorageOption = None) -> None:
-    """The studies in the storage."""
-    from study.results.summary import study_summary, summary_table
+def list_(format_: Format = "table", storage: StorageOption = None) -> None:
+    """The studies in the storage: whether they run, how far they are, the best so far."""
+    from study.results.summary import study_summary
+    from study.results.summary_table import summary_table
 
     place = open_storage(storage)
     summaries = study_summary(place)
-    if summaries:
+    if format_ == "json":
+        print(json.dumps([summary.to_dict() for summary in summaries], indent=2))
+    elif summaries:
         print_table(summary_table(summaries))
     else:
         print(f"no studies in {place.uri}")
 
 
 @app.command()
-def status(name: Name, storage: StorageOption = None) -> None:
-    """How far a study is: trials by state, the best so far, times."""
-    from study.results.summary import summarise_study, summary_table
+def status(name: Name, format_: Format = "table", storage: StorageOption = None) -> None:
+    """Where a study stands: whether it runs, trials by state, the best so far, failures, times."""
+    from study.results.summary import summarise_study
+    from study.results.summary_table import summary_text
 
-    print_table(summary_table([summarise_study(open_storage(storage), name)]))
+    summary = summarise_study(open_storage(storage), name)
+    if format_ == "json":
+        print(json.dumps(summary.to_dict(), indent=2))
+    else:
+        print_table(summary_text(summary))
 
 
 @app.command()
 def best(
     name: Name,
     top: Annotated[int, typer.Option(min=1, help="How many trials to show.")] = 10,
-    format_: Annotated[
-        Literal["table", "json"], typer.Option("--format", help="How to print it.")
-    ] = "table",
+    format_: Format = "table",
     storage: StorageOption = None,
 ) -> None:
     """The best of a study: its finalists, its Pareto front, its ranked trials."""

@@ -156,6 +156,8 @@ def print_result(result: RunResult, storage: str | None) -> None:
         result: How the run ended.
         storage: The storage as the command named it, for the commands that are shown.
     """
+    from study.results.failures import have_all_failed
+
     place, name = result.storage, result.study
     where = "" if storage is None else f" --storage {storage}"
     print_leaderboard(result.board, 10)
@@ -166,6 +168,8 @@ def print_result(result: RunResult, storage: str | None) -> None:
         print("\ninterrupted; what was done is kept. To continue:")
         print(f"  study resume {name}{where}")
         raise typer.Exit(130)
+    if have_all_failed(result.board.rows.trials):
+        raise typer.Exit(1)
     print("\nnext:")
     print(f"  study best {name}{where}")
     if result.board.leader is not None:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from study.driver.events import Event, TrialEnded, TrialReported, TrialStarted
 from study.driver.messages import Progress
+from study.results.pace import duration, seconds_left
 
 
 class Display(Protocol):
@@ -77,13 +78,11 @@ class Tally:
 
     def time_left(self) -> float | None:
         """Seconds, by the pace so far since the lanes were up; None while nothing has ended."""
-        ended = self.ended - self.before  # by this run
-        if not ended or self.first_trial is None:
+        if self.first_trial is None:
             return None
-        # A trial in hand counts for a half: on average that is how far it has come.
-        done = ended + self.states["running"] / 2
-        left = max(0.0, self.planned - self.before - done)
-        return (time.monotonic() - self.first_trial) / done * left
+        elapsed = time.monotonic() - self.first_trial
+        ended, planned = self.ended - self.before, self.planned - self.before  # by this run
+        return seconds_left(elapsed, ended, self.states["running"], planned)
 
 
 class PlainDisplay:
@@ -119,7 +118,7 @@ class PlainDisplay:
                 eta = (
                     ""
                     if left is None or state == "interrupted"
-                    else f", about {_duration(left)} left"
+                    else f", about {duration(left)} left"
                 )
                 done = f"{self.tally.ended}/{self.tally.planned}"
                 self.message(f"trial {event.number} {state}{reason}{value} [{done}{eta}]")
@@ -133,7 +132,7 @@ class PlainDisplay:
 
     def message(self, text: str) -> None:
         """Print a line, with the time since the start."""
-        elapsed = _duration(time.monotonic() - self.tally.began)
+        elapsed = duration(time.monotonic() - self.tally.began)
         self.console.print(f"{elapsed:>7}  {text}", markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
@@ -199,8 +198,8 @@ class LiveDisplay:
             else f"{tally.metric} {tally.best[0]:.4g} (trial {tally.best[1]})"
         )
         left = tally.time_left()
-        elapsed = _duration(time.monotonic() - tally.began)
-        rest = "—" if left is None else f"about {_duration(left)}"
+        elapsed = duration(time.monotonic() - tally.began)
+        rest = "—" if left is None else f"about {duration(left)}"
         head = Text.assemble(
             ("trials ", "bold"), f"{tally.ended}/{tally.planned}  {counts}    ",
             ("best ", "bold"), (best, "green"), "    ",
@@ -268,12 +267,6 @@ def make_display(
     console = console or Console()
     tally = Tally(planned, metric, ended, best)
     return LiveDisplay(tally, console) if console.is_terminal else PlainDisplay(tally, console)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _short(value: object) -> str:

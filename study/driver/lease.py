@@ -8,23 +8,21 @@ from types import TracebackType
 
 from study.results.clock import SYSTEM_CLOCK, Clock
 from study.results.lease_record import (
+    HEARTBEAT_SECONDS,
     Heartbeat,
     LeaseRecord,
     accept,
     create_lease,
+    is_alive,
     newest_number,
     read_heartbeat,
     read_lease,
     write_heartbeat,
 )
-from study.results.process import exists_here, this_process
+from study.results.process import this_process
 from study.results.storage import Storage, join
 from study.results.tables import TABLES
 from study.spec.errors import UserError
-
-HEARTBEAT_SECONDS = 5.0
-LAPSE_SECONDS = 30.0
-"""A driver that gave no sign of life for so long is thought to be dead."""
 
 
 class LeaseLost(UserError):
@@ -39,12 +37,16 @@ class Lease:
         study: Its name.
         record: This driver's record, which is in the storage.
         clock: Says when signs of life are given.
+
+    Attributes:
+        planned: How many trials the search has in all, for who looks at the study; 0 at first.
     """
 
     def __init__(
         self, storage: Storage, study: str, record: LeaseRecord, clock: Clock = SYSTEM_CLOCK
     ) -> None:
         self.record = record
+        self.planned = 0
         self._storage = storage
         self._study = study
         self._clock = clock
@@ -76,7 +78,7 @@ class Lease:
             OSError: The storage cannot be written.
         """
         self._beats += 1
-        beat = Heartbeat(self._clock.now(), self._beats)
+        beat = Heartbeat(self._clock.now(), self._beats, planned=self.planned)
         write_heartbeat(self._storage, self._study, self.number, beat)
 
     def release(self) -> None:
@@ -85,7 +87,7 @@ class Lease:
         Raises:
             OSError: The storage cannot be written.
         """
-        beat = Heartbeat(self._clock.now(), self._beats + 1, released=True)
+        beat = Heartbeat(self._clock.now(), self._beats + 1, True, self.planned)
         write_heartbeat(self._storage, self._study, self.number, beat)
 
 
@@ -155,18 +157,6 @@ def take_lease(
     lease = Lease(storage, study, record, clock)
     lease.beat()
     return lease
-
-
-def is_alive(storage: Storage, study: str, record: LeaseRecord, clock: Clock) -> bool | None:
-    """Whether a study's driver is alive; None if its last sign of life is old."""
-    beat = read_heartbeat(storage, study, record.number)
-    if beat is not None and beat.released:
-        return False
-    here = exists_here(record.process)
-    if here is not None:
-        return here
-    written = record.taken if beat is None else beat.written
-    return True if (clock.now() - written).total_seconds() < LAPSE_SECONDS else None
 
 
 def _refuse_if_alive(storage: Storage, study: str, held: LeaseRecord, clock: Clock) -> None:

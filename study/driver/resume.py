@@ -77,8 +77,11 @@ class EarlierRun:
         Args:
             planned: How many trials the search has in all.
         """
-        states = self.states
+        states = Counter(trial.state for trial in self.trials)
         kept = [f"{states[state]} {state}" for state in END_STATES if states[state]]
+        finals = sum(run.scores is not None for run in self.finals)
+        if finals:
+            kept.append(f"{finals} final runs")
         return (
             f"kept: {', '.join(kept) or 'nothing'}; to go on with: {len(self.unfinished)}; "
             f"to begin: {max(0, planned - len(self.trials))}"

@@ -135,7 +135,8 @@ class _Run:
     def on(self, cluster: Cluster, placement: Placement, display: Display | None) -> bool:
         """Run it; whether it was interrupted."""
         spec, earlier = self.study_file.study, self.earlier
-        planned = self.search.planned
+        planned = self.lease.planned = self.search.planned
+        self.lease.beat()
         display = display or make_display(
             planned + (0 if spec.finalists is None else spec.finalists.runs),
             spec.score.metric_name,

@@ -18,10 +18,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from study.results.process import Process
+from study.results.clock import SYSTEM_CLOCK, Clock
+from study.results.process import Process, exists_here
 from study.results.storage import Storage, join
 
 FOLDER = "lease"
+HEARTBEAT_SECONDS = 5.0
+"""A driver gives a sign of life so often."""
+LAPSE_SECONDS = 30.0
+"""A driver that gave none for so long is thought to be dead."""
 _RECORD = re.compile(r"(\d{6})\.json")
 _ACCEPTED = re.compile(r"(\d{6})\.accepted")
 _DRIVER_FILE = re.compile(r"\w+Z-d(\d{6})-(\d{8})-[0-9a-f]+\.parquet")  # see `table_files`
@@ -50,11 +55,13 @@ class Heartbeat:
         written: When, by the driver's own clock.
         count: How many there were before it.
         released: Whether the driver has ended in good order, and holds the study no more.
+        planned: How many trials the study's search has in all; 0 if that is not known yet.
     """
 
     written: datetime
     count: int
     released: bool = False
+    planned: int = 0
 
 
 def newest_number(storage: Storage, study: str) -> int:
@@ -97,6 +104,20 @@ def write_heartbeat(storage: Storage, study: str, number: int, beat: Heartbeat) 
     """
     fields = {**vars(beat), "written": beat.written.isoformat()}
     storage.write_atomic(_name(study, number, "heartbeat"), _encode(fields))
+
+
+def is_alive(
+    storage: Storage, study: str, record: LeaseRecord, clock: Clock = SYSTEM_CLOCK
+) -> bool | None:
+    """Whether a study's driver is alive; None if that cannot be said, as its last sign is old."""
+    beat = read_heartbeat(storage, study, record.number)
+    if beat is not None and beat.released:
+        return False
+    here = exists_here(record.process)
+    if here is not None:
+        return here
+    written = record.taken if beat is None else beat.written
+    return True if (clock.now() - written).total_seconds() < LAPSE_SECONDS else None
 
 
 def driver_mark(number: int, count: int) -> str:

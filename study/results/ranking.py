@@ -25,7 +25,7 @@ class RankedTrial:
         rank: Its place.
         trial: Its number.
         value: Its score.
-        state: `complete` or `pruned`.
+        state: `complete` or `pruned`, or `running` where those take part.
         epoch: Of its last report.
         seconds: Of training and scoring.
         config: Value of each parameter by its path.
@@ -83,7 +83,7 @@ class _Entry:
 
 
 def rank_trials(
-    trials: Iterable[TrialRow], scores: Iterable[ScoreRow]
+    trials: Iterable[TrialRow], scores: Iterable[ScoreRow], *, running: bool = False
 ) -> tuple[tuple[RankedTrial, ...], tuple[UnrankedTrial, ...]]:
     """Rank the trials of one study's search by rising value.
 
@@ -94,6 +94,7 @@ def rank_trials(
     Args:
         trials: Newest rows of `trials`.
         scores: Newest rows of `scores` of the same study.
+        running: Whether trials that have not ended take part too, with their last scores.
 
     Returns:
         The ranked trials, best first, and those that cannot be ranked.
@@ -101,12 +102,13 @@ def rank_trials(
     Raises:
         UserError: Two of the values were not measured in the same way, or it is unknown how.
     """
+    states = ("complete", "pruned", "running") if running else ("complete", "pruned")
     by_trial = scores_by_trial(scores)
     entries = [
         _entry(trial, trial.value, by_trial.get(trial.trial, ()))
         for trial in trials
         if trial.stage == "search"
-        and trial.state in ("complete", "pruned")
+        and trial.state in states
         and trial.value is not None
         and math.isfinite(trial.value)
     ]

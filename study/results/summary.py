@@ -1,73 +1,222 @@
-"""Studies at a glance: trials by state, the best score, times."""
+"""Where a study stands: whether it runs, trials by state, the best so far, time left, failures."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any, Literal
 
-from rich import box
-from rich.table import Table
-from rich.text import Text
-
-from study.results.ranking import rank_trials
+from study.results.clock import SYSTEM_CLOCK, Clock
+from study.results.lease_record import (
+    Heartbeat,
+    LeaseRecord,
+    is_alive,
+    read_heartbeat,
+    read_lease,
+)
+from study.results.pace import seconds_left
+from study.results.ranking import RankedTrial, rank_trials
 from study.results.reader import read_study
-from study.results.render import cell
-from study.results.storage import Storage
+from study.results.storage import STUDY_FILE, Storage, join
+from study.results.tables import END_STATES, ScoreRow, TrialRow
 from study.spec.errors import UserError
+from study.spec.yaml_file import parse_yaml
+
+Activity = Literal["running", "silent", "interrupted", "ended"]
+"""What a study's driver does: it runs, it gave no sign of life for a while, it stopped before all
+trials had ended, or after that."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A trial that failed."""
+
+    trial: int
+    reason: str
 
 
 @dataclass(frozen=True)
 class StudySummary:
-    """A study at a glance.
+    """Where a study stands.
 
-    `states` counts the trials of the search by state, `final_runs` those that train one of them
-    again, in any state. `best_trial` and `best_value` are the search's, None while nothing is
-    ranked, or if its scores cannot be compared. Seconds are sums over all trials.
+    Attributes:
+        name: Its name.
+        activity: Whether it runs.
+        since: The last sign of life of a driver, or else of the tables; None if there is none.
+        planned: How many trials the search has in all; None if that cannot be said.
+        states: Trials of the search by state; `running` are those in hand, or left to go on.
+        final_runs: Trials that train one of the search again, in any state.
+        best: The search's best so far, trials in hand included; None while nothing is ranked, or
+            if its scores cannot be compared.
+        started: When the first trial began.
+        written: When the newest row of the trials was.
+        train_seconds: Of training, in all trials.
+        score_seconds: Of scoring, in all trials.
+        seconds_left: Until the search has ended, by its pace so far; None if it does not run, or
+            no trial has ended yet.
+        failures: Trials of the search that failed, by number.
     """
 
     name: str
+    activity: Activity
+    since: datetime | None
+    planned: int | None
     states: Mapping[str, int]
     final_runs: int
-    best_trial: int | None
-    best_value: float | None
+    best: RankedTrial | None
     started: datetime | None
     written: datetime | None
     train_seconds: float
     score_seconds: float
+    seconds_left: float | None
+    failures: tuple[Failure, ...]
+
+    @property
+    def ended(self) -> int:
+        """Trials of the search that are over."""
+        return sum(self.states.get(state, 0) for state in END_STATES)
+
+    @property
+    def is_best_open(self) -> bool:
+        """Whether the best trial so far has not ended."""
+        return self.best is not None and self.best.state == "running"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values for JSON: times are texts of ISO 8601, the unknown is None."""
+        best = self.best
+        return {
+            "study": self.name,
+            "activity": self.activity,
+            "since": _iso(self.since),
+            "planned": self.planned,
+            "ended": self.ended,
+            "states": dict(self.states),
+            "final_runs": self.final_runs,
+            "best": None
+            if best is None
+            else {
+                "trial": best.trial,
+                "metric": best.measured and best.measured.metric,
+                "value": best.value,
+                "spread": best.spread,
+                "epoch": best.epoch,
+                "state": best.state,
+            },
+            "started": _iso(self.started),
+            "written": _iso(self.written),
+            "train_seconds": self.train_seconds,
+            "score_seconds": self.score_seconds,
+            "seconds_left": self.seconds_left,
+            "failures": [asdict(failure) for failure in self.failures],
+        }
 
 
-def study_summary(storage: Storage) -> list[StudySummary]:
-    """Every study in a storage at a glance, the oldest first, those without trials last."""
-    summaries = [summarise_study(storage, name) for name in storage.studies()]
+def study_summary(storage: Storage, clock: Clock = SYSTEM_CLOCK) -> list[StudySummary]:
+    """Where every study in a storage stands, the oldest first, those without trials last."""
+    summaries = [summarise_study(storage, name, clock) for name in storage.studies()]
     return sorted(summaries, key=lambda s: (s.started is None, s.started, s.name))
 
 
-def summarise_study(storage: Storage, study: str) -> StudySummary:
-    """A study at a glance.
+def summarise_study(storage: Storage, study: str, clock: Clock = SYSTEM_CLOCK) -> StudySummary:
+    """Where a study stands.
 
     Raises:
         UserError: There is no such study.
     """
     rows = read_study(storage, study)
     trials = rows.trials
-    try:
-        ranked, _ = rank_trials((t for t in trials if t.state == "complete"), rows.scores)
-    except UserError:  # no best trial is better than a wrong one; `study best` says why
-        ranked = ()
-    stamps = [trial.stamp for trial in trials if trial.stamp is not None]
+    search = [trial for trial in trials if trial.stage == "search"]
+    states: Counter[str] = Counter(trial.state for trial in search)
+    lease = read_lease(storage, study)
+    beat = None if lease is None else read_heartbeat(storage, study, lease.number)
+    alive = None if lease is None else is_alive(storage, study, lease, clock)
+    planned = beat.planned if beat is not None and beat.planned else _planned(storage, study)
+    stamps = [trial.stamp.written for trial in trials if trial.stamp is not None]
+    written = max(stamps, default=None)
+    activity = _activity(lease, alive, trials, planned, states)
     return StudySummary(
         name=study,
-        states=dict(Counter(trial.state for trial in trials if trial.stage == "search")),
+        activity=activity,
+        since=_last_sign(lease, beat, written),
+        planned=planned,
+        states=dict(states),
         final_runs=sum(trial.stage == "final" for trial in trials),
-        best_trial=ranked[0].trial if ranked else None,
-        best_value=ranked[0].value if ranked else None,
+        best=_best(trials, rows.scores),
         started=min((trial.started for trial in trials), default=None),
-        written=max((stamp.written for stamp in stamps), default=None),
+        written=written,
         train_seconds=sum(trial.train_seconds or 0.0 for trial in trials),
         score_seconds=sum(trial.score_seconds or 0.0 for trial in trials),
+        seconds_left=_left(lease, search, planned, clock) if activity == "running" else None,
+        failures=tuple(
+            Failure(trial.trial, trial.reason) for trial in search if trial.state == "failed"
+        ),
     )
+
+
+def _activity(
+    lease: LeaseRecord | None,
+    alive: bool | None,
+    trials: Sequence[TrialRow],
+    planned: int | None,
+    states: Mapping[str, int],
+) -> Activity:
+    if alive:
+        return "running"
+    is_open = any(trial.state == "running" for trial in trials) or (
+        planned is not None and sum(states.values()) < planned
+    )
+    if lease is not None and alive is None and is_open:
+        return "silent"
+    return "interrupted" if is_open else "ended"
+
+
+def _last_sign(
+    lease: LeaseRecord | None, beat: Heartbeat | None, written: datetime | None
+) -> datetime | None:
+    signs = [] if written is None else [written]
+    if lease is not None:
+        signs.append(lease.taken)
+    if beat is not None:
+        signs.append(beat.written)
+    return max(signs, default=None)
+
+
+def _planned(storage: Storage, study: str) -> int | None:
+    """What the study file says; a grid may turn out to be smaller."""
+    try:
+        tree = parse_yaml(storage.read(join(study, STUDY_FILE)).decode(), study).tree
+        return int(tree["search"]["trials"])
+    except (UserError, OSError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _best(trials: Sequence[TrialRow], scores: Sequence[ScoreRow]) -> RankedTrial | None:
+    try:
+        ranked, _ = rank_trials(trials, scores, running=True)
+    except UserError:  # no best trial is better than a wrong one; `study best` says why
+        return None
+    return ranked[0] if ranked else None
+
+
+def _left(
+    lease: LeaseRecord | None, search: Sequence[TrialRow], planned: int | None, clock: Clock
+) -> float | None:
+    """By the trials that have ended since the driver took the study."""
+    if lease is None or planned is None:
+        return None
+    now = clock.now()
+    ended = [trial for trial in search if trial.ended is not None]
+    lately = [trial for trial in ended if trial.ended is not None and trial.ended >= lease.taken]
+    running = [trial for trial in search if trial.state == "running"]
+    begun = [max(trial.started, lease.taken) for trial in (*lately, *running)]
+    elapsed = (now - min(begun, default=now)).total_seconds()
+    return seconds_left(elapsed, len(lately), len(running), planned - len(ended) + len(lately))
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
 
 
 def newest_study(storage: Storage) -> str:
@@ -80,24 +229,3 @@ def newest_study(storage: Storage) -> str:
     if not started:
         raise UserError(f"No study in {storage.uri} has a trial yet: `study run` makes one")
     return started[-1].name
-
-
-def summary_table(summaries: Sequence[StudySummary]) -> Table:
-    """Studies at a glance, one a line; final runs have a column where there are any."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("study", overflow="fold", min_width=12)
-    states = ("complete", "pruned", "failed", "running")
-    finals = any(summary.final_runs for summary in summaries)
-    for state in (*states, "final") if finals else states:
-        table.add_column(state, justify="right", no_wrap=True)
-    table.add_column("best", justify="right", no_wrap=True)
-    table.add_column("last written", no_wrap=True)
-    for summary in summaries:
-        table.add_row(
-            Text(summary.name),
-            *(str(summary.states.get(state, 0)) for state in states),
-            *([str(summary.final_runs or "")] if finals else []),
-            cell(summary.best_value),
-            f"{summary.written.astimezone():%m-%d %H:%M:%S}" if summary.written else "",
-        )
-    return table

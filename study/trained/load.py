@@ -14,6 +14,7 @@ from models.family import Family
 from models.precision import in_precision
 from models.sampling import generate
 from study.driver.trial_weights import find_weights
+from study.results.failures import have_all_failed
 from study.results.leaderboard import read_leaderboard
 from study.results.storage import Storage
 from study.scoring import Scorer
@@ -119,9 +120,12 @@ def best_trial(storage: Storage, study: str) -> int:
     Raises:
         UserError: There is no such study, it has no score yet, or its scores cannot be compared.
     """
-    leader = read_leaderboard(storage, study).leader
+    board = read_leaderboard(storage, study)
+    leader = board.leader
     if leader is None:
-        raise UserError(f"no trial of study '{study}' has a score yet: say which one to explain")
+        rows = board.rows.trials
+        why = "every one failed" if have_all_failed(rows) else "say which one to explain"
+        raise UserError(f"no trial of study '{study}' has a score yet: {why}")
     return leader.run
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from study.driver import lease as lease_module
-from study.driver.lease import LAPSE_SECONDS, HeldLease, Lease, LeaseLost, take_lease
+from study.driver.lease import HeldLease, Lease, LeaseLost, take_lease
 from study.results.lease_record import (
+    LAPSE_SECONDS,
     LeaseRecord,
     create_lease,
     read_accepted,

@@ -75,7 +75,9 @@ def test_it_is_opened_from_python(old: Storage) -> None:
 
 def test_a_resumed_study_finds_all_trials_ended(old: Storage) -> None:
     earlier = read_earlier_run(old, "early")
-    assert earlier.summary(4) == "kept: 3 complete, 1 pruned; to go on with: 0; to begin: 0"
+    assert earlier.summary(4) == (
+        "kept: 3 complete, 1 pruned, 4 final runs; to go on with: 0; to begin: 0"
+    )
     assert [len(run.scores or ()) for run in earlier.finals] == [2, 2, 2, 2]
     assert earlier.trials[0].values == (16.86254548952344,)
 
