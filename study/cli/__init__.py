@@ -12,6 +12,7 @@ from study.cli.app import app
 from study.cli import run, results, rescore, explain, score, trust  # noqa: F401
 
 # isort: on
+from study.cli.streams import adapt_streams
 from study.spec.errors import UserError
 
 __all__ = ["app", "main"]
@@ -19,8 +20,14 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """The entry point: a user's mistake is one line on stderr and exit code 2."""
-    if os.getcwd() not in sys.path:  # where networks named by import path may lie
-        sys.path.append(os.getcwd())
+    adapt_streams()
+    try:
+        folder = os.getcwd()
+    except FileNotFoundError:  # DuckDB and Ray cannot do without
+        print("study: the working folder does not exist any more: cd to another", file=sys.stderr)
+        sys.exit(2)
+    if folder not in sys.path:  # where networks named by import path may lie
+        sys.path.append(folder)
     try:
         app(prog_name="study")  # `python -m study` too
     except UserError as error:

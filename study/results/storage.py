@@ -73,6 +73,14 @@ class Storage:
         Raises:
             UserError: The URI has another scheme, or cannot be understood.
         """
+        try:
+            uri.encode()
+        except UnicodeEncodeError:  # Python keeps bytes that are no text in the locale's encoding
+            name = uri.encode("utf-8", "backslashreplace").decode()
+            raise UserError(
+                f"The storage {name} has characters that cannot be read in this locale: "
+                "set PYTHONUTF8=1"
+            ) from None
         scheme = uri.partition("://")[0] if "://" in uri else ""
         if scheme in ("", "file"):
             folder = unquote(urlsplit(uri).path) if scheme else uri
