@@ -62,7 +62,7 @@ def ray_session() -> Iterator[None]:
     """A Ray of our own with two CPUs, whatever else runs on this machine."""
     import ray
 
-    from study.lanes.cluster import start_ray
+    from study.lanes.local_ray import start_ray
 
     os.environ["RAY_AUTH_MODE"] = "disabled"
     start_ray(cpus=2)

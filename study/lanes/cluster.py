@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
-import socket
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ import yaml
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from study.driver.placement import Placement, Resources
+from study.lanes.local_ray import QUIET, start_ray
 from study.lanes.ray_private import (
     addresses_here,
     dashboard_of_this_process,
@@ -25,19 +24,6 @@ from study.lanes.ray_private import (
 )
 from study.results.storage import Storage
 from study.spec import UserError
-
-OBJECT_STORE_BYTES = 256 * 2**20
-"""Of a Ray that we start: lanes pass messages, and images never go through the object store."""
-
-NAMESPACE = "fidtune"
-
-DASHBOARD_PORT = 8265
-"""Where a dashboard is looked for; the next free one is taken where several Rays run."""
-
-API_SERVER = "RAY_API_SERVER_ADDRESS"
-"""Ray's variable for the dashboard that its own processes ask."""
-
-_QUIET = {"log_to_driver": False, "logging_level": logging.CRITICAL, "namespace": NAMESPACE}
 
 LAUNCHER_FILE = Path("~/ray_bootstrap_config.yaml").expanduser()
 """What `ray up` starts the autoscaler on the head with."""
@@ -96,61 +82,11 @@ def _join_or_start(address: str | None) -> Any:
     joined = _find(address)
     if joined is not None:
         try:
-            return ray.init(address=joined, **_QUIET)
+            return ray.init(address=joined, **QUIET)
         except (ConnectionError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
             raise UserError(f"no Ray cluster answers at {joined}: {reason}") from None
     return start_ray()
-
-
-def start_ray(cpus: int | None = None) -> Any:
-    """Start a Ray of our own on this machine, and connect to it; answers Ray's context.
-
-    It listens on the loopback, and its dashboard is for a browser on this machine, which has no
-    token to show. Clusters set RAY_AUTH_MODE=token (see cluster.yaml).
-
-    Args:
-        cpus: How many it has; by default those of this machine.
-    """
-    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    before = os.environ.get(API_SERVER)
-    # Whoever cleans up after a dead lane asks the dashboard who is alive. Where several Rays run on
-    # one machine, Ray would guess which dashboard, and leave the lane's CPUs taken for ever. Its
-    # processes inherit this; ours must not, since it overrides the address of `study submit`.
-    try:
-        for port in _free_ports(DASHBOARD_PORT):
-            os.environ[API_SERVER] = f"http://127.0.0.1:{port}"
-            try:
-                return ray.init(
-                    address="local",
-                    num_cpus=cpus,
-                    include_dashboard=True,
-                    dashboard_host="127.0.0.1",
-                    dashboard_port=port,
-                    object_store_memory=OBJECT_STORE_BYTES,
-                    **_QUIET,
-                )
-            except ValueError as error:
-                # Another Ray that was started at the same time has taken the port since.
-                if str(port) not in str(error):
-                    raise
-        raise UserError(f"no port from {DASHBOARD_PORT} on is free for Ray's dashboard")
-    finally:
-        os.environ.pop(API_SERVER, None)
-        if before is not None:
-            os.environ[API_SERVER] = before
-
-
-def _free_ports(first: int) -> Iterator[int]:
-    """Ports of the loopback from this one on that nobody listens on."""
-    for port in range(first, first + 1000):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        yield port
 
 
 def _find(address: str | None) -> str | None:
