@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from study.results.query import query
 from study.results.storage import Storage, default_storage
+from study.results.study_names import resolve_study
 from study.spec import StudyFile, UserError, read_study_file
 
 if TYPE_CHECKING:
@@ -161,19 +162,18 @@ class Results:
         return self.query(f"select * from {table} order by {order}")
 
 
-def open_study(name: str, storage: str | None = None) -> Results:
+def open_study(name: str | None = None, storage: str | None = None) -> Results:
     """Open the results of a study, finished or running.
 
     Args:
-        name: The study's name.
+        name: The study's name; None or `newest` for the one that was begun last.
         storage: Folder or s3:// URI; by default STUDY_STORAGE, or ./studies.
 
     Raises:
-        UserError: There is no such study.
+        UserError: There is no such study; the message names the nearest.
     """
     place = Storage.from_uri(storage or default_storage())
-    place.require(name)
-    return Results(name, place)
+    return Results(resolve_study(place, name), place)
 
 
 __all__ = ["Results", "Study", "UserError", "open_study"]

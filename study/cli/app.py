@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,7 +44,18 @@ def main(
 
 
 File = Annotated[Path, typer.Argument(help="The study file (YAML).", show_default=False)]
-Name = Annotated[str, typer.Argument(help="The study's name.", show_default=False)]
+Name = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[NAME]",
+        help="The study's name; without one, or as 'newest', the study that was begun last.",
+        show_default=False,
+    ),
+]
+Trial = Annotated[
+    int | None,
+    typer.Argument(min=0, help="The trial's number; the best by default.", show_default=False),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(
@@ -106,6 +118,20 @@ def open_storage(uri: str | None) -> Storage:
     from study.results.storage import Storage, default_storage
 
     return Storage.from_uri(uri or default_storage())
+
+
+def resolve_study(storage: Storage, name: str | None) -> str:
+    """The name of the study that a command is about; says which one it is, if nobody named it.
+
+    Raises:
+        UserError: There is no such study, or none at all.
+    """
+    from study.results.study_names import resolve_study
+
+    resolved = resolve_study(storage, name)
+    if resolved != name:
+        print(f"the newest study: {resolved}", file=sys.stderr)
+    return resolved
 
 
 def print_leaderboard(board: Leaderboard, top: int) -> None:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from study.cli.app import Name, StorageOption, app, open_storage, print_table
+from study.cli.app import (
+    Name,
+    StorageOption,
+    Trial,
+    app,
+    open_storage,
+    print_table,
+    resolve_study,
+)
 from study.diagnostics.descriptions import DESCRIPTIONS, FEWEST_SAMPLES, MOST_SAMPLES, SAMPLES
 from study.spec.errors import UserError
 
@@ -25,11 +33,8 @@ _DIAGNOSTICS = "\n".join(
 
 @app.command(epilog=_DIAGNOSTICS)
 def explain(
-    name: Name,
-    trial: Annotated[
-        int | None,
-        typer.Argument(min=0, help="The trial's number; the best by default.", show_default=False),
-    ] = None,
+    name: Name = None,
+    trial: Trial = None,
     beside: Annotated[
         list[str] | None,
         typer.Option(
@@ -69,7 +74,7 @@ def explain(
     With --beside, pictures of several trials side by side: samples, denoising paths, scores.
     """
     place = open_storage(storage)
-    place.require(name)
+    name = resolve_study(place, name)
     if beside:
         theirs = (("--only", only), ("--full", full), ("--samples", samples is not None))
         for option, is_set in theirs:

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from study.cli.app import Name, StorageOption, app, open_storage, print_table
+from study.cli.app import Name, StorageOption, app, open_storage, print_table, resolve_study
 
 
 @app.command()
 def rescore(
-    name: Name,
+    name: Name = None,
     top: Annotated[int, typer.Option(min=1, help="How many of the search's best.")] = 5,
     trial: Annotated[
         list[int] | None,
@@ -66,7 +66,7 @@ def rescore(
     if also is not None:
         changes["also"] = [part.strip() for part in also.split(",") if part.strip()]
     place = open_storage(storage)
-    place.require(name)
+    name = resolve_study(place, name)
     from study.results.reader import read_study
     from study.results.rescored import rescored
     from study.results.rescored_table import rescore_table

@@ -21,6 +21,7 @@ from study.cli.app import (
     app,
     open_storage,
     print_leaderboard,
+    resolve_study,
 )
 
 if TYPE_CHECKING:
@@ -51,14 +52,15 @@ def run(
 
 @app.command()
 def resume(
-    name: Name,
+    name: Name = None,
     storage: StorageOption = None,
     address: Address = None,
 ) -> None:
     """Go on with a study that was interrupted, from its last checkpoints."""
     from study.lanes.run import resume_study
 
-    print_result(resume_study(name, open_storage(storage), address), storage)
+    place = open_storage(storage)
+    print_result(resume_study(resolve_study(place, name), place, address), storage)
 
 
 @app.command()

@@ -18,6 +18,19 @@ from study.results.tables import END_STATES, TABLES, Row, Stamp, TrialRow, table
 # A trial that is seen to have ended must have its scores and reports there: trials go last.
 _FLUSH_ORDER = tuple(reversed(TABLES))
 
+_FILE_TIME = "%Y%m%dT%H%M%S%fZ"
+
+
+def file_time(name: str) -> datetime | None:
+    """When the last row in a file of the ledger was written, by the file's name, in UTC.
+
+    None of a file that no ledger has written.
+    """
+    try:
+        return datetime.strptime(name.partition("-")[0], _FILE_TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
 
 class Ledger:
     """The writer of one study's tables. Threads may share it; each process opens its own.
@@ -100,5 +113,5 @@ class Ledger:
         parquet.write_table(
             rows, buffer, compression="zstd", use_dictionary=False, write_statistics=False
         )
-        name = f"{self._written:%Y%m%dT%H%M%S%f}Z-{uuid.uuid4().hex[:12]}.parquet"
+        name = f"{self._written:{_FILE_TIME}}-{uuid.uuid4().hex[:12]}.parquet"
         self.storage.write_atomic(join(self.study, table, name), buffer.getvalue())

@@ -18,6 +18,7 @@ import re
 import shutil
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -55,6 +56,21 @@ def check_name(name: str) -> str:
 def join(*parts: str) -> str:
     """Parts of a name, joined."""
     return "/".join(part.strip("/") for part in parts if part)
+
+
+def nearest_names(name: str, names: Sequence[str], count: int = 3) -> list[str]:
+    """Those names that a mistaken one is most likely to mean: it is a part of them, or like them.
+
+    Case does not count. Of several that it is a part of, the last in order comes first: names that
+    end in a date are the newer then.
+    """
+    wanted = name.casefold()
+    folded = {other: other.casefold() for other in names}
+    parts = [other for other in sorted(names, reverse=True) if wanted and wanted in folded[other]]
+    parts.sort(key=lambda other: not folded[other].startswith(wanted))
+    like = difflib.get_close_matches(wanted, set(folded.values()), n=count)
+    parts += [other for fold in like for other in names if folded[other] == fold]
+    return [*dict.fromkeys(parts)][:count]
 
 
 @dataclass(frozen=True)
@@ -159,16 +175,26 @@ class Storage:
         files = self.filesystem.get_file_info([self.path(join(n, STUDY_FILE)) for n in names])
         return sorted(name for name, info in zip(names, files, strict=True) if info.is_file)
 
+    def has_study(self, study: str) -> bool:
+        """Whether a study of that name is in this storage."""
+        return bool(_NAME.fullmatch(study)) and self.exists(join(study, STUDY_FILE))
+
     def require(self, study: str) -> None:
         """Make sure that a study is in this storage.
 
         Raises:
-            UserError: It is not.
+            UserError: It is not; the message names those that are most like it.
         """
-        if _NAME.fullmatch(study) and self.exists(join(study, STUDY_FILE)):
+        if self.has_study(study):
             return
-        near = difflib.get_close_matches(study, self.studies(), n=1)
-        hint = f"did you mean '{near[0]}'?" if near else "`study list` shows what is"
+        studies = self.studies()
+        near = nearest_names(study, studies)
+        if near:
+            hint = f"did you mean {' or '.join(repr(name) for name in near)}?"
+        elif studies:
+            hint = "`study list` shows what is"
+        else:
+            hint = "no study is; --storage names another place"
         raise UserError(f"No study named '{study}' is in {self.uri}: {hint}")
 
     def claim(self, study: str, study_yaml: str) -> None:

@@ -70,18 +70,6 @@ def summarise_study(storage: Storage, study: str) -> StudySummary:
     )
 
 
-def newest_study(storage: Storage) -> str:
-    """Name of the study that was started last.
-
-    Raises:
-        UserError: There is no study with a trial in this storage.
-    """
-    started = [summary for summary in study_summary(storage) if summary.started]
-    if not started:
-        raise UserError(f"No study in {storage.uri} has a trial yet: `study run` makes one")
-    return started[-1].name
-
-
 def summary_table(summaries: Sequence[StudySummary]) -> Table:
     """Studies at a glance, one a line; final runs have a column where there are any."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))

@@ -121,7 +121,7 @@ def best_trial(storage: Storage, study: str) -> int:
     """
     leader = read_leaderboard(storage, study).leader
     if leader is None:
-        raise UserError(f"no trial of study '{study}' has a score yet: say which one to explain")
+        raise UserError(f"no trial of study '{study}' has a score yet: name a trial")
     return leader.run
 
 

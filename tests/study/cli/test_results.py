@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from study.cli import app
 from study.results.storage import Storage
+from study.spec.errors import UserError
 
 
 @pytest.fixture
@@ -49,3 +50,21 @@ def test_finalists_come_first(ranked: Storage) -> None:
 def test_nothing_yet(storage: Storage) -> None:
     storage.claim("s", "")
     assert call("best", "s", "--storage", storage.uri) == "no trial of s has a score yet\n"
+
+
+def test_without_a_name_it_is_the_newest_study(ranked: Storage) -> None:
+    for arguments in (("best",), ("best", "newest"), ("status",), ("status", "newest")):
+        result = CliRunner().invoke(app, [*arguments, "--storage", ranked.uri])
+        assert result.exit_code == 0
+        assert result.stderr == "the newest study: s\n"
+        assert "the newest study" not in result.stdout
+    assert CliRunner().invoke(app, ["best", "s", "--storage", ranked.uri]).stderr == ""
+
+
+@pytest.mark.parametrize("command", ["best", "status", "explain", "sample", "rescore", "resume"])
+def test_an_unknown_name_gets_the_nearest(ranked: Storage, command: str) -> None:
+    ranked.claim("digits-20261127", "")
+    with pytest.raises(UserError, match=r"^No study named 'digits' is .* 'digits-20261127'\?$"):
+        CliRunner().invoke(
+            app, [command, "digits", "--storage", ranked.uri], catch_exceptions=False
+        )
