@@ -41,7 +41,7 @@ class Study:
         """Read a study file.
 
         Args:
-            path: A YAML file.
+            path: A YAML file, or the name of a recipe (`quickstart`) where there is no such file.
             overrides: `PATH=VALUE` each, as with `study run --set`.
             name: Takes the place of the file's `name`.
             smoke: Merge in the file's `smoke:` overlay, which makes it end soon.

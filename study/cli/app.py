@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="study",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
 )
 
@@ -43,13 +44,55 @@ def main(
     """Hyperparameter studies of small generative image models, on Ray."""
 
 
-File = Annotated[Path, typer.Argument(help="The study file (YAML).", show_default=False)]
+def complete_study(context: typer.Context, incomplete: str) -> list[str]:
+    """Names of studies that begin so, for the shell."""
+    from study.results.storage import Storage, default_storage
+
+    with suppress(UserError, OSError):
+        storage = Storage.from_uri(context.params.get("storage") or default_storage())
+        return [name for name in storage.studies() if name.startswith(incomplete)]
+    return []
+
+
+def complete_recipe(incomplete: str) -> list[str]:
+    """Names of recipes that begin so, for the shell."""
+    from study.spec.recipes import recipe_names
+
+    return [name for name in recipe_names() if name.startswith(incomplete)]
+
+
+def complete_file(incomplete: str) -> list[str]:
+    """Study files, folders on the way to them, and recipes that begin so, for the shell."""
+    above = Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent
+    names = []
+    with suppress(OSError):
+        for path in sorted(above.iterdir()):
+            text = f"{path}/" if path.is_dir() else str(path)
+            if text.endswith(("/", ".yaml", ".yml")) and text.startswith(incomplete):
+                names.append(text)
+    return [*names, *complete_recipe(incomplete)]
+
+
+File = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE",
+        help="The study file (YAML), or a recipe's name (see `study recipes`).",
+        show_default=False,
+        autocompletion=complete_file,
+    ),
+]
+Format = Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print what comes out, and not what goes on.")
+]
 Name = Annotated[
     str | None,
     typer.Argument(
         metavar="[NAME]",
         help="The study's name; without one, or as 'newest', the study that was begun last.",
         show_default=False,
+        autocompletion=complete_study,
     ),
 ]
 Trial = Annotated[

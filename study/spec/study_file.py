@@ -17,13 +17,14 @@ from study.spec.mistakes import Checker
 from study.spec.names import nearest
 from study.spec.overlays import with_overlays
 from study.spec.overrides import apply_override, parse_override
+from study.spec.recipes import read_file_or_recipe
 from study.spec.search import SEARCH_SAMPLERS
 from study.spec.section import Misfit
 from study.spec.space import Space
 from study.spec.study import Study
 from study.spec.tree import Dimension, Picks, SpaceError
 from study.spec.weights import FindTrial, Weights, with_trained
-from study.spec.yaml_file import Document, TreePath, dump_yaml, parse_yaml, read_yaml
+from study.spec.yaml_file import Document, TreePath, dump_yaml, parse_yaml
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def read_study_file(
     """Read a study file.
 
     Args:
-        path: A YAML file.
+        path: A YAML file, or the name of a recipe where there is no such file.
         overrides: `PATH=VALUE` each, as given to `--set`; a value is YAML and may be a hole.
         name: Takes the place of the file's `name`.
         smoke: Merge in the file's `smoke:` overlay.
@@ -105,7 +106,7 @@ def read_study_file(
     Raises:
         UserError: Anything wrong in the file or in an override, in one line.
     """
-    document = read_yaml(Path(path))
+    document = read_file_or_recipe(path)
     changes = [parse_override(text) for text in overrides]
     if name is not None:
         changes.append((("name",), name, f"--name {name}"))
