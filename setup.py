@@ -37,7 +37,9 @@ class BuildWithRecipes(build_py):
 
     def _recipes(self) -> list[tuple[str, str]]:
         folder = Path(self.build_lib or "") / "study" / RECIPES
-        return [(str(file), str(folder / file.name)) for file in sorted(Path(RECIPES).glob("*.yaml"))]
+        return [
+            (str(file), str(folder / file.name)) for file in sorted(Path(RECIPES).glob("*.yaml"))
+        ]
 
 
 setup(cmdclass={"build_py": BuildWithRecipes})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -163,8 +164,10 @@ def open_storage(uri: str | None) -> Storage:
     return Storage.from_uri(uri or default_storage())
 
 
-def resolve_study(storage: Storage, name: str | None) -> str:
-    """The name of the study that a command is about; says which one it is, if nobody named it.
+def resolve_study(storage: Storage, name: str | None, quiet: bool = False) -> str:
+    """The name of the study that a command is about.
+
+    It says on stderr which one that is if nobody named it, unless it is to be quiet.
 
     Raises:
         UserError: There is no such study, or none at all.
@@ -172,7 +175,7 @@ def resolve_study(storage: Storage, name: str | None) -> str:
     from study.results.study_names import resolve_study
 
     resolved = resolve_study(storage, name)
-    if resolved != name:
+    if resolved != name and not quiet:
         print(f"the newest study: {resolved}", file=sys.stderr)
     return resolved
 
@@ -193,6 +196,21 @@ def print_table(table: object) -> None:
     from rich.console import Console
 
     Console().print(table)
+
+
+def watcher(quiet: bool, after: str = "") -> Callable[[str], None]:
+    """Prints on stderr what is about to be done, or nothing.
+
+    Args:
+        quiet: Whether to print nothing.
+        after: Put behind each line.
+    """
+
+    def watch(what: str) -> None:
+        if not quiet:
+            print(f"{what}{after}", file=sys.stderr, flush=True)
+
+    return watch
 
 
 def check_picture(option: str, path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from study.cli.app import (
+    Format,
     Name,
     StorageOption,
     Trial,
@@ -48,9 +49,7 @@ def status(name: Name = None, storage: StorageOption = None) -> None:
 def best(
     name: Name = None,
     top: Annotated[int, typer.Option(min=1, help="How many trials to show.")] = 10,
-    format_: Annotated[
-        Literal["table", "json"], typer.Option("--format", help="How to print it.")
-    ] = "table",
+    format_: Format = "table",
     storage: StorageOption = None,
 ) -> None:
     """The best of a study: its finalists, its Pareto front, its ranked trials."""

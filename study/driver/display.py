@@ -68,6 +68,22 @@ class Tally:
         return (time.monotonic() - self.first_trial) / done * max(0.0, self.planned - done)
 
 
+class SilentDisplay:
+    """Shows nothing, for `--quiet`."""
+
+    def event(self, event: Event) -> None:
+        """Nothing is shown of it."""
+
+    def lanes(self, lanes: list[Progress]) -> None:
+        """Nothing is shown of them."""
+
+    def message(self, text: str) -> None:
+        """Nothing is shown of it."""
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+
 class PlainDisplay:
     """One plain line an event, for logs and pipes."""
 

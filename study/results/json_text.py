@@ -61,11 +61,16 @@ def json_value(value: Any) -> Any:
 def decoded(value: Any) -> Any:
     """A value of the ledger: an option that is a list, and a column of JSON, are kept as text.
 
-    `"[16, 32]"`, an option of `channels`, is the list; text that is no JSON list or object stays.
+    `"[16, 32]"`, an option of `channels`, is the list, in a mapping or a list too; text that is no
+    JSON list or object stays.
     """
+    if isinstance(value, Mapping):
+        return {name: decoded(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [decoded(item) for item in value]
     if isinstance(value, str) and value[:1] in ("[", "{"):
         try:
-            return json.loads(value)
+            return decoded(json.loads(value))
         except ValueError:
             return value
     return value

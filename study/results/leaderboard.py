@@ -131,5 +131,5 @@ def _fields(row: Any) -> dict[str, Any]:
     fields = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
     for name in ("config", "picks"):
         if name in fields:
-            fields[name] = {key: decoded(value) for key, value in fields[name].items()}
+            fields[name] = decoded(fields[name])
     return fields

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ledger_rows import final, final_score, write, write_every_state
+from ledger_rows import complete, final, final_score, score, write, write_every_state
 from typer.testing import CliRunner
 
 from study.cli import app
@@ -68,3 +69,27 @@ def test_an_unknown_name_gets_the_nearest(ranked: Storage, command: str) -> None
         CliRunner().invoke(
             app, [command, "digits", "--storage", ranked.uri], catch_exceptions=False
         )
+
+
+def test_lists_are_lists_in_json(storage: Storage) -> None:
+    storage.claim("s", "")
+    row = replace(complete(0, 1.0, channels="[16, 32]"), picks={"channels": "[16, 32]"})
+    write(storage, "s", score(0, 1.0), row)
+    (shown,) = json.loads(call("best", "s", "--format", "json", "--storage", storage.uri))["search"]
+    assert shown["config"] == shown["picks"] == {"channels": [16, 32]}
+    sql = 'select picks, "config.channels" as channels, started, 0/0 as nan from trials'
+    (shown,) = json.loads(call("query", sql, "--format", "json", "--storage", storage.uri))
+    assert shown == {
+        "picks": {"channels": [16, 32]},
+        "channels": [16, 32],
+        "started": row.started.isoformat(),
+        "nan": None,
+    }
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_a_join_shows_every_column(ranked: Storage, form: str) -> None:
+    sql = "from trials join scores on trials.trial = scores.trial and trials.trial = 1"
+    shown = call("query", f"select * {sql}", "--format", form, "--storage", ranked.uri)
+    for name in ("trial_1", "value_1", "spec_hash", "embedder"):
+        assert name in shown

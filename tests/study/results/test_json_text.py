@@ -72,7 +72,8 @@ def test_durations(months: int, days: int, nanoseconds: int, text: str) -> None:
 
 def test_lists_are_lists() -> None:
     assert decoded("[16, 32]") == [16, 32]
-    assert decoded('{"a": 1}') == {"a": 1}
+    assert decoded('{"a": "[1]"}') == decoded({"a": "[1]"}) == {"a": [1]}
+    assert decoded(["[1]", "x"]) == [[1], "x"]
     for text in ("[no json", "cosine", "16", "", "null"):
         assert decoded(text) == text
     assert decoded(3) == 3
