@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from ledger_rows import complete, final, final_score, score, write
 from study_trees import TEXT, parse_study, tree
 
@@ -13,6 +14,7 @@ from study import cli
 from study.cli.run import print_result
 from study.driver.files import samples_name
 from study.results import query
+from study.results.leaderboard import read_leaderboard
 from study.results.storage import Storage
 from study.spec.schema import study_schema
 
@@ -254,3 +256,20 @@ def test_a_run_that_is_over_reads_its_ledger_once(
     assert "finalists, trained again" in shown
     assert "study sample s 1 -n 64" in shown
     assert storage.read("s/best.png") == b"a picture"
+
+
+def test_a_quiet_run_prints_what_it_came_to(tmp_path: Path, capsys: Output) -> None:
+    from study.lanes.run import RunResult  # which imports Ray
+
+    storage = Storage.from_uri(str(tmp_path))
+    storage.claim("s", "")
+    write(storage, "s", score(0, 5.0), complete(0, 5.0))
+    board = read_leaderboard(storage, "s")
+    print_result(RunResult(storage, interrupted=False, board=board, picture=None), None, quiet=True)
+    shown = capsys.readouterr().out
+    assert shown.split()[:3] == ["rank", "trial", "score"]
+    assert "next:" not in shown
+    assert storage.uri not in shown
+    with pytest.raises(typer.Exit) as ended:
+        print_result(RunResult(storage, interrupted=True, board=board, picture=None), None, True)
+    assert ended.value.exit_code == 130

@@ -3,11 +3,13 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 
+import pytest
 from rich.console import Console
 
 from study.driver.display import (
     LiveDisplay,
     PlainDisplay,
+    SilentDisplay,
     SkippedPictures,
     Tally,
     make_display,
@@ -110,3 +112,13 @@ def test_pictures_that_were_left_out_are_told_once() -> None:
         told(TrialReported(skipped, False))
     (line,) = stream.getvalue().splitlines()
     assert "2 pictures of ./cats left out, as they cannot be read: a/broken.png and others" in line
+
+
+def test_a_silent_display_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    display = SilentDisplay()
+    for event in EVENTS:
+        display.event(event)
+    display.lanes(LANES)
+    display.message("hello")
+    display.close()
+    assert capsys.readouterr() == ("", "")
