@@ -87,7 +87,7 @@ def starter(dataset: str, source: ImageSource) -> Starter:
     holds_out = source.count >= _FEW
     share = 1 - split.held_out
     most = budget // _SCORINGS  # training images of which each scoring sees all once
-    count = None if share * source.count <= most else max(_FEW, round(most / share, -2))
+    count = None if share * source.count <= most else max(_FEW, 100 * round(most / share / 100))
     used = count or source.count
     training = used - split.held_out_images(used)
     each = min(max(1, round(budget / _SCORINGS / training)), _MOST_EPOCHS // _SCORINGS)
