@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.table import Table
+from rich.text import Text
+
+from study.results.html import to_html
 from study.results.query import query
 from study.results.storage import Storage, default_storage
 from study.results.study_names import resolve_study
@@ -16,16 +21,28 @@ if TYPE_CHECKING:
     import pandas
 
     from study.results.finalists import Finals
-    from study.results.leaderboard import Leaderboard
+    from study.results.leaderboard import Leaderboard, RankedTrials
     from study.results.pareto import Front
-    from study.results.ranking import RankedTrial
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Study:
     """A study that can be run. Everything in its file has been found valid."""
 
     file: StudyFile
+
+    def __repr__(self) -> str:
+        """Its name, and what it searches."""
+        study, count = self.file.study, len(self.file.space.dimensions())
+        dimensions = "1 dimension" if count == 1 else f"{count} dimensions"
+        return f"Study({study.name!r}, {dimensions}, {study.search.trials} trials)"
+
+    def _repr_html_(self) -> str:
+        """A table of its dimensions, for notebooks."""
+        table = Table("dimension", "values", title=repr(self))
+        for dimension in self.file.space.dimensions():
+            table.add_row(Text(dimension.name), Text(str(dimension.hole)))
+        return to_html(table)
 
     @classmethod
     def from_file(
@@ -82,12 +99,26 @@ class Study:
         return Results(result.study, place)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Results:
     """The results of one study, read from the ledger anew at each use."""
 
     name: str
     storage: Storage
+
+    def __repr__(self) -> str:
+        """Its name and where it is; nothing is read for that."""
+        return f"Results({self.name!r} in {self.storage.uri})"
+
+    def _repr_html_(self) -> str:
+        """How far it is, and what `study best` shows, for notebooks."""
+        try:
+            board = self._leaderboard()
+        except UserError as error:  # it is gone
+            return to_html(str(error))
+        states = Counter(trial.state for trial in board.rows.trials)
+        counts = ", ".join(f"{count} {state}" for state, count in states.items())
+        return to_html(f"study {self.name}: {counts or 'no trial yet'}") + board._repr_html_()
 
     @property
     def trials(self) -> pandas.DataFrame:
@@ -123,13 +154,15 @@ class Results:
         frame: pandas.DataFrame = query(self.storage, sql, [self.name]).to_pandas()
         return frame
 
-    def best(self, top: int | None = 10) -> list[RankedTrial]:
+    def best(self, top: int | None = 10) -> RankedTrials:
         """The best trials of the search, best first; all that can be ranked if `top` is None.
 
         Raises:
             UserError: Scores of different identity would have to be compared.
         """
-        return list(self._leaderboard().ranked[:top])
+        from study.results.leaderboard import RankedTrials
+
+        return RankedTrials(self._leaderboard().ranked[:top])
 
     def finals(self) -> Finals | None:
         """The finalists, by rising mean of their final scores; None if there are no final runs.

@@ -24,8 +24,6 @@ from study.spec.errors import UserError
 from study.spec.measure_info import MEASURES
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from study.data.streams import ImageStream
     from study.scoring import Scores
 
@@ -96,6 +94,7 @@ def score(
 
     from study.data.opening import open_images
     from study.scoring import score_images
+    from study.scoring.score_table import score_table
 
     theirs = open_images(generated, size=size, channels=channels)
     real = open_images(against, size=size, channels=channels)
@@ -131,29 +130,6 @@ def score(
         print(f"note: {note}")
     if nearest is not None:
         print(f"nearest real images: {nearest}")
-
-
-_ROOM = 110
-"""A terminal of fewer columns has none for what each metric is."""
-
-
-def score_table(scores: Scores, width: int) -> Table:
-    """The scores, a row each, for a terminal of so many columns."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.HORIZONTALS)
-    for name, justify in (("metric", "left"), ("value", "right"), ("± s.e.", "right")):
-        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    table.add_column("better", no_wrap=True)
-    if width >= _ROOM:
-        table.add_column("what it is")
-    for measure, result in scores.measured.items():
-        info = MEASURES[measure]
-        spread = "" if result.spread is None else f"{result.spread:.2g}"
-        row = (result.metric, f"{result.value:.5g}", spread, info.better, info.about)
-        table.add_row(*row[: len(table.columns)])
-    return table
 
 
 def as_json(scores: Scores, settings: dict[str, Any]) -> dict[str, Any]:

@@ -8,12 +8,15 @@ from functools import cached_property
 from typing import Any
 
 from study.results.finalists import Finals, rank_finalists
+from study.results.html import WIDE, to_html
 from study.results.json_text import decoded, json_text
 from study.results.objective import objectives
 from study.results.pareto import Front, front, objective_value
 from study.results.ranking import RankedTrial, UnrankedTrial, rank_trials
 from study.results.reader import StudyRows, read_study
+from study.results.render import to_text
 from study.results.storage import Storage
+from study.spec.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,23 @@ class Leader:
     final: bool
 
 
-@dataclass(frozen=True)
+class RankedTrials(list[RankedTrial]):
+    """Trials of a search, best first: a list that shows itself as `study best` does."""
+
+    def __repr__(self) -> str:
+        """The table, as text."""
+        from study.results.leaderboard_tables import ranking_table
+
+        return to_text(ranking_table(self)) if self else "[]"
+
+    def _repr_html_(self) -> str:
+        """The table, for notebooks."""
+        from study.results.leaderboard_tables import ranking_table
+
+        return to_html(ranking_table(self, WIDE) if self else "no trial has a score yet")
+
+
+@dataclass(frozen=True, repr=False)
 class Leaderboard:
     """What `study best` shows, from one reading of the ledger.
 
@@ -47,6 +66,20 @@ class Leaderboard:
     """
 
     rows: StudyRows
+
+    def __repr__(self) -> str:
+        """The study, and how many trials it has."""
+        return f"Leaderboard({self.rows.study!r}, {len(self.rows.trials)} trials)"
+
+    def _repr_html_(self, top: int = 10) -> str:
+        """Its tables, for notebooks; or why its scores cannot be compared."""
+        from study.results.leaderboard_tables import leaderboard_tables
+
+        try:
+            tables = leaderboard_tables(self, top, WIDE)
+        except UserError as error:
+            return to_html(str(error))
+        return "".join(map(to_html, tables)) or to_html("no trial has a score yet")
 
     @property
     def ranked(self) -> tuple[RankedTrial, ...]:

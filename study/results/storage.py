@@ -19,7 +19,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -78,8 +78,8 @@ class Storage:
     """One place that holds studies. It can be pickled and sent to other processes."""
 
     uri: str
-    filesystem: pafs.FileSystem
-    root: str
+    filesystem: pafs.FileSystem = field(repr=False)
+    root: str = field(repr=False)
 
     @classmethod
     def from_uri(cls, uri: str) -> Storage:
