@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -178,6 +180,20 @@ def resolve_study(storage: Storage, name: str | None, quiet: bool = False) -> st
     if resolved != name and not quiet:
         print(f"the newest study: {resolved}", file=sys.stderr)
     return resolved
+
+
+def program() -> str:
+    """How this program is called from here: `study` on the PATH, or a path such as .venv/bin/study.
+
+    For commands that are shown, to be copied.
+    """
+    called = Path(sys.argv[0])
+    on_path = shutil.which("study")
+    if called.name != "study" or not called.is_file():  # `python -m study`, or no command line
+        return "study" if on_path else "python -m study"
+    if on_path and os.path.samefile(on_path, called):
+        return "study"
+    return min(os.path.relpath(called), str(called.absolute()), key=len)
 
 
 def print_leaderboard(board: Leaderboard, top: int) -> None:

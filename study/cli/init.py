@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from study.cli.app import Quiet, app
+from study.cli.app import Quiet, app, program
 from study.spec.errors import UserError
 
 SCHEMA = "study.schema.json"
@@ -56,7 +56,7 @@ def init(
     print(describe_images(dataset, source))
     print(f"{file} is a study of them; {schema} lets an editor check it.\n\nnext:")
     for command in (f"check {file}", f"run {file} --smoke", f"run {file}"):
-        print(f"  study {command}")
+        print(f"  {program()} {command}")
 
 
 def check_target(file: Path, force: bool) -> None:

@@ -23,6 +23,7 @@ from study.cli.app import (
     app,
     open_storage,
     print_leaderboard,
+    program,
     resolve_study,
 )
 
@@ -189,6 +190,7 @@ def print_result(result: RunResult, storage: str | None, quiet: bool = False) ->
     """
     place, name = result.storage, result.study
     where = "" if storage is None else f" --storage {storage}"
+    study = program()
     print_leaderboard(result.board, 10)
     if quiet:
         if result.interrupted:
@@ -199,13 +201,13 @@ def print_result(result: RunResult, storage: str | None, quiet: bool = False) ->
     print(f"tables (Parquet)           {place.locate(name)}")
     if result.interrupted:
         print("\ninterrupted; what was done is kept. To continue:")
-        print(f"  study resume {name}{where}")
+        print(f"  {study} resume {name}{where}")
         raise typer.Exit(130)
     print("\nnext:")
-    print(f"  study best {name}{where}")
+    print(f"  {study} best {name}{where}")
     if result.board.leader is not None:
-        print(f"  study sample {name} {result.board.leader.run} -n 64 -o grid.png{where}")
-        print(f"  study explain {name}{where}")
+        print(f"  {study} sample {name} {result.board.leader.run} -n 64 -o grid.png{where}")
+        print(f"  {study} explain {name}{where}")
     complete = "stage = 'search' and state = 'complete'"
     sql = f"select trial, value, epoch from trials where {complete} order by value"
-    print(f'  study query "{sql}"{where}')
+    print(f'  {study} query "{sql}"{where}')

@@ -24,10 +24,18 @@ def resolve_study(storage: Storage, name: str | None = None) -> str:
     Raises:
         UserError: There is no such study (the message names the nearest), or none at all.
     """
-    if name is not None and (name != NEWEST or storage.has_study(name)):
+    if name is None or (name == NEWEST and not storage.has_study(name)):
+        return newest_study(storage)
+    try:
         storage.require(name)
-        return name
-    return newest_study(storage)
+    except UserError as error:
+        if not name.isdecimal():
+            raise
+        # Somebody leaves out the name, and means a trial.
+        raise UserError(
+            f"{error} A trial of the newest study is written `{NEWEST} {name}`"
+        ) from None
+    return name
 
 
 def newest_study(storage: Storage) -> str:

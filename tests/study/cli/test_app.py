@@ -12,6 +12,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from study import cli
+from study.cli.app import program
 from study.results.storage import Storage
 
 COMMANDS = get_command(cli.app).commands  # type: ignore[attr-defined]
@@ -102,3 +103,21 @@ def test_the_shell_completes_names(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_completion_can_be_installed() -> None:
     assert "--install-completion" in CliRunner().invoke(cli.app, ["--help"]).stdout
+
+
+def test_commands_that_are_shown_can_be_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    script = tmp_path / ".venv" / "bin" / "study"
+    script.parent.mkdir(parents=True)
+    script.touch(mode=0o755)
+    monkeypatch.setattr(sys, "argv", [str(script), "best"])
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert program() == ".venv/bin/study"
+    monkeypatch.setenv("PATH", str(script.parent))
+    assert program() == "study"
+    monkeypatch.setattr(sys, "argv", ["/x/study/__main__.py"])
+    assert program() == "study"
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert program() == "python -m study"

@@ -95,6 +95,14 @@ def test_an_unknown_name_gets_the_nearest(storage: Storage) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_number_is_a_trials(storage: Storage) -> None:
+    begin(storage, "s", START)
+    with pytest.raises(UserError, match="A trial of the newest study is written `newest 3`$"):
+        resolve_study(storage, "3")
+    begin(storage, "3", START)
+    assert resolve_study(storage, "3") == "3"
+
+
 def test_a_file_of_the_ledger_says_when_it_was_written(storage: Storage) -> None:
     before = datetime.now(UTC)
     storage.claim("s", "")
