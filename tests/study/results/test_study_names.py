@@ -97,7 +97,7 @@ def test_an_unknown_name_gets_the_nearest(storage: Storage) -> None:
 
 def test_a_number_is_a_trials(storage: Storage) -> None:
     begin(storage, "s", START)
-    with pytest.raises(UserError, match="A trial of the newest study is written `newest 3`$"):
+    with pytest.raises(UserError, match=r"A trial of the newest study is written `newest 3`$"):
         resolve_study(storage, "3")
     begin(storage, "3", START)
     assert resolve_study(storage, "3") == "3"
