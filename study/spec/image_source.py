@@ -53,4 +53,5 @@ def summarise_images(path: str) -> ImageSource:
             left_out.append(LeftOut(name, Reason.UNREADABLE))
         else:
             sizes[header.height, header.width] += 1
+    left_out.sort(key=lambda each: each.name)
     return ImageSource(sizes.total(), dict(sizes.most_common()), channels, labels, tuple(left_out))
