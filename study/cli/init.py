@@ -34,6 +34,7 @@ def init(
 ) -> None:
     """Write a study file for your images: it looks at them, and comments say what it chose."""
     from study.results.storage import Storage
+    from study.spec.left_out import describe_left_out
     from study.spec.schema import study_schema
     from study.spec.starter import describe_images, look_at, starter, starter_text, study_name
 
@@ -54,6 +55,8 @@ def init(
     if quiet:
         return
     print(describe_images(dataset, source))
+    if left_out := describe_left_out(source.left_out):
+        print(left_out)
     print(f"{file} is a study of them; {schema} lets an editor check it.\n\nnext:")
     for command in (f"check {file}", f"run {file} --smoke", f"run {file}"):
         print(f"  {program()} {command}")

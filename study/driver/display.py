@@ -229,32 +229,6 @@ class LiveDisplay:
         )
 
 
-class SkippedPictures:
-    """Shows once how many pictures of the data set were left out.
-
-    Args:
-        display: Where to say it.
-        dataset: The data set, for people.
-    """
-
-    def __init__(self, display: Display, dataset: str) -> None:
-        self.display = display
-        self.dataset = dataset
-        self.shown = False
-
-    def __call__(self, event: Event) -> None:
-        """Look at the first report that has any."""
-        if self.shown or not isinstance(event, TrialReported) or not event.report.skipped:
-            return
-        self.shown = True
-        skipped = event.report.skipped
-        noun = "picture" if len(skipped) == 1 else "pictures"
-        self.display.message(
-            f"{len(skipped)} {noun} of {self.dataset} left out, as they cannot be read: "
-            f"{skipped[0]}{' and others' if len(skipped) > 1 else ''}"
-        )
-
-
 def make_display(planned: int, metric: str, console: Console | None = None) -> Display:
     """The display that suits where the output goes."""
     console = console or Console()

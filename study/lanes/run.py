@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from study.check.preflight import preflight
 from study.driver.conductor import Conductor
-from study.driver.display import Display, SkippedPictures, make_display
+from study.driver.display import Display, make_display
 from study.driver.files import samples_name
 from study.driver.finals import Race, read_candidates
 from study.driver.placement import Placement, place
@@ -60,8 +61,8 @@ def run_study(
     storage.check_writable()
     if storage.exists(join(study_file.study.name, "study.yaml")):
         storage.claim(study_file.study.name, study_file.text)  # says that the name is taken
-    preflight(study_file, storage)
-    return _run(study_file, storage, address, display, None)
+    remarks = preflight(study_file, storage)
+    return _run(study_file, storage, address, display, None, remarks)
 
 
 def resume_study(
@@ -86,6 +87,7 @@ def _run(
     address: str | None,
     display: Display | None,
     earlier: EarlierRun | None,
+    remarks: Sequence[str] = (),
 ) -> RunResult:
     spec = study_file.study
     with connect(address) as cluster:
@@ -99,6 +101,8 @@ def _run(
         display = display or make_display(planned, spec.score.metric_name)
         try:
             display.message(_welcome(study_file, storage, cluster, placement, search.planned))
+            for remark in remarks:
+                display.message(remark)
             if earlier is not None:
                 display.message(str(earlier))
             with Ledger(storage, spec.name) as ledger:
@@ -108,7 +112,7 @@ def _run(
                     ledger,
                     placement.lanes,
                     code_digest(),
-                    [display.event, SkippedPictures(display, spec.data.dataset)],
+                    [display.event],
                     () if earlier is None else earlier.unfinished,
                     _finals(spec, storage, search.planned, earlier),
                 )

@@ -6,7 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from study.spec.datasets import has_labels, image_count, pictures
+from study.spec.array_file import image_arrays, nchw_shape, read_headers
+from study.spec.datasets import has_labels, image_count, own_channels
+from study.spec.left_out import LeftOut, Reason
+from study.spec.picture_folder import list_pictures
+from study.spec.picture_header import read_picture_header
 
 
 @dataclass(frozen=True)
@@ -18,12 +22,14 @@ class ImageSource:
         sizes: (height, width) in pixels, and how many images have it; the most frequent first.
         channels: What a study takes them for if it does not say: 1 if all are grey, else 3.
         labels: Whether they have labels.
+        left_out: What of a folder is no part of them.
     """
 
     count: int
     sizes: dict[tuple[int, int], int]
     channels: int
     labels: bool
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def summarise_images(path: str) -> ImageSource:
@@ -32,25 +38,20 @@ def summarise_images(path: str) -> ImageSource:
     Raises:
         ValueError: There are no images.
     """
-    count, labels = image_count(path), has_labels(path)
+    count, labels, channels = image_count(path), has_labels(path), own_channels(path)
     if not Path(path).is_dir():
-        import numpy as np
-
-        loaded = np.load(path, mmap_mode="r")
-        images = loaded if isinstance(loaded, np.ndarray) else loaded[loaded.files[0]]
-        shape = images.shape[1:]
-        channels = next((n for n in (shape[0], shape[-1]) if len(shape) == 3 and n in (1, 3)), 1)
-        height, width = [n for n in shape if n not in (1, 3)] if len(shape) == 3 else shape
+        headers = read_headers(Path(path))
+        _, _, height, width = nchw_shape(headers[image_arrays(headers).images].shape)
         return ImageSource(count, {(height, width): count}, channels, labels)
-    from PIL import Image
-
+    folder = list_pictures(path)
     sizes: Counter[tuple[int, int]] = Counter()
-    grey = True
-    for picture in pictures(path):
-        try:
-            with Image.open(picture) as opened:
-                sizes[opened.height, opened.width] += 1
-                grey &= opened.mode in ("1", "L", "LA", "La") or opened.mode.startswith("I")
-        except Exception:
-            continue
-    return ImageSource(sizes.total(), dict(sizes.most_common()), 1 if grey else 3, labels)
+    left_out = list(folder.left_out)
+    for picture in folder.pictures:
+        header = read_picture_header(picture)
+        if header is None:
+            name = picture.relative_to(path).as_posix()
+            left_out.append(LeftOut(name, Reason.UNREADABLE))
+        else:
+            sizes[header.height, header.width] += 1
+    left_out.sort(key=lambda each: each.name)
+    return ImageSource(sizes.total(), dict(sizes.most_common()), channels, labels, tuple(left_out))

@@ -11,6 +11,7 @@ from study.spec.data import FractionSplit
 from study.spec.datasets import absolute, check_dataset, is_path
 from study.spec.errors import UserError
 from study.spec.image_source import ImageSource, summarise_images
+from study.spec.left_out import Reason, describe_left_out
 from study.spec.names import DATASETS
 from study.spec.yaml_file import dump_yaml
 
@@ -125,6 +126,8 @@ def starter_text(name: str, start: Starter, schema: str) -> str:
     data.append(f"  channels: {source.channels} # {_channels_note(source)}")
     if any(height != width for height, width in source.sizes):
         data.append("  fit: crop # cut square at the centre; pad keeps all of each")
+    if any(each.reason is Reason.UNREADABLE for each in source.left_out):
+        data.append("  on_error: skip # pictures that can not be read are left out")
     if start.count is not None:
         data.append(
             f"  count: {start.count} # of {source.count:,}, at random; without this line, all"
@@ -137,6 +140,8 @@ def starter_text(name: str, start: Starter, schema: str) -> str:
     batches = [*start.batch_sizes]
     batch = str(batches[0]) if len(batches) == 1 else f"{{choice: {batches}}}"
     smoke = min(source.count, 64)
+    missing = describe_left_out(source.left_out)
+    left_out = "" if missing is None else f"\n# {missing}"
     note = (
         "a distance in the features of a small VAE of these images; or fid (Inception)"
         if start.holds_out
@@ -145,7 +150,7 @@ def starter_text(name: str, start: Starter, schema: str) -> str:
     return f"""\
 # yaml-language-server: $schema={schema}
 #
-# {describe_images(start.dataset, source)}
+# {describe_images(start.dataset, source)}{left_out}
 # `study check` says what it costs here, `study run FILE --smoke` tries all of it in a minute.
 name: {_scalar(name)}
 data:
