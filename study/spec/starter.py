@@ -141,7 +141,7 @@ def starter_text(name: str, start: Starter, schema: str) -> str:
     batch = str(batches[0]) if len(batches) == 1 else f"{{choice: {batches}}}"
     smoke = min(source.count, 64)
     missing = describe_left_out(source.left_out)
-    left_out = "" if missing is None else f"\n# {missing}"
+    left_out = "" if missing is None else f"\n# {' '.join(missing.split())}."
     note = (
         "a distance in the features of a small VAE of these images; or fid (Inception)"
         if start.holds_out

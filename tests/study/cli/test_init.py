@@ -85,3 +85,16 @@ def test_a_mistake_writes_nothing(folder: Path, arguments: list[str], message: s
 def test_quiet_prints_nothing(folder: Path) -> None:
     assert init("my.yaml", "-q") == ""
     assert (folder / "my.yaml").exists()
+
+
+def test_what_is_left_out_is_said_and_broken_pictures_are_skipped(folder: Path) -> None:
+    (folder / "cats" / "broken\n.png").write_text("no picture")
+    (folder / "cats" / "notes.txt").write_text("mine")
+    shown = init("my.yaml", "--data", "cats").splitlines()
+    assert shown[0].startswith("12 images in ./cats: 2 sizes")
+    assert shown[1].startswith("left out: 1 file that is no picture (notes.txt), 1 picture that ")
+    text = (folder / "my.yaml").read_text()
+    assert "# left out: 1 file that is no picture (notes.txt)" in text
+    data = read_study_file("my.yaml").study.data
+    assert data.on_error == "skip"
+    assert "on_error" not in text.partition("model:")[2]
