@@ -144,7 +144,7 @@ def _hint(text: str, bare: bool) -> str:
 
 
 def _folder() -> Traversable:
-    packaged = resources.files("study") / _FOLDER
+    packaged = resources.files(__package__.rpartition(".")[0]) / _FOLDER
     return packaged if packaged.is_dir() else Path(__file__).parents[2] / _FOLDER
 
 

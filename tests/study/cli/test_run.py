@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -273,3 +274,30 @@ def test_a_quiet_run_prints_what_it_came_to(tmp_path: Path, capsys: Output) -> N
     with pytest.raises(typer.Exit) as ended:
         print_result(RunResult(storage, interrupted=True, board=board, picture=None), None, True)
     assert ended.value.exit_code == 130
+
+
+@pytest.mark.parametrize("succeeds", [True, False])
+@pytest.mark.parametrize("quiet", [True, False])
+def test_a_quiet_submission_prints_the_jobs_id_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output, quiet: bool, succeeds: bool
+) -> None:
+    from study.lanes import submit  # which imports Ray
+
+    def follow_job(address: str, job: str, show: Callable[[str], None]) -> bool:
+        show("a line of the log\n")
+        return succeeds
+
+    monkeypatch.setattr(submit, "submit_study", lambda study_file, address, storage: "job-1")
+    monkeypatch.setattr(submit, "follow_job", follow_job)
+    arguments = ["submit", "../small.yaml", "--address", "http://head", *["-q"] * quiet]
+    assert call(monkeypatch, *arguments) == (0 if succeeds else 1)
+    output = capsys.readouterr()
+    if quiet:
+        assert output.out == "job-1\n"
+        failed = "job job-1 has failed: ray job logs --address http://head job-1\n"
+        assert output.err == ("" if succeeds else failed)
+    else:
+        assert output.out == "job job-1 on http://head\na line of the log\n"
+    assert call(monkeypatch, *arguments, "--detach") == 0
+    assert ("ray job logs" in capsys.readouterr().out) is not quiet
+    del folder

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
 
 from study.spec import UserError, read_study_file
 from study.spec.image_source import ImageSource
+from study.spec.schema import study_schema
 from study.spec.starter import (
     Starter,
     describe_images,
@@ -16,6 +18,7 @@ from study.spec.starter import (
     starter_text,
     study_name,
 )
+from study.spec.yaml_file import parse_yaml
 
 
 def source(count: int, *sizes: tuple[int, int], channels: int = 3) -> ImageSource:
@@ -93,6 +96,13 @@ def test_what_is_written_is_valid_plain_and_with_smoke(
     assert smoke.train.epochs == 2
     assert smoke.search.trials == 2
     assert max(map(len, file.read_text().splitlines())) <= 120
+
+
+def test_an_editor_has_nothing_to_say_of_it() -> None:
+    schema = study_schema()
+    for count in (7, 300, 60_000):
+        text = starter_text("my", start(count), "x")
+        jsonschema.Draft202012Validator(schema).validate(parse_yaml(text, "my.yaml").tree)
 
 
 def test_an_odd_path_is_read_again_as_it_is(tmp_path: Path) -> None:
