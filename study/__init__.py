@@ -4,8 +4,8 @@ From Python::
 
     import study
 
-    study.Study.from_file("search_spaces/quickstart.yaml").run()
-    study.open("quickstart").trials        # a data frame
+    study.Study.from_file("quickstart").run()   # a recipe; or the path of a study file
+    study.open().trials                         # a data frame, of the newest study
     study.score_images(generated, real, embedder="vae")["fd_vae"]
 """
 
@@ -33,4 +33,13 @@ def __getattr__(name: str) -> Any:
         from study.scoring import score_images
 
         return score_images
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("fidtune")
     raise AttributeError(f"module 'study' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What there is, loaded or not; its parts (`study.spec`, ...) are for those who change them."""
+    return sorted({*__all__, "__version__", "__doc__", "__file__", "__name__", "__path__"})

@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.table import Table
+from rich.text import Text
+
+from study.results.html import to_html
 from study.results.query import query
 from study.results.storage import Storage, default_storage
+from study.results.study_names import resolve_study
 from study.spec import StudyFile, UserError, read_study_file
 
 if TYPE_CHECKING:
     import pandas
 
     from study.results.finalists import Finals
-    from study.results.leaderboard import Leaderboard
+    from study.results.leaderboard import Leaderboard, RankedTrials
     from study.results.pareto import Front
-    from study.results.ranking import RankedTrial
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Study:
     """A study that can be run. Everything in its file has been found valid."""
 
     file: StudyFile
+
+    def __repr__(self) -> str:
+        """Its name, and what it searches."""
+        study, count = self.file.study, len(self.file.space.dimensions())
+        dimensions = "1 dimension" if count == 1 else f"{count} dimensions"
+        return f"Study({study.name!r}, {dimensions}, {study.search.trials} trials)"
+
+    def _repr_html_(self) -> str:
+        """A table of its dimensions, for notebooks."""
+        table = Table("dimension", "values", title=repr(self))
+        for dimension in self.file.space.dimensions():
+            table.add_row(Text(dimension.name), Text(str(dimension.hole)))
+        return to_html(table)
 
     @classmethod
     def from_file(
@@ -40,7 +58,7 @@ class Study:
         """Read a study file.
 
         Args:
-            path: A YAML file.
+            path: A YAML file, or the name of a recipe (`quickstart`) where there is no such file.
             overrides: `PATH=VALUE` each, as with `study run --set`.
             name: Takes the place of the file's `name`.
             smoke: Merge in the file's `smoke:` overlay, which makes it end soon.
@@ -81,12 +99,26 @@ class Study:
         return Results(result.study, place)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Results:
     """The results of one study, read from the ledger anew at each use."""
 
     name: str
     storage: Storage
+
+    def __repr__(self) -> str:
+        """Its name and where it is; nothing is read for that."""
+        return f"Results({self.name!r} in {self.storage.uri})"
+
+    def _repr_html_(self) -> str:
+        """How far it is, and what `study best` shows, for notebooks."""
+        try:
+            board = self._leaderboard()
+        except UserError as error:  # it is gone
+            return to_html(str(error))
+        states = Counter(trial.state for trial in board.rows.trials)
+        counts = ", ".join(f"{count} {state}" for state, count in states.items())
+        return to_html(f"study {self.name}: {counts or 'no trial yet'}") + board._repr_html_()
 
     @property
     def trials(self) -> pandas.DataFrame:
@@ -122,13 +154,15 @@ class Results:
         frame: pandas.DataFrame = query(self.storage, sql, [self.name]).to_pandas()
         return frame
 
-    def best(self, top: int | None = 10) -> list[RankedTrial]:
+    def best(self, top: int | None = 10) -> RankedTrials:
         """The best trials of the search, best first; all that can be ranked if `top` is None.
 
         Raises:
             UserError: Scores of different identity would have to be compared.
         """
-        return list(self._leaderboard().ranked[:top])
+        from study.results.leaderboard import RankedTrials
+
+        return RankedTrials(self._leaderboard().ranked[:top])
 
     def finals(self) -> Finals | None:
         """The finalists, by rising mean of their final scores; None if there are no final runs.
@@ -161,19 +195,18 @@ class Results:
         return self.query(f"select * from {table} order by {order}")
 
 
-def open_study(name: str, storage: str | None = None) -> Results:
+def open_study(name: str | None = None, storage: str | None = None) -> Results:
     """Open the results of a study, finished or running.
 
     Args:
-        name: The study's name.
+        name: The study's name; None or `newest` for the one that was begun last.
         storage: Folder or s3:// URI; by default STUDY_STORAGE, or ./studies.
 
     Raises:
-        UserError: There is no such study.
+        UserError: There is no such study; the message names the nearest.
     """
     place = Storage.from_uri(storage or default_storage())
-    place.require(name)
-    return Results(name, place)
+    return Results(resolve_study(place, name), place)
 
 
 __all__ = ["Results", "Study", "UserError", "open_study"]

@@ -8,7 +8,7 @@ import pytest
 from paths import ROOT
 
 SECTIONS = (ROOT / "CONTRIBUTING.md").read_text().split("\n## ")[1:]
-PATH = re.compile(r"`((?:study|models|tests|docs)/[\w/.]*)`")
+PATH = re.compile(r"`((?:study|models|search_spaces|tests|docs)/[\w/.]*)`")
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.partition("\n")[0])

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from paths import SEARCH_SPACES
+from paths import ROOT, SEARCH_SPACES
 
 from models.sampling import generate
 from study.driver.messages import Assignment
@@ -65,3 +69,34 @@ def test_the_file_is_the_study_that_the_readme_promises() -> None:
     settings = study_file.study.search
     assert (settings.sampler, settings.pruner.kind) == ("tpe", "asha")
     assert settings.trials >= 12
+
+
+@pytest.mark.parametrize(
+    ("storage", "taken", "name"),
+    [
+        ("", False, "quickstart"),
+        ("", True, r"quickstart-\d{8}-\d{6}"),
+        ("elsewhere", False, "quickstart"),
+        ("elsewhere", True, r"quickstart-\d{8}-\d{6}"),
+        ("s3://bucket/studies", False, r"quickstart-\d{8}-\d{6}"),  # make cannot look there
+    ],
+)
+def test_make_calls_it_quickstart_unless_that_is_taken(
+    tmp_path: Path, storage: str, taken: bool, name: str
+) -> None:
+    for file in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / file, tmp_path / file)
+    if taken:
+        (tmp_path / (storage or "studies") / "quickstart").mkdir(parents=True)
+    environment = {**os.environ, "STUDY_STORAGE": storage}
+    environment.pop("NAME", None)
+    made = subprocess.run(
+        ["make", "-n", "quickstart"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    command = made.stdout.splitlines()[-1]
+    assert re.fullmatch(rf".*study run search_spaces/quickstart.yaml --name {name}", command)

@@ -15,8 +15,11 @@ from study.spec.embedder_info import embedder_info
 from study.spec.names import DATASETS
 
 
-def preflight(study_file: StudyFile, storage: Storage) -> None:
+def preflight(study_file: StudyFile, storage: Storage) -> tuple[str, ...]:
     """Read the images and build their own models, of every branch, as workers will.
+
+    Returns:
+        Sentences for people on the images: what was left out, and what may be wrong.
 
     Raises:
         UserError: A picture cannot be read, a data set is not to be had or does not fit the study,
@@ -32,7 +35,7 @@ def preflight(study_file: StudyFile, storage: Storage) -> None:
         if _needs_preflight(corner.study)
     }
     if not specs:
-        return
+        return ()
     import torch
 
     from study.worker.workbench import Workbench
@@ -48,6 +51,7 @@ def preflight(study_file: StudyFile, storage: Storage) -> None:
             _try_model(spec)
         for name in _embedders(spec):
             _try_embedder(name, spec, storage)
+    return bench.remarks
 
 
 def _key(spec: Study) -> str:

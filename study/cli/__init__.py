@@ -9,7 +9,7 @@ import sys
 from study.cli.app import app
 
 # Their commands register themselves, in the order in which help lists them.
-from study.cli import run, results, rescore, explain, score, trust  # noqa: F401
+from study.cli import recipes, init, run, results, rescore, explain, score, trust  # noqa: F401
 
 # isort: on
 from study.cli.streams import adapt_streams

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -16,8 +21,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="study",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
 )
 
@@ -42,8 +47,61 @@ def main(
     """Hyperparameter studies of small generative image models, on Ray."""
 
 
-File = Annotated[Path, typer.Argument(help="The study file (YAML).", show_default=False)]
-Name = Annotated[str, typer.Argument(help="The study's name.", show_default=False)]
+def complete_study(context: typer.Context, incomplete: str) -> list[str]:
+    """Names of studies that begin so, for the shell."""
+    from study.results.storage import Storage, default_storage
+
+    with suppress(UserError, OSError):
+        storage = Storage.from_uri(context.params.get("storage") or default_storage())
+        return [name for name in storage.studies() if name.startswith(incomplete)]
+    return []
+
+
+def complete_recipe(incomplete: str) -> list[str]:
+    """Names of recipes that begin so, for the shell."""
+    from study.spec.recipes import recipe_names
+
+    return [name for name in recipe_names() if name.startswith(incomplete)]
+
+
+def complete_file(incomplete: str) -> list[str]:
+    """Study files, folders on the way to them, and recipes that begin so, for the shell."""
+    above = Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent
+    names = []
+    with suppress(OSError):
+        for path in sorted(above.iterdir()):
+            text = f"{path}/" if path.is_dir() else str(path)
+            if text.endswith(("/", ".yaml", ".yml")) and text.startswith(incomplete):
+                names.append(text)
+    return [*names, *complete_recipe(incomplete)]
+
+
+File = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE",
+        help="The study file (YAML), or a recipe's name (see `study recipes`).",
+        show_default=False,
+        autocompletion=complete_file,
+    ),
+]
+Format = Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print what comes out, and not what goes on.")
+]
+Name = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[NAME]",
+        help="The study's name; without one, or as 'newest', the study that was begun last.",
+        show_default=False,
+        autocompletion=complete_study,
+    ),
+]
+Trial = Annotated[
+    int | None,
+    typer.Argument(min=0, help="The trial's number; the best by default.", show_default=False),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(
@@ -78,7 +136,6 @@ Address = Annotated[
     typer.Option(help="Ray cluster to join (HOST:PORT); else this machine's, or one is started."),
 ]
 
-Format = Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")]
 
 Size = Annotated[
     int | None,
@@ -109,6 +166,36 @@ def open_storage(uri: str | None) -> Storage:
     return Storage.from_uri(uri or default_storage())
 
 
+def resolve_study(storage: Storage, name: str | None, quiet: bool = False) -> str:
+    """The name of the study that a command is about.
+
+    It says on stderr which one that is if nobody named it, unless it is to be quiet.
+
+    Raises:
+        UserError: There is no such study, or none at all.
+    """
+    from study.results.study_names import resolve_study
+
+    resolved = resolve_study(storage, name)
+    if resolved != name and not quiet:
+        print(f"the newest study: {resolved}", file=sys.stderr)
+    return resolved
+
+
+def program() -> str:
+    """How this program is called from here: `study` on the PATH, or a path such as .venv/bin/study.
+
+    For commands that are shown, to be copied.
+    """
+    called = Path(sys.argv[0])
+    on_path = shutil.which("study")
+    if called.name != "study" or not called.is_file():  # `python -m study`, or no command line
+        return "study" if on_path else "python -m study"
+    if on_path and os.path.samefile(on_path, called):
+        return "study"
+    return min(os.path.relpath(called), str(called.absolute()), key=len)
+
+
 def print_leaderboard(board: Leaderboard, top: int) -> None:
     """Print what a study has shown: its finalists, its front, its ranked trials."""
     from study.results.failures import failure_lines, have_all_failed
@@ -128,6 +215,21 @@ def print_table(table: object) -> None:
     from rich.console import Console
 
     Console().print(table)
+
+
+def watcher(quiet: bool, after: str = "") -> Callable[[str], None]:
+    """Prints on stderr what is about to be done, or nothing.
+
+    Args:
+        quiet: Whether to print nothing.
+        after: Put behind each line.
+    """
+
+    def watch(what: str) -> None:
+        if not quiet:
+            print(f"{what}{after}", file=sys.stderr, flush=True)
+
+    return watch
 
 
 def check_picture(option: str, path: Path) -> None:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from study.cli.app import Name, StorageOption, app, open_storage, print_table
+from study.cli.app import (
+    Format,
+    Name,
+    Quiet,
+    StorageOption,
+    Trial,
+    app,
+    open_storage,
+    print_table,
+    resolve_study,
+    watcher,
+)
 from study.diagnostics.descriptions import DESCRIPTIONS, FEWEST_SAMPLES, MOST_SAMPLES, SAMPLES
 from study.spec.errors import UserError
 
 if TYPE_CHECKING:
-    from study.results.storage import Storage
+    from study.trained.compare import Comparison
 
 _DIAGNOSTICS = "\n".join(
     [
@@ -25,11 +35,8 @@ _DIAGNOSTICS = "\n".join(
 
 @app.command(epilog=_DIAGNOSTICS)
 def explain(
-    name: Name,
-    trial: Annotated[
-        int | None,
-        typer.Argument(min=0, help="The trial's number; the best by default.", show_default=False),
-    ] = None,
+    name: Name = None,
+    trial: Trial = None,
     beside: Annotated[
         list[str] | None,
         typer.Option(
@@ -62,20 +69,27 @@ def explain(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides everything random.")] = 0,
+    format_: Format = "table",
+    quiet: Quiet = False,
     storage: StorageOption = None,
 ) -> None:
     """Look into a trained trial: pictures and diagnostics, to a folder and to the ledger.
 
     With --beside, pictures of several trials side by side: samples, denoising paths, scores.
     """
-    place = open_storage(storage)
-    place.require(name)
+    place, watch = open_storage(storage), watcher(quiet, " ...")
+    name = resolve_study(place, name, quiet)
     if beside:
         theirs = (("--only", only), ("--full", full), ("--samples", samples is not None))
         for option, is_set in theirs:
             if is_set:
                 raise UserError(f"{option} is of the diagnostics, and --beside runs none of them")
-        _compare(place, name, trial, beside, output, seed)
+        from study.trained.compare import compare_trials
+
+        _print_comparison(
+            compare_trials(place, name, trial, beside, folder=output, seed=seed, watch=watch),
+            format_,
+        )
         return
     from study.trained.explain import explain_trial, explanation_table
 
@@ -88,8 +102,13 @@ def explain(
         samples=SAMPLES if samples is None else samples,
         seed=seed,
         full=full,
-        watch=_watch,
+        watch=watch,
     )
+    if format_ == "json":
+        from study.results.json_text import json_text
+
+        print(json_text(explanation))
+        return
     print(f"trial {explanation.trial} of {name} ({explanation.family}), epoch {explanation.epoch}")
     print_table(explanation_table(explanation))
     if explanation.skipped:
@@ -97,22 +116,13 @@ def explain(
     print(f"pictures in {explanation.folder}")
 
 
-def _compare(
-    place: Storage,
-    name: str,
-    trial: int | None,
-    beside: list[str],
-    output: Path | None,
-    seed: int,
-) -> None:
-    from study.trained.compare import compare_trials
+def _print_comparison(comparison: Comparison, format_: str) -> None:
+    if format_ == "json":
+        from study.results.json_text import json_text
 
-    comparison = compare_trials(place, name, trial, beside, folder=output, seed=seed, watch=_watch)
+        print(json_text(comparison))
+        return
     print("\n".join(comparison.lines))
     if comparison.note:
         print(comparison.note)
     print(f"{', '.join(comparison.files)} in {comparison.folder}")
-
-
-def _watch(what: str) -> None:
-    print(f"{what} ...", file=sys.stderr, flush=True)

@@ -7,12 +7,22 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from study.cli.app import Name, StorageOption, app, open_storage, print_table
+from study.cli.app import (
+    Format,
+    Name,
+    Quiet,
+    StorageOption,
+    app,
+    open_storage,
+    print_table,
+    resolve_study,
+    watcher,
+)
 
 
 @app.command()
 def rescore(
-    name: Name,
+    name: Name = None,
     top: Annotated[int, typer.Option(min=1, help="How many of the search's best.")] = 5,
     trial: Annotated[
         list[int] | None,
@@ -49,6 +59,8 @@ def rescore(
     again: Annotated[
         bool, typer.Option("--again", help="Also where the ledger has the score already.")
     ] = False,
+    format_: Format = "table",
+    quiet: Quiet = False,
     storage: StorageOption = None,
 ) -> None:
     """Score trials again from their checkpoints, without training, on this machine.
@@ -66,7 +78,7 @@ def rescore(
     if also is not None:
         changes["also"] = [part.strip() for part in also.split(",") if part.strip()]
     place = open_storage(storage)
-    place.require(name)
+    name = resolve_study(place, name, quiet)
     from study.results.reader import read_study
     from study.results.rescored import rescored
     from study.results.rescored_table import rescore_table
@@ -82,14 +94,25 @@ def rescore(
             averaged=ema == "on",
             seeds=seeds,
             again=again,
-            watch=lambda line: print(line, file=sys.stderr, flush=True),
+            watch=watcher(quiet),
         )
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from what is done", file=sys.stderr)
         raise typer.Exit(130) from None
-    for group in rescored(read_study(place, name), done.metric):
+    groups = [
+        group
+        for group in rescored(read_study(place, name), done.metric)
         # A group may be of trials that each chose a sampler of their own.
-        if any(setup_from_identity(row.measured) in done.setups for row in group.trials):
-            print_table(rescore_table(group))
-    there = f", {done.kept} were there already (--again makes them anew)" if done.kept else ""
-    print(f"{done.measured} scores made{there}")
+        if any(setup_from_identity(row.measured) in done.setups for row in group.trials)
+    ]
+    if format_ == "json":
+        from study.results.json_text import json_text
+
+        tree = {"study": name, "measured": done.measured, "kept": done.kept, "rescored": groups}
+        print(json_text(tree))
+        return
+    for group in groups:
+        print_table(rescore_table(group))
+    if not quiet:
+        there = f", {done.kept} were there already (--again makes them anew)" if done.kept else ""
+        print(f"{done.measured} scores made{there}")

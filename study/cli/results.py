@@ -13,11 +13,13 @@ from study.cli.app import (
     Format,
     Name,
     StorageOption,
+    Trial,
     app,
     check_picture,
     open_storage,
     print_leaderboard,
     print_table,
+    resolve_study,
 )
 from study.spec.errors import UserError
 
@@ -39,12 +41,13 @@ def list_(format_: Format = "table", storage: StorageOption = None) -> None:
 
 
 @app.command()
-def status(name: Name, format_: Format = "table", storage: StorageOption = None) -> None:
+def status(name: Name = None, format_: Format = "table", storage: StorageOption = None) -> None:
     """Where a study stands: whether it runs, trials by state, the best so far, failures, times."""
     from study.results.summary import summarise_study
     from study.results.summary_table import summary_text
 
-    summary = summarise_study(open_storage(storage), name)
+    place = open_storage(storage)
+    summary = summarise_study(place, resolve_study(place, name))
     if format_ == "json":
         print(json.dumps(summary.to_dict(), indent=2))
     else:
@@ -53,7 +56,7 @@ def status(name: Name, format_: Format = "table", storage: StorageOption = None)
 
 @app.command()
 def best(
-    name: Name,
+    name: Name = None,
     top: Annotated[int, typer.Option(min=1, help="How many trials to show.")] = 10,
     format_: Format = "table",
     storage: StorageOption = None,
@@ -61,7 +64,8 @@ def best(
     """The best of a study: its finalists, its Pareto front, its ranked trials."""
     from study.results.leaderboard import read_leaderboard, to_json
 
-    board = read_leaderboard(open_storage(storage), name)
+    place = open_storage(storage)
+    board = read_leaderboard(place, resolve_study(place, name))
     if format_ == "json":
         print(to_json(board, top))
     else:
@@ -87,8 +91,8 @@ def query(
 
 @app.command()
 def sample(
-    name: Name,
-    trial: Annotated[int, typer.Argument(min=0, help="The trial's number.")],
+    name: Name = None,
+    trial: Trial = None,
     count: Annotated[int, typer.Option("-n", min=1, max=10_000, help="How many images.")] = 64,
     output: Annotated[Path, typer.Option("-o", help="The PNG file to write.")] = Path("grid.png"),
     seed: Annotated[int, typer.Option(min=0, help="Chooses the images.")] = 0,
@@ -97,12 +101,15 @@ def sample(
     """Generate images with a trial's weights, as a PNG grid."""
     check_picture("-o", output)
     from study.results.image_grid import image_grid
-    from study.trained.load import sample_trial
+    from study.trained.load import best_trial, sample_trial
 
-    images = sample_trial(open_storage(storage), name, trial, count, seed)
+    place = open_storage(storage)
+    name = resolve_study(place, name)
+    trial = best_trial(place, name) if trial is None else trial
+    images = sample_trial(place, name, trial, count, seed)
     picture = image_grid(images, scale=max(1, 48 // images.shape[-1]))
     try:
         picture.save(output, format="PNG")
     except OSError as error:
         raise UserError(f"-o {output}: cannot be written ({error.strerror or error})") from None
-    print(f"{count} images of trial {trial}: {output}")
+    print(f"{count} images of trial {trial} of {name}: {output}")

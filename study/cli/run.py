@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +12,9 @@ from study.cli.app import (
     Address,
     As,
     File,
+    Format,
     Name,
+    Quiet,
     Set,
     Smoke,
     StorageOption,
@@ -21,9 +23,12 @@ from study.cli.app import (
     app,
     open_storage,
     print_leaderboard,
+    program,
+    resolve_study,
 )
 
 if TYPE_CHECKING:
+    from study.driver.display import Display
     from study.lanes.run import RunResult
     from study.spec import FindTrial, StudyFile
 
@@ -38,6 +43,7 @@ def run(
     smoke: Smoke = False,
     variant: Variant = None,
     address: Address = None,
+    quiet: Quiet = False,
 ) -> None:
     """Run a study: search, train, score, and write everything to the ledger."""
     from study.driver.trial_weights import trained_in
@@ -46,25 +52,28 @@ def run(
     place = open_storage(storage)
     from study.lanes.run import run_study
 
-    print_result(run_study(study_file, place, address), storage)
+    print_result(run_study(study_file, place, address, _display(quiet)), storage, quiet)
 
 
 @app.command()
 def resume(
-    name: Name,
+    name: Name = None,
     storage: StorageOption = None,
     address: Address = None,
     takeover: Annotated[
         bool, typer.Option("--takeover", help="Even if another process seems to be running it.")
     ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Go on with a study that was interrupted, from its last checkpoints."""
     from study.lanes.run import resume_study
 
-    result = resume_study(name, open_storage(storage), address, takeover=takeover)
-    if result.was_over:
+    place = open_storage(storage)
+    name = resolve_study(place, name, quiet)
+    result = resume_study(name, place, address, _display(quiet), takeover=takeover)
+    if result.was_over and not quiet:
         print(f"study {name} has ended: there is nothing to go on with\n")
-    print_result(result, storage)
+    print_result(result, storage, quiet)
 
 
 @app.command()
@@ -76,13 +85,22 @@ def check(
     smoke: Smoke = False,
     variant: Variant = None,
     storage: StorageOption = None,
+    format_: Format = "table",
 ) -> None:
     """Validate a study file, every branch of it, and say what it would cost here. Needs no Ray."""
-    from study.check.report import check_study
     from study.driver.trial_weights import trained_in
 
     study_file = _read(file, set_, trials, name, smoke, variant, trained_in(storage))
-    check_study(study_file, storage=open_storage(storage))
+    place = open_storage(storage)
+    if format_ == "json":
+        from study.check.report_json import check_json
+        from study.results.json_text import json_text
+
+        print(json_text(check_json(study_file, place)))
+    else:
+        from study.check.report import check_study
+
+        check_study(study_file, storage=place)
 
 
 @app.command()
@@ -109,6 +127,9 @@ def submit(
     smoke: Smoke = False,
     variant: Variant = None,
     detach: Annotated[bool, typer.Option(help="Do not follow the job's log.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print the job's id alone, and no log.")
+    ] = False,
 ) -> None:
     """Submit a study to a Ray cluster as a job, and follow its log."""
     from study.driver.trial_weights import trained_in
@@ -119,21 +140,37 @@ def submit(
     from study.lanes.submit import follow_job, submit_study
 
     job = submit_study(study_file, address, storage)
-    print(f"job {job} on {address}", flush=True)
+    print(job if quiet else f"job {job} on {address}", flush=True)
     if detach:
-        print(f"follow it with:\n  ray job logs --address {address} --follow {job}")
+        if not quiet:
+            print(f"follow it with:\n  ray job logs --address {address} --follow {job}")
         return
+
+    def show(text: str) -> None:
+        if not quiet:
+            print(text, end="", flush=True)
+
     try:
-        succeeded = follow_job(address, job, lambda text: print(text, end="", flush=True))
+        succeeded = follow_job(address, job, show)
     except KeyboardInterrupt:
         print(f"\nthe job goes on; stop it with:\n  ray job stop --address {address} {job}")
         raise typer.Exit(130) from None
     if not succeeded:
+        if quiet:
+            line = f"job {job} has failed: ray job logs --address {address} {job}"
+            print(line, file=sys.stderr)
         raise typer.Exit(1)
 
 
+def _display(quiet: bool) -> Display | None:
+    """What shows a run: nothing, or what suits where the output goes."""
+    from study.driver.display import SilentDisplay
+
+    return SilentDisplay() if quiet else None
+
+
 def _read(
-    file: Path,
+    file: str,
     overrides: list[str] | None,
     trials: int | None,
     name: str | None,
@@ -149,32 +186,39 @@ def _read(
     return read_study_file(file, changes, name, smoke=smoke, variant=variant, find_trial=find_trial)
 
 
-def print_result(result: RunResult, storage: str | None) -> None:
+def print_result(result: RunResult, storage: str | None, quiet: bool = False) -> None:
     """Print what a run came to, and what can be done next.
 
     Args:
         result: How the run ended.
         storage: The storage as the command named it, for the commands that are shown.
+        quiet: Print what it came to alone.
     """
     from study.results.failures import have_all_failed
 
     place, name = result.storage, result.study
     where = "" if storage is None else f" --storage {storage}"
+    study = program()
     print_leaderboard(result.board, 10)
+    failed = have_all_failed(result.board.rows.trials)
+    if quiet:
+        if result.interrupted or failed:
+            raise typer.Exit(130 if result.interrupted else 1)
+        return
     if result.picture is not None:
         print(f"\nsamples of the best trial  {place.locate(result.picture)}")
     print(f"tables (Parquet)           {place.locate(name)}")
     if result.interrupted:
         print("\ninterrupted; what was done is kept. To continue:")
-        print(f"  study resume {name}{where}")
+        print(f"  {study} resume {name}{where}")
         raise typer.Exit(130)
-    if have_all_failed(result.board.rows.trials):
+    if failed:
         raise typer.Exit(1)
     print("\nnext:")
-    print(f"  study best {name}{where}")
+    print(f"  {study} best {name}{where}")
     if result.board.leader is not None:
-        print(f"  study sample {name} {result.board.leader.run} -n 64 -o grid.png{where}")
-        print(f"  study explain {name}{where}")
+        print(f"  {study} sample {name} {result.board.leader.run} -n 64 -o grid.png{where}")
+        print(f"  {study} explain {name}{where}")
     complete = "stage = 'search' and state = 'complete'"
     sql = f"select trial, value, epoch from trials where {complete} order by value"
-    print(f'  study query "{sql}"{where}')
+    print(f'  {study} query "{sql}"{where}')

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from study.cli.app import Cache, Channels, Size, Weights, app, check_picture
+from study.cli.app import (
+    Cache,
+    Channels,
+    Format,
+    Quiet,
+    Size,
+    Weights,
+    app,
+    check_picture,
+)
 from study.spec.embedder_info import EMBEDDERS
 from study.spec.errors import UserError
 from study.spec.measure_info import MEASURES
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from study.data.streams import ImageStream
     from study.scoring import Scores
 
@@ -79,9 +84,8 @@ def score(
     ] = None,
     weights: Weights = None,
     cache: Cache = None,
-    format_: Annotated[
-        Literal["table", "json"], typer.Option("--format", help="How to print the scores.")
-    ] = "table",
+    format_: Format = "table",
+    quiet: Quiet = False,
 ) -> None:
     """Measure how generated images differ from real ones."""
     if nearest is not None:
@@ -90,12 +94,13 @@ def score(
 
     from study.data.opening import open_images
     from study.scoring import score_images
+    from study.scoring.score_table import score_table
 
     theirs = open_images(generated, size=size, channels=channels)
     real = open_images(against, size=size, channels=channels)
     if samples is not None:
         theirs = theirs.some(samples, seed)
-    with _progress() as watch:
+    with _progress(quiet) as watch:
         scores = score_images(
             theirs,
             real,
@@ -112,7 +117,9 @@ def score(
         _draw(nearest, theirs, real, scores, seed)
     if format_ == "json":
         settings = {"generated": generated, "reference": against, "seed": seed}
-        print(json.dumps(as_json(scores, settings), indent=2))
+        from study.results.json_text import json_text
+
+        print(json_text(as_json(scores, settings)))
         return
     console = Console()
     print(f"{scores.generated} images of {generated} against {scores.reference} of {against}")
@@ -125,35 +132,8 @@ def score(
         print(f"nearest real images: {nearest}")
 
 
-_ROOM = 110
-"""A terminal of fewer columns has none for what each metric is."""
-
-
-def score_table(scores: Scores, width: int) -> Table:
-    """The scores, a row each, for a terminal of so many columns."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.HORIZONTALS)
-    for name, justify in (("metric", "left"), ("value", "right"), ("± s.e.", "right")):
-        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    table.add_column("better", no_wrap=True)
-    if width >= _ROOM:
-        table.add_column("what it is")
-    for measure, result in scores.measured.items():
-        info = MEASURES[measure]
-        spread = "" if result.spread is None else f"{result.spread:.2g}"
-        row = (result.metric, f"{result.value:.5g}", spread, info.better, info.about)
-        table.add_row(*row[: len(table.columns)])
-    return table
-
-
 def as_json(scores: Scores, settings: dict[str, Any]) -> dict[str, Any]:
     """All that is known of the scores, as plain values."""
-
-    def number(value: float | None) -> float | None:
-        return value if value is not None and math.isfinite(value) else None
-
     return {
         **settings,
         "generated_images": scores.generated,
@@ -165,8 +145,8 @@ def as_json(scores: Scores, settings: dict[str, Any]) -> dict[str, Any]:
         "metrics": {
             result.metric: {
                 "measure": measure,
-                "value": number(result.value),
-                "spread": number(result.spread),
+                "value": result.value,
+                "spread": result.spread,
                 "better": MEASURES[measure].better,
             }
             for measure, result in scores.measured.items()
@@ -191,13 +171,15 @@ def _draw(path: Path, generated: ImageStream, real: ImageStream, scores: Scores,
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Bars of what is being embedded, on a terminal; elsewhere nothing."""
+def _progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Bars of what is being embedded, on a terminal and if it is not quiet; else nothing."""
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(
+        console=console, transient=True, disable=quiet or not console.is_terminal
+    ) as progress:
         tasks: dict[str, TaskID] = {}
 
         def watch(side: str, done: int, total: int) -> None:

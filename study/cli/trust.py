@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from study.cli.app import Cache, Channels, Size, Weights, app, check_picture, print_table
+from study.cli.app import (
+    Cache,
+    Channels,
+    Format,
+    Quiet,
+    Size,
+    Weights,
+    app,
+    check_picture,
+    print_table,
+    watcher,
+)
 from study.spec.embedder_info import EMBEDDERS, embedder_info
 from study.spec.errors import UserError
 from study.spec.names import DATASETS
@@ -62,9 +71,8 @@ def trust(
     ] = None,
     weights: Weights = None,
     cache: Cache = None,
-    format_: Annotated[
-        Literal["table", "json"], typer.Option("--format", help="How to print what was found.")
-    ] = "table",
+    format_: Format = "table",
+    quiet: Quiet = False,
 ) -> None:
     """Is a metric to be trusted on these images? Harm real ones by degrees, and score them.
 
@@ -77,6 +85,7 @@ def trust(
     import torch
 
     from study.data import Preparation, load_images
+    from study.results.json_text import json_text
     from study.trust.assessment import assess_metrics
     from study.trust.assessment_report import assessment_json, assessment_table
     from study.trust.foreign_images import load_foreign_images, shape_of
@@ -93,10 +102,10 @@ def trust(
         cache_folder=cache,
         device="cuda" if torch.cuda.is_available() else "cpu",
         weights=weights,
-        watch=lambda what: print(f"{what} ...", file=sys.stderr, flush=True),
+        watch=watcher(quiet, " ..."),
     )
     if format_ == "json":
-        print(json.dumps(assessment_json(assessment), indent=2))
+        print(json_text(assessment_json(assessment)))
     else:
         print_table(assessment_table(assessment))
     if output is not None:
@@ -106,4 +115,4 @@ def trust(
             assessment_figure(assessment).savefig(output, format="png", dpi=110)
         except OSError as error:
             raise UserError(f"-o {output}: cannot be written ({error.strerror or error})") from None
-        print(f"picture in {output}", file=sys.stderr)
+        watcher(quiet)(f"picture in {output}")

@@ -7,12 +7,14 @@ from study.data.image_set import ImageSet
 from study.data.loading import DATASETS, load_images
 from study.data.preparation import Preparation
 from study.data.splits import SPLITS, Fraction, KFold, LeaveOneOut, Split, split
+from study.spec.image_source import ImageSource, summarise_images
 
 __all__ = [
     "DATASETS",
     "SPLITS",
     "Fraction",
     "ImageSet",
+    "ImageSource",
     "KFold",
     "LeaveOneOut",
     "Preparation",
@@ -20,5 +22,6 @@ __all__ = [
     "get_or_make",
     "load_images",
     "split",
+    "summarise_images",
     "user_cache_folder",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +12,21 @@ from numpy.typing import NDArray
 
 from study.data.image_checks import wrong_levels
 from study.data.image_set import ImageSet
+from study.data.levels import level_note, to_8_bits
+from study.spec.array_file import ArrayRule, image_arrays, nchw_shape
 from study.spec.errors import UserError
 
-_SHAPES = "[N, H, W], [N, C, H, W], [N, H, W, C], [N, H*H] or [N, C, H*H], C being 1 or 3"
 
-
-def read_arrays(path: Path) -> ImageSet:
+def read_arrays(path: Path, levels: int | None = None) -> ImageSet:
     """Read images from a `.npy`, or images and labels from a `.npz`.
 
-    A `.npz` has its images under `images` and, if any, integer labels under `labels`; if it holds
-    one array alone, those are the images. Nothing is unpickled.
+    Which arrays of a `.npz` those are says `study.spec.array_file.image_arrays`. Nothing is
+    unpickled.
 
     Args:
         path: uint8 images in 0..255, in one of the shapes [N, H, W], [N, C, H, W], [N, H, W, C],
-            [N, H*H] or [N, C, H*H], C being 1 or 3.
+            [N, H*H] or [N, C, H*H], C being 1 or 3; or uint16 images in 0..levels.
+        levels: The level of white in uint16 images, without which they are refused.
 
     Raises:
         UserError: If the file is missing or broken, or holds other arrays than these.
@@ -46,11 +47,25 @@ def read_arrays(path: Path) -> ImageSet:
     # NumPy lets what zipfile, zlib and its own parsers raise of a broken file pass through.
     except Exception as error:
         raise unreadable_file(path, error) from error
+    try:
+        names = image_arrays(arrays)
+    except ArrayRule as rule:
+        raise UserError(f"The file {path} {rule}") from None
+    images = arrays[names.images]
+    levels_8_bit = to_nchw(path, images, levels)
+    note = level_note({8 * images.dtype.itemsize: int(images.max())}, levels)
     return ImageSet(
         name=path.stem,
-        images=to_nchw(path, arrays[images_key(path, arrays)]),
-        labels=integer_labels(path, arrays["labels"]) if "labels" in arrays else None,
+        images=levels_8_bit,
+        labels=None if names.labels is None else integer_labels(path, arrays[names.labels]),
+        preprocessing=scaling_in_words(images.dtype, levels) or "none",
+        notes=() if note is None else (note,),
     )
+
+
+def scaling_in_words(dtype: np.dtype[Any], levels: int | None) -> str | None:
+    """What `to_nchw` does to the levels of an array, None if nothing."""
+    return f"16-bit levels of 0..{levels}" if dtype == np.uint16 else None
 
 
 def unreadable_file(path: Path, error: Exception) -> UserError:
@@ -64,59 +79,58 @@ def unreadable_file(path: Path, error: Exception) -> UserError:
     )
 
 
-def images_key(path: Path, arrays: Collection[str]) -> str:
-    """Which of the arrays in a file are the images.
-
-    Raises:
-        UserError: If none is.
-    """
-    if "images" in arrays:
-        return "images"
-    if len(arrays) == 1:
-        return next(iter(arrays))
-    raise UserError(
-        f"The file {path} holds {', '.join(arrays) or 'no array'}, "
-        "but must hold `images`, or one array alone"
-    )
-
-
 def to_nchw(
-    path: Path, images: NDArray[Any], whole: tuple[int, ...] | None = None
+    path: Path,
+    images: NDArray[Any],
+    levels: int | None = None,
+    whole: tuple[int, ...] | None = None,
 ) -> NDArray[np.uint8]:
-    """The images as [N, C, H, W], a view where that can be.
+    """The images as uint8 [N, C, H, W], a view where that can be.
 
     Args:
         path: Where they are, for errors.
         images: All of them, or some.
-        whole: The shape of all, for errors; by default that of `images`.
+        levels: The level of white, if they are uint16.
+        whole: The shape of all; by default that of `images`.
 
     Raises:
         UserError: If they are not of one of the types and shapes that `read_arrays` takes.
     """
-    if images.dtype != np.uint8 and images.size:
-        raise wrong_levels(f"in {path}", images.dtype, images.shape, [images])
-    if images.size:
-        match images.shape:
-            case (_, 1 | 3, _, _):
-                return images
-            case (_, _, _, 1 | 3):
-                return images.transpose(0, 3, 1, 2)
-            case (count, (1 | 3) as channels, pixels) if _is_square(pixels):
-                side = math.isqrt(pixels)
-                return images.reshape(count, channels, side, side)
-            case (count, height, width):
-                return images.reshape(count, 1, height, width)
-            case (count, pixels) if _is_square(pixels):
-                side = math.isqrt(pixels)
-                return images.reshape(count, 1, side, side)
-    raise UserError(
-        f"The images in {path} are {images.dtype} {list(whole or images.shape)}, "
-        f"but must be uint8 {_SHAPES}"
-    )
+    shape = whole or images.shape
+    check_type(path, images.dtype, shape, [images], levels)
+    try:
+        channels, height, width = nchw_shape(shape)[1:]
+    except ArrayRule as rule:
+        raise UserError(f"The images in {path} are {images.dtype} {list(shape)}{rule}") from None
+    if images.dtype == np.uint16:
+        assert levels is not None
+        if images.max(initial=0) > levels:
+            raise UserError(
+                f"The images in {path} have the level {images.max()}, but it must be <= {levels}, "
+                "the value of `levels`"
+            )
+        images = to_8_bits(images, levels)
+    if len(shape) == 4 and shape[1:] != (channels, height, width):
+        return images.transpose(0, 3, 1, 2)
+    return images.reshape(len(images), channels, height, width)
 
 
-def _is_square(pixels: int) -> bool:
-    return math.isqrt(pixels) ** 2 == pixels
+def check_type(
+    path: Path,
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    parts: Iterable[NDArray[Any]],
+    levels: int | None,
+) -> None:
+    """Check that images are uint8, or uint16 with a level of white.
+
+    Raises:
+        UserError: If they are not, or there are none.
+    """
+    if not math.prod(shape):
+        raise UserError(f"The images in {path} are {dtype} {list(shape)}: there are none")
+    if dtype != np.uint8 and not (dtype == np.uint16 and levels is not None):
+        raise wrong_levels(f"in {path}", dtype, shape, parts, scalable=True)
 
 
 def integer_labels(path: Path, labels: NDArray[Any]) -> NDArray[np.int64]:

@@ -8,11 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from study.data.levels import white_level
 from study.spec.errors import UserError
 
 
 def wrong_levels(
-    where: str, dtype: np.dtype[Any], shape: Sequence[int], parts: Iterable[NDArray[Any]]
+    where: str,
+    dtype: np.dtype[Any],
+    shape: Sequence[int],
+    parts: Iterable[NDArray[Any]],
+    *,
+    scalable: bool = False,
 ) -> UserError:
     """The error for images that are not uint8: what they hold, and what to do about it.
 
@@ -21,6 +27,7 @@ def wrong_levels(
         dtype: Of the images, not uint8.
         shape: Of all of them.
         parts: The images, some at a time.
+        scalable: Whether `levels` may say what white is in images of 16 bits.
     """
     images = f"The images {where} are {dtype} {list(shape)}"
     rule = "but must be uint8 in 0..255"
@@ -36,6 +43,11 @@ def wrong_levels(
     images = f"{images} from {low:g} to {high:g}, {rule}"
     if dtype.kind in "iu" and low >= 0 and high <= 255:
         return UserError(f"{images}: save them as images.astype('uint8')")
+    if scalable and dtype == np.uint16:
+        white = white_level(int(high))
+        return UserError(
+            f"{images}: `levels` (--levels) says which level is white, {white} perhaps"
+        )
     if low >= 0 and high <= 1:
         return UserError(f"{images}: save them as (255 * images).round().astype('uint8')")
     if low >= -1 and high <= 1:

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from study.spec.errors import UserError
+from study.spec.left_out import LeftOut, Reason, describe_left_out
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +29,8 @@ class ImageSet:
         labels: int64, [N], or None.
         preprocessing: What was done to the pixels since they were read, in words.
         part: Which part of the data set this is, in words.
-        skipped: The pictures that could not be read and were left out, by their paths in the folder
-            that the set was read from.
+        left_out: What in the folder that the set was read from is no part of it.
+        notes: Sentences for people, on what may be wrong with the images.
 
     Raises:
         UserError: If the arrays have other shapes or types than these, or there is no image.
@@ -40,7 +41,8 @@ class ImageSet:
     labels: NDArray[np.int64] | None = None
     preprocessing: str = "none"
     part: str = "all"
-    skipped: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the arrays, and guard them against writing."""
@@ -63,6 +65,17 @@ class ImageSet:
     def __len__(self) -> int:
         """The number of images."""
         return len(self.images)
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """The pictures that could not be read and were left out, by their paths in the folder."""
+        return tuple(each.name for each in self.left_out if each.reason is Reason.UNREADABLE)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """The notes, below a line on what was left out, if anything was."""
+        line = describe_left_out(self.left_out)
+        return self.notes if line is None else (line, *self.notes)
 
     @cached_property
     def digest(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +18,7 @@ from study.data.pictures import read_folder
 from study.data.preparation import Preparation
 from study.data.preprocessing import prepare
 from study.data.splits import choose
-from study.spec.datasets import is_path
+from study.spec.datasets import is_path, own_channels
 from study.spec.errors import UserError
 
 DATASETS: Mapping[str, Callable[[], ImageSet]] = MappingProxyType(
@@ -40,12 +41,11 @@ def load_images(dataset: str, preparation: Preparation = _AS_THEY_ARE) -> ImageS
     Args:
         dataset: A name in `DATASETS`, or the path of a folder of pictures, a `.npy` or a `.npz`. It
             is a path if it has a `/`, starts with `.` or `~`, or ends in `.npy` or `.npz`.
-        preparation: Which of the images, and what is done to them. A path needs a `size`, and its
-            `channels` are 3 if it does not say.
+        preparation: Which of the images, and what is done to them. A path needs a `size`.
 
     Returns:
         The images; `preprocessing` says all that was done to them, `part` which part of the data
-        set they are, and `skipped` which pictures could not be read and were left out.
+        set they are, and `left_out` what of a folder is no part of them.
 
     Raises:
         UserError: If there is no such data set, it can not be read or holds no images, or it does
@@ -63,15 +63,17 @@ def load_images(dataset: str, preparation: Preparation = _AS_THEY_ARE) -> ImageS
         )
     if preparation.size is None:
         raise UserError(f"The value of `size` is none, but must be given for the path {dataset}")
-    preparation = replace(preparation, channels=preparation.channels or 3)
     path = locate(dataset)
     if path.suffix in (".npy", ".npz") and not path.is_dir():
-        return prepare(choose(read_arrays(path), preparation), preparation)
+        return prepare(choose(read_arrays(path, preparation.levels), preparation), preparation)
     if path.is_file():
         raise UserError(
             f"The value of `dataset` is {dataset!r}, but a file must end in .npy or .npz; "
             "pictures are given by their folder"
         )
+    if preparation.channels is None and path.is_dir():
+        with suppress(ValueError):  # no pictures, as is told when they are read
+            preparation = replace(preparation, channels=own_channels(str(path)))
     return read_folder(path, preparation)
 
 

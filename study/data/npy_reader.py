@@ -15,10 +15,16 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from study.data.arrays import images_key, integer_labels, unreadable_file
+from study.data.arrays import integer_labels, unreadable_file
+from study.spec.array_file import (
+    ArrayRule,
+    Header,
+    image_arrays,
+    read_header,
+    read_headers,
+)
 from study.spec.errors import UserError
 
 _BYTES_AT_ONCE = 2**23
@@ -56,7 +62,7 @@ class StoredArray:
         at = 0
         try:
             with _opened(self.path, self.member) as (file, _):
-                _header(file)
+                read_header(file)
                 for start in range(0, self.shape[0], most):
                     stop = min(start + most, self.shape[0])
                     chosen = _between(wanted, start, stop)
@@ -83,16 +89,16 @@ def stored_images(path: Path) -> tuple[StoredArray, NDArray[np.int64] | None]:
     try:
         if path.suffix == ".npy":
             return _stored(path, None), None
-        with zipfile.ZipFile(path) as archive:
-            members = archive.namelist()
-        names = [name.removesuffix(".npy") for name in members if name.endswith(".npy")]
-        stored = _stored(path, f"{images_key(path, names)}.npy")
-        if "labels" not in names:
+        names = image_arrays(read_headers(path))
+        stored = _stored(path, f"{names.images}.npy")
+        if names.labels is None:
             return stored, None
-        with _opened(path, "labels.npy") as (file, size):
+        with _opened(path, f"{names.labels}.npy") as (file, size):
             _checked_header(file, size)
         with np.load(path, allow_pickle=False) as arrays:
-            labels = integer_labels(path, arrays["labels"])
+            labels = integer_labels(path, arrays[names.labels])
+    except ArrayRule as rule:
+        raise UserError(f"The file {path} {rule}") from None
     except FileNotFoundError:
         raise UserError(f"The file {path} does not exist, but must, to read images") from None
     except UserError:
@@ -109,7 +115,8 @@ def stored_images(path: Path) -> tuple[StoredArray, NDArray[np.int64] | None]:
 
 def _stored(path: Path, member: str | None) -> StoredArray:
     with _opened(path, member) as (file, size):
-        shape, fortran, dtype = _checked_header(file, size)
+        header = _checked_header(file, size)
+    shape, dtype = header.shape, header.dtype
     if dtype.hasobject:
         raise UserError(
             f"The images in {path} are an array of Python objects, as NumPy makes of images of "
@@ -117,7 +124,7 @@ def _stored(path: Path, member: str | None) -> StoredArray:
         )
     if not shape or not math.prod(shape):
         raise UserError(f"The images in {path} are {dtype} {list(shape)}: there are none")
-    return StoredArray(path, member, shape, dtype, fortran and len(shape) > 1)
+    return StoredArray(path, member, shape, dtype, header.fortran and len(shape) > 1)
 
 
 @contextmanager
@@ -131,8 +138,8 @@ def _opened(path: Path, member: str | None) -> Iterator[tuple[IO[bytes], int]]:
             yield unpacked, archive.getinfo(member).file_size
 
 
-def _checked_header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """As `_header`, and that the numbers can be there: nothing is to be allocated for a lie.
+def _checked_header(file: IO[bytes], size: int) -> Header:
+    """As `read_header`, and that the numbers can be there: nothing is to be allocated for a lie.
 
     Args:
         file: At its beginning.
@@ -141,7 +148,8 @@ def _checked_header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, 
     Raises:
         ValueError: If they can not.
     """
-    shape, fortran, dtype = _header(file)
+    header = read_header(file)
+    shape, dtype = header.shape, header.dtype
     if any(length < 0 for length in shape):
         raise ValueError(f"its header says that the shape is {list(shape)}")
     needed = file.tell() + math.prod(shape) * dtype.itemsize
@@ -149,15 +157,7 @@ def _checked_header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, 
         raise ValueError(
             f"its header says {dtype} {list(shape)}, of {needed} bytes, but there are {size}"
         )
-    return shape, fortran, dtype
-
-
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether in Fortran's order, and type; leaves the file where the numbers begin."""
-    version = npy.read_magic(file)
-    header: Any = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, fortran, dtype = header(file)
-    return shape, fortran, dtype
+    return header
 
 
 def _between(wanted: NDArray[np.int64] | None, start: int, stop: int) -> NDArray[np.int64] | None:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from study.data.levels import WHITE
 from study.spec.errors import UserError
 
 Fit = Literal["crop", "pad"]
@@ -27,8 +28,8 @@ class Preparation:
     Attributes:
         size: Height and width in pixels, in 8..128; None leaves the images in their own size, which
             those of a named data set have in common.
-        channels: 1 (grey, the luma of ITU-R BT.601) or 3 (RGB; grey is repeated); None leaves a
-            named data set as it is, and means 3 for a path.
+        channels: 1 (grey, the luma of ITU-R BT.601) or 3 (RGB; grey is repeated); None leaves
+            images as they are, those of a folder 1 if all are grey and else 3.
         fit: What makes an image square that is not: `crop` cuts its longer side to the middle, and
             `pad` widens its shorter side with `background`.
         background: The grey level, 0..255, under transparent pixels and of padding.
@@ -36,6 +37,8 @@ class Preparation:
         fraction: The share of the set to keep, in (0, 1]; None keeps all.
         count: The number of images to keep, at least 2; None keeps all.
         on_error: `fail` stops at a picture that can not be read, `skip` leaves it out.
+        levels: The level of white in images of 16 bits, in 1..65535; None means 65535 in pictures,
+            and arrays of 16 bits are refused.
         seed: Chooses which images are kept, at least 0.
 
     Raises:
@@ -51,6 +54,7 @@ class Preparation:
     count: int | None = None
     on_error: OnError = "fail"
     seed: int = 0
+    levels: int | None = None
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -63,6 +67,8 @@ class Preparation:
         _check("fraction", self.fraction, 0 < share <= 1, "in (0, 1], or none")
         _check("count", self.count, self.count is None or self.count >= 2, ">= 2, or none")
         _check("on_error", self.on_error, self.on_error in get_args(OnError), "fail or skip")
+        white = 1 if self.levels is None else self.levels
+        _check("levels", self.levels, 1 <= white <= WHITE, f"in 1..{WHITE}, or none")
         _check("seed", self.seed, self.seed >= 0, ">= 0")
         if self.fraction is not None and self.count is not None:
             raise UserError(

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from study.data.image_set import ImageSet
-from study.data.preprocessing import Levels
+from study.data.preprocessing import Levels, with_channels
 from study.data.splits import shuffled
 from study.spec.errors import UserError
 
@@ -32,6 +33,9 @@ class ImageStream:
         labels: int64 [N], or none.
         preprocessing: What is done to the pixels once they are read, in words.
         part: Which part of the data set this is, in words.
+        remarks: Sentences for people, on what was left out and what may be wrong.
+        read_channels: From indices to the channels of those images, None of one that can not be
+            read; none if all images have as many.
     """
 
     name: str
@@ -41,6 +45,8 @@ class ImageStream:
     labels: NDArray[np.int64] | None = None
     preprocessing: str = "none"
     part: str = "all"
+    remarks: tuple[str, ...] = ()
+    read_channels: Callable[[NDArray[np.int64]], Iterator[int | None]] | None = None
 
     def __len__(self) -> int:
         """The number of images."""
@@ -61,6 +67,28 @@ class ImageStream:
         first = next(self.blocks(1))
         return first.shape[1], first.shape[2], first.shape[3]
 
+    @cached_property
+    def channels(self) -> frozenset[int]:
+        """The channels that its images have: {1}, {3} or both. Nothing is decoded for it."""
+        if self.read_channels is None:
+            return frozenset({self.shape[0]})
+        seen: set[int] = set()
+        for channels in self.read_channels(self.indices):
+            seen |= set() if channels is None else {channels}
+            if len(seen) == 2:
+                break
+        return frozenset(seen)
+
+    def in_colour(self) -> ImageStream:
+        """The same images with 3 channels, grey ones by repetition."""
+
+        def read(indices: NDArray[np.int64]) -> Iterator[Named]:
+            for name, image in self.read(indices):
+                yield name, with_channels(image[None], 3)[0]
+
+        text = "" if self.preprocessing == "none" else f"{self.preprocessing}; "
+        return replace(self, read=read, preprocessing=f"{text}RGB", read_channels=None)
+
     def blocks(self, most: int = 128, *, one_shape: bool = False) -> Iterator[Levels]:
         """The images in order, uint8 [n, C, H, W], n <= `most`: as many as have one shape.
 
@@ -73,14 +101,11 @@ class ImageStream:
         """
         block: list[Levels] = []
         first: Named | None = None
-        for name, image in self.read(self.indices):
+        images = self.read(self.indices)
+        for name, image in images:
             first = first or (name, image)
             if one_shape and image.shape != first[1].shape:
-                raise UserError(
-                    f"The images of `{self.name}` differ: {first[0]} is {list(first[1].shape)} and "
-                    f"{name} {list(image.shape)}, but here all must have one size and as many "
-                    "channels, as --size and --channels make them"
-                )
+                raise self._differ(first, chain([(name, image)], images))
             full = min(most, max(1, _BYTES_AT_ONCE // image.nbytes))
             if block and (len(block) >= full or block[0].shape != image.shape):
                 yield np.stack(block)
@@ -88,6 +113,34 @@ class ImageStream:
             block.append(image)
         if block:
             yield np.stack(block)
+
+    def _differ(self, first: Named, rest: Iterable[Named]) -> UserError:
+        """That the images have no one shape: the first of another size, and of other channels.
+
+        Args:
+            first: The first image.
+            rest: Some of the others; read until both are known, so that both are told at once.
+        """
+        channels, *size = first[1].shape
+        resized: Named | None = None
+        recoloured: Named | None = None
+        for named in rest:
+            if [*named[1].shape[1:]] != size:
+                resized = resized or named
+            if named[1].shape[0] != channels:
+                recoloured = recoloured or named
+            if resized and recoloured:
+                break
+        others = {each[0]: each for each in (resized, recoloured) if each is not None}
+        shown = [f"{name} is {list(image.shape)}" for name, image in (first, *others.values())]
+        rules = [
+            *(["one size, as --size makes it"] if resized else []),
+            *(["as many channels, as --channels makes them"] if recoloured else []),
+        ]
+        return UserError(
+            f"The images of `{self.name}` differ: {', '.join(shown[:-1])} and {shown[-1]}, "
+            f"but here all must have {', and '.join(rules)}"
+        )
 
     def some(self, count: int, seed: int) -> ImageStream:
         """So many of the images at random, in their order.
@@ -142,4 +195,5 @@ def stream_of(image_set: ImageSet) -> ImageStream:
         labels=image_set.labels,
         preprocessing=image_set.preprocessing,
         part=image_set.part,
+        remarks=image_set.remarks,
     )

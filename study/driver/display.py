@@ -85,6 +85,22 @@ class Tally:
         return seconds_left(elapsed, ended, self.states["running"], planned)
 
 
+class SilentDisplay:
+    """Shows nothing, for `--quiet`."""
+
+    def event(self, event: Event) -> None:
+        """Nothing is shown of it."""
+
+    def lanes(self, lanes: list[Progress]) -> None:
+        """Nothing is shown of them."""
+
+    def message(self, text: str) -> None:
+        """Nothing is shown of it."""
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+
 class PlainDisplay:
     """One plain line an event, for logs and pipes."""
 
@@ -227,32 +243,6 @@ class LiveDisplay:
             doing,
             "" if lane.loss is None else f"{lane.loss:.4f}",
             score or "",
-        )
-
-
-class SkippedPictures:
-    """Shows once how many pictures of the data set were left out.
-
-    Args:
-        display: Where to say it.
-        dataset: The data set, for people.
-    """
-
-    def __init__(self, display: Display, dataset: str) -> None:
-        self.display = display
-        self.dataset = dataset
-        self.shown = False
-
-    def __call__(self, event: Event) -> None:
-        """Look at the first report that has any."""
-        if self.shown or not isinstance(event, TrialReported) or not event.report.skipped:
-            return
-        self.shown = True
-        skipped = event.report.skipped
-        noun = "picture" if len(skipped) == 1 else "pictures"
-        self.display.message(
-            f"{len(skipped)} {noun} of {self.dataset} left out, as they cannot be read: "
-            f"{skipped[0]}{' and others' if len(skipped) > 1 else ''}"
         )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from study.check.preflight import preflight
 from study.driver.conductor import Conductor
-from study.driver.display import Display, SkippedPictures, make_display
+from study.driver.display import Display, make_display
 from study.driver.files import samples_name
 from study.driver.finals import Race, read_candidates
 from study.driver.lease import HeldLease, Lease, take_lease
@@ -64,13 +65,13 @@ def run_study(
     storage.check_writable()
     if storage.exists(join(name, "study.yaml")):
         storage.claim(name, study_file.text)  # says that the name is taken
-    preflight(study_file, storage)
+    remarks = preflight(study_file, storage)
     search = Search(study_file)
     with connect(address) as cluster:
         placement = _place(study_file, search, cluster, storage)
         storage.claim(name, study_file.text)
         with HeldLease(take_lease(storage, name)) as lease:
-            run = _Run(study_file, storage, search, lease)
+            run = _Run(study_file, storage, search, lease, remarks=remarks)
             interrupted = run.on(cluster, placement, display)
     return read_result(storage, name, interrupted)
 
@@ -122,6 +123,7 @@ class _Run:
     search: Search
     lease: Lease
     earlier: EarlierRun | None = None
+    remarks: Sequence[str] = ()
 
     @property
     def is_over(self) -> bool:
@@ -145,7 +147,8 @@ class _Run:
         )
         try:
             display.message(_welcome(self.study_file, self.storage, cluster, placement, planned))
-            for line in () if earlier is None else (*earlier.notes, earlier.summary(planned)):
+            resumed = () if earlier is None else (*earlier.notes, earlier.summary(planned))
+            for line in (*self.remarks, *resumed):
                 display.message(line)
             with Ledger(self.storage, spec.name, driver=self.lease) as ledger:
                 conductor = Conductor(
@@ -154,7 +157,7 @@ class _Run:
                     ledger,
                     placement.lanes,
                     code_digest(),
-                    [display.event, SkippedPictures(display, spec.data.dataset)],
+                    [display.event],
                     () if earlier is None else earlier.unfinished,
                     self._finals(),
                     best=None if earlier is None else earlier.best,

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
+from study.results.html import WIDE, to_html
 from study.results.identity import Identity, check_comparable, common, identity, overridden
 from study.results.intervals import Standing, VarianceSplit, standings, variance_split
 from study.results.objective import final_scores, objective_score, scores_by_trial
 from study.results.rank_correlation import Agreement, agreement
+from study.results.render import to_text
 from study.results.tables import ConfigValue, ScoreRow, TrialRow
 
 
@@ -51,7 +53,7 @@ class Finalist:
     picks: Mapping[str, ConfigValue]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Finals:
     """The finalists of a study.
 
@@ -72,6 +74,18 @@ class Finals:
     failed: int
     overridden: frozenset[str] = frozenset()
     measured: Identity | None = field(default=None, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        """The table, as text."""
+        from study.results.finalists_table import finals_table
+
+        return to_text(finals_table(self))
+
+    def _repr_html_(self) -> str:
+        """The table, for notebooks."""
+        from study.results.finalists_table import finals_table
+
+        return to_html(finals_table(self, WIDE))
 
 
 def rank_finalists(trials: Sequence[TrialRow], scores: Sequence[ScoreRow]) -> Finals | None:

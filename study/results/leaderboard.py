@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from study.results.finalists import Finals, rank_finalists
+from study.results.html import WIDE, to_html
+from study.results.json_text import decoded, json_text
 from study.results.objective import objectives
 from study.results.pareto import Front, front, objective_value
 from study.results.ranking import RankedTrial, UnrankedTrial, rank_trials
 from study.results.reader import StudyRows, read_study
+from study.results.render import to_text
 from study.results.storage import Storage
+from study.spec.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,23 @@ class Leader:
     final: bool
 
 
-@dataclass(frozen=True)
+class RankedTrials(list[RankedTrial]):
+    """Trials of a search, best first: a list that shows itself as `study best` does."""
+
+    def __repr__(self) -> str:
+        """The table, as text."""
+        from study.results.leaderboard_tables import ranking_table
+
+        return to_text(ranking_table(self)) if self else "[]"
+
+    def _repr_html_(self) -> str:
+        """The table, for notebooks."""
+        from study.results.leaderboard_tables import ranking_table
+
+        return to_html(ranking_table(self, WIDE) if self else "no trial has a score yet")
+
+
+@dataclass(frozen=True, repr=False)
 class Leaderboard:
     """What `study best` shows, from one reading of the ledger.
 
@@ -47,6 +66,20 @@ class Leaderboard:
     """
 
     rows: StudyRows
+
+    def __repr__(self) -> str:
+        """The study, and how many trials it has."""
+        return f"Leaderboard({self.rows.study!r}, {len(self.rows.trials)} trials)"
+
+    def _repr_html_(self, top: int = 10) -> str:
+        """Its tables, for notebooks; or why its scores cannot be compared."""
+        from study.results.leaderboard_tables import leaderboard_tables
+
+        try:
+            tables = leaderboard_tables(self, top, WIDE)
+        except UserError as error:
+            return to_html(str(error))
+        return "".join(map(to_html, tables)) or to_html("no trial has a score yet")
 
     @property
     def ranked(self) -> tuple[RankedTrial, ...]:
@@ -105,26 +138,31 @@ def to_json(board: Leaderboard, top: int | None = None) -> str:
     """A leaderboard as JSON, with the first `top` trials of the search; the unknown is null."""
     tree: dict[str, Any] = {"study": board.rows.study, "finals": None, "front": None}
     if board.finals is not None:
-        measured = board.finals.measured
         tree["finals"] = {
-            **_plain(board.finals, "measured", "overridden"),
-            "measured": {} if measured is None else dataclasses.asdict(measured),
+            **_fields(board.finals),
+            "finalists": [_fields(row) for row in board.finals.finalists],
+            "measured": board.finals.measured or {},
         }
+        del tree["finals"]["overridden"]
     if board.front is not None:
         names = board.front.objectives
         tree["front"] = {
             "objectives": names,
             "members": [
-                {**_plain(row), "objectives": {name: objective_value(row, name) for name in names}}
+                {**_fields(row), "objectives": {name: objective_value(row, name) for name in names}}
                 for row in board.front.members
             ],
             "dominated": len(board.front.dominated),
         }
-    tree["search"] = [_plain(row) for row in board.ranked[:top]]
-    tree["aside"] = [_plain(row) for row in board.unranked]
-    return json.dumps(tree, indent=2, ensure_ascii=False)
+    tree["search"] = [_fields(row) for row in board.ranked[:top]]
+    tree["aside"] = [_fields(row) for row in board.unranked]
+    return json_text(tree)
 
 
-def _plain(row: Any, *without: str) -> dict[str, Any]:
-    fields = dataclasses.asdict(row)
-    return {name: value for name, value in fields.items() if name not in without}
+def _fields(row: Any) -> dict[str, Any]:
+    """The fields of a row; of its configuration, lists as lists."""
+    fields = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
+    for name in ("config", "picks"):
+        if name in fields:
+            fields[name] = decoded(fields[name])
+    return fields

@@ -21,6 +21,19 @@ from study.spec.errors import UserError
 # A trial that is seen to have ended must have its scores and reports there: trials go last.
 _FLUSH_ORDER = tuple(reversed(TABLES))
 
+_FILE_TIME = "%Y%m%dT%H%M%S%fZ"
+
+
+def file_time(name: str) -> datetime | None:
+    """When the last row in a file of the ledger was written, by the file's name, in UTC.
+
+    None of a file that no ledger has written.
+    """
+    try:
+        return datetime.strptime(name.partition("-")[0], _FILE_TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
 
 class Driver(Protocol):
     """Who holds the study that a ledger is of."""
@@ -173,7 +186,7 @@ class Ledger:
             write_page_checksum=True,
         )
         data = buffer.getvalue()
-        stamp = f"{self._written:%Y%m%dT%H%M%S%f}Z"
+        stamp = f"{self._written:{_FILE_TIME}}"
         writer: tuple[int, int] | None = None
         if self._driver is not None:
             self._files += 1  # one that could not be written leaves a gap, which does no harm

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from study.results.html import WIDE, to_html
 from study.results.ranking import RankedTrial
+from study.results.render import to_text
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Front:
     """What the best trials of several objectives are.
 
@@ -22,6 +24,18 @@ class Front:
     objectives: tuple[str, ...]
     members: tuple[RankedTrial, ...]
     dominated: tuple[RankedTrial, ...]
+
+    def __repr__(self) -> str:
+        """The table, as text."""
+        from study.results.leaderboard_tables import front_table
+
+        return to_text(front_table(self))
+
+    def _repr_html_(self) -> str:
+        """The table, for notebooks."""
+        from study.results.leaderboard_tables import front_table
+
+        return to_html(front_table(self, WIDE))
 
 
 def front(ranked: Sequence[RankedTrial], objectives: Sequence[str]) -> Front:

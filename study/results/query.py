@@ -83,6 +83,8 @@ def query(storage: Storage, sql: str, studies: Sequence[str] | None = None) -> p
     """The answer to a question in SQL (DuckDB's) about the tables.
 
     Parameters have a dot in their name, and so need double quotes: `"config.train.batch_size"`.
+    Of several columns with one name, as a join has them, the second is called `name_1`, as in
+    DuckDB's own subqueries.
 
     Args:
         storage: Where the studies are.
@@ -98,9 +100,22 @@ def query(storage: Storage, sql: str, studies: Sequence[str] | None = None) -> p
             relation = connection.sql(sql)
             if relation is None:
                 raise UserError(f"The query {sql!r} has no answer: it must be one SELECT")
-            return relation.to_arrow_table()
+            answer = relation.to_arrow_table()
+            return answer.rename_columns(_different(answer.column_names))
         except duckdb.Error as error:
             raise UserError(_explain(str(error))) from error
+
+
+def _different(names: Sequence[str]) -> list[str]:
+    """Names of columns, all different: the second `trial` is `trial_1`, the third `trial_2`."""
+    taken, different = set(names), list[str]()
+    for name in names:
+        other, number = name, 0
+        while other in different or (number and other in taken):
+            number += 1
+            other = f"{name}_{number}"
+        different.append(other)
+    return different
 
 
 def _text_for_null(table: pa.Table) -> pa.Table:

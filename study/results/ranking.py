@@ -44,14 +44,14 @@ class RankedTrial:
     value: float
     state: State
     epoch: int | None
-    seconds: float
-    config: Mapping[str, ConfigValue]
+    seconds: float = field(repr=False)
+    config: Mapping[str, ConfigValue] = field(repr=False)
     picks: Mapping[str, ConfigValue] = field(default_factory=dict)
     spread: float | None = None
     tied: bool = False
-    steps: int = 1
-    parameters: int | None = None
-    train_seconds: float | None = None
+    steps: int = field(default=1, repr=False)
+    parameters: int | None = field(default=None, repr=False)
+    train_seconds: float | None = field(default=None, repr=False)
     measured: Identity | None = field(default=None, repr=False, compare=False)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import json
-import math
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 import pyarrow as pa
 from pyarrow import csv
+from pyarrow.lib import StringBuilder
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.rule import Rule
@@ -18,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from study.results.arrow_values import rows, values
+from study.results.json_text import decoded, json_text, json_value
 
 Format = Literal["table", "csv", "json"]
 
@@ -30,7 +32,7 @@ def render(answer: pa.Table, form: Format, width: int | None = None) -> str:
 
     `table` fits the terminal: long text is cut, and an answer with more columns than fit is shown
     one row below the other. `csv` and `json` are whole; `json` is a list of objects with times in
-    ISO 8601 and null for what is not a number.
+    ISO 8601, null for what is not a number, and lists where the ledger keeps them as text.
 
     Args:
         answer: What `query` returned.
@@ -41,8 +43,8 @@ def render(answer: pa.Table, form: Format, width: int | None = None) -> str:
         ValueError: There is no such format.
     """
     if form == "json":
-        objects = [{name: _plain(value) for name, value in row.items()} for row in rows(answer)]
-        return json.dumps(objects, indent=2, default=str, ensure_ascii=False)
+        objects = [{name: decoded(value) for name, value in row.items()} for row in rows(answer)]
+        return json_text(objects)
     if form == "csv":
         return _csv(answer)
     if form == "table":
@@ -66,7 +68,9 @@ def cell(value: object) -> str:
         return f"{value:.4g}"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
-    return " ".join(str(value).split())
+    if isinstance(value, bool | int | Decimal):
+        return str(value)
+    return " ".join(_text(value).split())
 
 
 def _table(answer: pa.Table, width: int) -> RenderableType:
@@ -82,8 +86,7 @@ def _table(answer: pa.Table, width: int) -> RenderableType:
         return _records(columns, len(answer))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name, field in zip(columns, answer.schema, strict=True):
-        number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
-        justify: Literal["left", "right"] = "right" if number else "left"
+        justify: Literal["left", "right"] = "right" if _is_number(field.type) else "left"
         table.add_column(Text(name), justify=justify, no_wrap=True, max_width=widths[name])
     for row in zip(*columns.values(), strict=True):
         table.add_row(*map(Text, row))
@@ -116,20 +119,24 @@ def _csv(answer: pa.Table) -> str:
 
 
 def _csv_can(kind: pa.DataType) -> bool:
-    return not (pa.types.is_nested(kind) or pa.types.is_interval(kind) or pa.types.is_null(kind))
+    """Whether Arrow writes such a column as people expect; all else is made text."""
+    return _is_number(kind) or pa.types.is_boolean(kind) or pa.types.is_string(kind)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    types = pa.types
+    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
 
 
 def _as_text(column: pa.ChunkedArray) -> pa.Array:
-    plain = (_plain(value) for value in values(column))
-    return pa.array([None if v is None else json.dumps(v, default=str) for v in plain], pa.string())
+    builder = StringBuilder()  # `pa.array` would import pandas
+    builder.append_values([None if value is None else _text(value) for value in values(column)])
+    return builder.finish()
 
 
-def _plain(value: Any) -> Any:
-    """A value as JSON can say it."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, date | datetime):
-        return value.isoformat()
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list) else value
+def _text(value: Any) -> str:
+    """A value as text that says all of it: JSON for what has parts."""
+    if isinstance(value, datetime):
+        return str(value)
+    plain = json_value(value)
+    return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)

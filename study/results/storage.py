@@ -16,7 +16,8 @@ import os
 import re
 import shutil
 import uuid
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -55,13 +56,28 @@ def join(*parts: str) -> str:
     return "/".join(part.strip("/") for part in parts if part)
 
 
+def nearest_names(name: str, names: Sequence[str], count: int = 3) -> list[str]:
+    """Those names that a mistaken one is most likely to mean: it is a part of them, or like them.
+
+    Case does not count. Of several that it is a part of, the last in order comes first: names that
+    end in a date are the newer then.
+    """
+    wanted = name.casefold()
+    folded = {other: other.casefold() for other in names}
+    parts = [other for other in sorted(names, reverse=True) if wanted and wanted in folded[other]]
+    parts.sort(key=lambda other: not folded[other].startswith(wanted))
+    like = difflib.get_close_matches(wanted, set(folded.values()), n=count)
+    parts += [other for fold in like for other in names if folded[other] == fold]
+    return [*dict.fromkeys(parts)][:count]
+
+
 @dataclass(frozen=True)
 class Storage:
     """One place that holds studies. It can be pickled and sent to other processes."""
 
     uri: str
-    filesystem: pafs.FileSystem
-    root: str
+    filesystem: pafs.FileSystem = field(repr=False)
+    root: str = field(repr=False)
 
     @classmethod
     def from_uri(cls, uri: str) -> Storage:
@@ -198,16 +214,26 @@ class Storage:
         files = self.filesystem.get_file_info([self.path(join(n, STUDY_FILE)) for n in names])
         return sorted(name for name, info in zip(names, files, strict=True) if info.is_file)
 
+    def has_study(self, study: str) -> bool:
+        """Whether a study of that name is in this storage."""
+        return bool(_NAME.fullmatch(study)) and self.exists(join(study, STUDY_FILE))
+
     def require(self, study: str) -> None:
         """Make sure that a study is in this storage.
 
         Raises:
-            UserError: It is not.
+            UserError: It is not; the message names those that are most like it.
         """
-        if _NAME.fullmatch(study) and self.exists(join(study, STUDY_FILE)):
+        if self.has_study(study):
             return
-        near = difflib.get_close_matches(study, self.studies(), n=1)
-        hint = f"did you mean '{near[0]}'?" if near else "`study list` shows what is"
+        studies = self.studies()
+        near = nearest_names(study, studies)
+        if near:
+            hint = f"did you mean {' or '.join(repr(name) for name in near)}?"
+        elif studies:
+            hint = "`study list` shows what is"
+        else:
+            hint = "no study is; --storage names another place"
         raise UserError(f"No study named '{study}' is in {self.uri}: {hint}")
 
     def claim(self, study: str, study_yaml: str) -> None:

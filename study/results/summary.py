@@ -217,15 +217,3 @@ def _left(
 
 def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
-
-
-def newest_study(storage: Storage) -> str:
-    """Name of the study that was started last.
-
-    Raises:
-        UserError: There is no study with a trial in this storage.
-    """
-    started = [summary for summary in study_summary(storage) if summary.started]
-    if not started:
-        raise UserError(f"No study in {storage.uri} has a trial yet: `study run` makes one")
-    return started[-1].name

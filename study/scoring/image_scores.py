@@ -14,11 +14,13 @@ from torch import Tensor
 
 from study.data import user_cache_folder
 from study.data.streams import ImageStream
+from study.results.html import to_html
 from study.scoring.embedders import make_embedder
 from study.scoring.image_input import Images, first, streamed
 from study.scoring.kernel_distance import SUBSET_SIZE
 from study.scoring.measures import Comparison, measure, note
 from study.scoring.neighbours import Neighbours, nearest
+from study.scoring.score_table import score_table
 from study.scoring.scorer import Measured, check_measures
 from study.scoring.statistics_cache import check_memory, embedded, real_statistics
 from study.spec.embedder_info import EMBEDDERS, embedder_info
@@ -33,7 +35,7 @@ _FEWEST = 50
 _MOST_PAIRS = 2 * 10**8  # of images, whose distances are computed unless one says which measures
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Scores:
     """The scores of a set of images. `scores["fid"]` or `scores["fd"]` is a value.
 
@@ -62,6 +64,17 @@ class Scores:
     notes: tuple[str, ...]
     seconds: float
     nearest: Neighbours | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        """The values, and of how many images they are."""
+        values = ", ".join(f"{each.metric}={each.value:.5g}" for each in self.measured.values())
+        return f"Scores({values}; {self.generated} images against {self.reference})"
+
+    def _repr_html_(self) -> str:
+        """A table, for notebooks."""
+        table = to_html(score_table(self))
+        head = f"{self.generated} images against {self.reference}, embedder {self.embedder}"
+        return to_html(head) + table + "".join(to_html(f"note: {note}") for note in self.notes)
 
     def __getitem__(self, name: str) -> float:
         """The value of a measure (`fd`) or metric (`fid`)."""

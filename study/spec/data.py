@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from study.spec.datasets import check_dataset, image_count, is_path
 from study.spec.names import DATASETS
@@ -75,7 +81,9 @@ class Data(Section):
         description="Resize to this side in pixels; null keeps a named set's native size.",
     )
     channels: Literal[1, 3] | None = Field(
-        None, description="1 is grey, 3 is colour; null is a named set's own, and 3 for a path."
+        None,
+        description="1 is grey, 3 is colour; null is the images' own, and of a folder 1 if all of "
+        "its pictures are grey.",
     )
     fit: Literal["crop", "pad"] = Field(
         "crop", description="How pictures become square: cut at the centre, or padded."
@@ -95,6 +103,13 @@ class Data(Section):
     on_error: Literal["fail", "skip"] = Field(
         "fail", description="What a broken picture does: end the study, or be left out."
     )
+    levels: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="The level of white in images of 16 bits, 4095 if they have 12; null is 65535, "
+        "and an array of 16 bits must say.",
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the split and of the choice.")
     split: Split = Field(
         default=FractionSplit(kind="fraction"), description="Which images are held out."
@@ -110,9 +125,17 @@ class Data(Section):
     def _parts_fit_together(self) -> Self:
         if self.is_path and self.size is None:
             raise Misfit(("size",), "is missing: pictures at a path have no size of their own")
+        if not self.is_path and self.levels is not None:
+            raise Misfit(("levels",), f"is for images of 16 bits, and {self.dataset} has 8")
         if self.fraction is not None and self.count is not None:
             raise Misfit(("count",), "must not stand beside `fraction`: each says how many images")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_levels(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Studies that do not name it keep the digest that they had before there was such a key.
+        values: dict[str, Any] = serialize(self)
+        return {key: value for key, value in values.items() if key != "levels" or value is not None}
 
     @property
     def is_path(self) -> bool:
@@ -121,7 +144,11 @@ class Data(Section):
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of the images that networks see."""
+        """Channels, height and width of the images that networks see.
+
+        A study file that leaves the channels of a path to its images has them filled in when it is
+        read (`study.spec.study_file`); a study that has none was trained in colour.
+        """
         if self.is_path:
             assert self.size is not None
             return self.channels or 3, self.size, self.size

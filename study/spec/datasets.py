@@ -7,18 +7,32 @@ from __future__ import annotations
 
 import os
 import zipfile
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
 
+from study.spec.array_file import ArrayRule, Header, image_arrays, nchw_shape, read_headers
+from study.spec.left_out import describe_left_out
 from study.spec.names import DATASETS, nearest
+from study.spec.picture_folder import list_pictures
+from study.spec.picture_header import read_picture_header
 
-PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
-"""File names that end so are pictures."""
 
+@dataclass(frozen=True)
+class _Stored:
+    """What headers and names say of the images at a path.
 
-class _NotUint8(ValueError):
-    """An array of another type than uint8."""
+    Attributes:
+        images: How many.
+        labels: Whether they have labels.
+        bits: Of a level, 8 or 16; of pictures each says for itself, and this is 8.
+        channels: 1 or 3; None for pictures, whose headers are read only if they must be.
+    """
+
+    images: int
+    labels: bool = False
+    bits: int = 8
+    channels: int | None = None
 
 
 def is_path(dataset: str) -> bool:
@@ -44,78 +58,110 @@ def absolute(dataset: str) -> str:
     return os.path.abspath(os.path.expanduser(dataset)) if is_path(dataset) else dataset
 
 
-def pictures(folder: str | Path) -> list[Path]:
-    """The pictures in a folder and in those below it, hidden ones left out, in order."""
-    files_below = []
-    for above, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        files_below += [
-            Path(above, name)
-            for name in files
-            if not name.startswith(".") and name.lower().endswith(PICTURES)
-        ]
-    return sorted(files_below)
-
-
 def image_count(dataset: str) -> int:
     """How many images a data set has, from names and headers alone.
 
     Raises:
         ValueError: The path holds no images.
     """
-    if not is_path(dataset):
-        return DATASETS[dataset].images
-    path = Path(dataset)
-    if not path.exists():
-        raise ValueError(f"there is no '{dataset}' (a folder of pictures, or an .npy or .npz file)")
-    return _count(dataset, path.stat().st_mtime_ns)
+    return _stored(dataset).images if is_path(dataset) else DATASETS[dataset].images
 
 
 def has_labels(dataset: str) -> bool:
-    """Whether the images of a data set that is there have labels; of paths, a `.npz` may."""
+    """Whether the images of a data set that is there have labels; of paths, a `.npz` may.
+
+    Raises:
+        ValueError: The path holds no images.
+    """
+    return _stored(dataset).labels if is_path(dataset) else DATASETS[dataset].labels
+
+
+def stored_bits(dataset: str) -> int:
+    """How many bits the levels of an array of images have, 8 or 16; 8 for all else.
+
+    Raises:
+        ValueError: The path holds no images.
+    """
+    return _stored(dataset).bits if is_path(dataset) else 8
+
+
+def own_channels(dataset: str) -> int:
+    """How many channels a data set has of its own, 1 or 3, from headers alone.
+
+    A folder is grey if all of its pictures are: as colour they would be three times the same, and
+    the same images in an array are grey too. Those that can not be read do not count.
+
+    Raises:
+        ValueError: The path holds no images.
+    """
     if not is_path(dataset):
-        return DATASETS[dataset].labels
-    if not dataset.endswith(".npz") or os.path.isdir(dataset):
-        return False
-    with zipfile.ZipFile(dataset) as archive:
-        return "labels.npy" in archive.namelist()
+        return DATASETS[dataset].channels
+    channels = _stored(dataset).channels
+    return _folder_channels(dataset, _changed(dataset)) if channels is None else channels
+
+
+def _stored(dataset: str) -> _Stored:
+    return _look(dataset, _changed(dataset))
+
+
+def _changed(dataset: str) -> int:
+    """When a folder or file was changed, so that what is known of it is looked up anew."""
+    try:
+        return Path(dataset).stat().st_mtime_ns
+    except (FileNotFoundError, NotADirectoryError):
+        raise ValueError(
+            f"there is no '{dataset}' (a folder of pictures, or an .npy or .npz file)"
+        ) from None
+    except OSError as error:  # a name too long, a folder that may not be looked into
+        raise ValueError(f"'{dataset}' can not be read ({error.strerror or error})") from None
+
+
+# Asked for at each of a study's corners.
+@lru_cache(maxsize=64)
+def _look(dataset: str, changed: int) -> _Stored:
+    del changed
+    path = Path(dataset)
+    if path.is_dir():
+        try:
+            folder = list_pictures(path)
+        except OSError as error:
+            raise ValueError(f"'{dataset}' can not be read ({error.strerror})") from None
+        if not folder.pictures:
+            line = describe_left_out(folder.left_out)
+            raise ValueError(f"no pictures in '{dataset}'{'' if line is None else f'; {line}'}")
+        return _Stored(len(folder.pictures))
+    if path.suffix not in (".npy", ".npz"):
+        raise ValueError(f"'{dataset}' is neither a folder nor an .npy or .npz file")
+    try:
+        headers = read_headers(path)
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile):
+        raise ValueError(f"'{dataset}' is no array of images") from None
+    try:
+        names = image_arrays(headers)
+    except ArrayRule as rule:
+        raise ValueError(f"'{dataset}' {rule}") from None
+    return _array(headers[names.images], names.labels is not None, dataset)
+
+
+def _array(header: Header, labels: bool, dataset: str) -> _Stored:
+    shape, dtype = header.shape, header.dtype
+    if dtype not in ("uint8", "uint16"):
+        raise ValueError(f"the images in '{dataset}' are {dtype}, but must be uint8 in 0..255")
+    try:
+        images, channels, _, _ = nchw_shape(shape)
+    except ArrayRule as rule:
+        raise ValueError(f"the images in '{dataset}' are {dtype} {list(shape)}{rule}") from None
+    return _Stored(images, labels, 8 * dtype.itemsize, channels)
 
 
 @lru_cache(maxsize=64)
-def _count(dataset: str, changed: int) -> int:
-    """The count at a path, which is asked for at each of a study's corners."""
-    del changed  # a folder that has changed is counted anew
-    path = Path(dataset)
-    if path.is_dir():
-        count = len(pictures(path))
-        if count == 0:
-            raise ValueError(f"no pictures in '{dataset}' ({', '.join(PICTURES)})")
-        return count
-    try:
-        if path.suffix == ".npy":
-            with path.open("rb") as file:
-                return _rows(file, dataset)
-        if path.suffix == ".npz":
-            with zipfile.ZipFile(path) as archive:
-                arrays = [name for name in archive.namelist() if name.endswith(".npy")]
-                (name,) = ["images.npy"] if "images.npy" in arrays else arrays
-                with archive.open(name) as member:
-                    return _rows(member, dataset)
-    except _NotUint8:
-        raise
-    except (ValueError, OSError, zipfile.BadZipFile):
-        raise ValueError(f"'{dataset}' is no array of images") from None
-    raise ValueError(f"'{dataset}' is neither a folder nor an .npy or .npz file")
-
-
-def _rows(file: IO[bytes], dataset: str) -> int:
-    from numpy.lib import format as npy  # late: most studies name their data set
-
-    version = npy.read_magic(file)
-    header: Any = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, _, dtype = header(file)
-    if not shape:
-        raise ValueError("a single number")
-    if dtype != "uint8":
-        raise _NotUint8(f"the images in '{dataset}' are {dtype}, but must be uint8 in 0..255")
-    return int(shape[0])
+def _folder_channels(dataset: str, changed: int) -> int:
+    del changed
+    known = False
+    for path in list_pictures(dataset).pictures:
+        header = read_picture_header(path)
+        if header is not None:
+            if header.channels == 3:
+                return 3
+            known = True
+    return 1 if known else 3

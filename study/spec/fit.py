@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from study.spec.data import LeaveOneOutSplit
-from study.spec.datasets import has_labels, image_count
+from study.spec.datasets import has_labels, image_count, stored_bits
 from study.spec.embedder_info import embedder_info
 from study.spec.finalists import Finalists
 from study.spec.measure_info import MEASURES
@@ -79,6 +79,7 @@ def misfits_with_images(study: Study) -> Iterator[Misfit]:
         )
     else:
         yield from _misfits_with_few_images(study)
+    yield from _misfits_with_levels(study)
     yield from _misfits_without_labels(study)
     train = study.train
     seen = train.epochs * data.training_images
@@ -90,6 +91,24 @@ def misfits_with_images(study: Study) -> Iterator[Misfit]:
         )
     if isinstance(study.model, Morphing):
         yield from _misfits_with_morph_images(study, study.model)
+
+
+def _misfits_with_levels(study: Study) -> Iterator[Misfit]:
+    towards = study.model.towards.dataset if isinstance(study.model, Morphing) else None
+    for key, dataset in {"data.dataset": study.data.dataset, "model.towards": towards}.items():
+        if study.data.levels is None and dataset is not None and _has_16_bits(dataset):
+            yield Misfit(
+                ("data", "levels"),
+                f"is missing: the array of {key} has 16 bits, and may mean another level by white "
+                "than 65535 (4095 with 12 bits)",
+            )
+
+
+def _has_16_bits(dataset: str) -> bool:
+    try:
+        return stored_bits(dataset) == 16
+    except ValueError:  # no images, which is a mistake of its own
+        return False
 
 
 def _misfits_with_few_images(study: Study) -> Iterator[Misfit]:

@@ -10,20 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from study.spec.complaints import complaints, validate
-from study.spec.datasets import absolute
+from study.spec.datasets import absolute, is_path, own_channels
 from study.spec.errors import UserError
 from study.spec.holes import Choice, HoleError, Label
 from study.spec.mistakes import Checker
 from study.spec.names import nearest
 from study.spec.overlays import with_overlays
 from study.spec.overrides import apply_override, parse_override
+from study.spec.recipes import read_file_or_recipe
 from study.spec.search import SEARCH_SAMPLERS
 from study.spec.section import Misfit
 from study.spec.space import Space
 from study.spec.study import Study
 from study.spec.tree import Dimension, Picks, SpaceError
 from study.spec.weights import FindTrial, Weights, with_trained
-from study.spec.yaml_file import Document, TreePath, dump_yaml, parse_yaml, read_yaml
+from study.spec.yaml_file import Document, TreePath, dump_yaml, parse_yaml
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def read_study_file(
     """Read a study file.
 
     Args:
-        path: A YAML file.
+        path: A YAML file, or the name of a recipe where there is no such file.
         overrides: `PATH=VALUE` each, as given to `--set`; a value is YAML and may be a hole.
         name: Takes the place of the file's `name`.
         smoke: Merge in the file's `smoke:` overlay.
@@ -105,15 +106,21 @@ def read_study_file(
     Raises:
         UserError: Anything wrong in the file or in an override, in one line.
     """
-    document = read_yaml(Path(path))
+    document = read_file_or_recipe(path)
     changes = [parse_override(text) for text in overrides]
     if name is not None:
         changes.append((("name",), name, f"--name {name}"))
-    return _study_file(document, changes, smoke=smoke, variant=variant, find_trial=find_trial)
+    return _study_file(
+        document, changes, smoke=smoke, variant=variant, find_trial=find_trial, new=True
+    )
 
 
 def read_study_text(text: str, source: str) -> StudyFile:
-    """A study from YAML text, as `read_study_file` makes it from a file; `source` names it."""
+    """A study from the text that one has been stored as; `source` names it.
+
+    Other than in a file of the user's, `data.channels` that do not stand there are those that
+    studies once had, not those of the images.
+    """
     return _study_file(parse_yaml(text, source), [])
 
 
@@ -124,6 +131,7 @@ def _study_file(
     smoke: bool = False,
     variant: str | None = None,
     find_trial: FindTrial | None = None,
+    new: bool = False,
 ) -> StudyFile:
     if not isinstance(document.tree, Mapping):
         raise UserError(
@@ -134,6 +142,8 @@ def _study_file(
     for path, value, source in changes:
         apply_override(tree, path, value, source)
     checker = Checker(document, {path: source for path, _, source in changes})
+    if new:
+        tree = _with_own_channels(tree)
     tree = _with_absolute_paths(_with_trained(tree, find_trial, checker))
     try:
         space = Space(tree)
@@ -188,6 +198,24 @@ def _with_absolute_paths(node: Any, path: TreePath = ()) -> Any:
     if isinstance(node, str) and section[-2:] in (("data", "dataset"), ("towards", "dataset")):
         return absolute(node)
     return node
+
+
+def _with_own_channels(tree: Any) -> Any:
+    """The tree with the channels of images at a path, where it leaves them to the images.
+
+    They stand in the stored study then, which means the same where its images are not. Colour is
+    what a study has that says nothing.
+    """
+    data = tree.get("data")
+    if not isinstance(data, Mapping) or data.get("channels") is not None:
+        return tree
+    dataset = data.get("dataset")
+    try:
+        if isinstance(dataset, str) and is_path(dataset) and own_channels(absolute(dataset)) == 1:
+            return {**tree, "data": {**data, "channels": 1}}
+    except ValueError:  # no images: told when the study is validated
+        pass
+    return tree
 
 
 def _starting_point(space: Space, point: Mapping[str, Any], index: int, checker: Checker) -> Picks:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from study.diagnostics.catalogue import DIAGNOSTICS, applying
 from study.diagnostics.descriptions import DESCRIPTIONS, FEWEST_SAMPLES, MOST_SAMPLES, SAMPLES
-from study.diagnostics.subject import Finding, Subject
+from study.diagnostics.subject import Finding, Measure, Subject
 from study.results.ledger import Ledger
 from study.results.storage import Storage, join
 from study.results.tables import DiagnosticRow
@@ -32,12 +32,14 @@ class Explained:
         headline: Its most telling number, in words; or why there is none.
         files: The pictures, by file name in the folder.
         seconds: What it took.
+        measures: All numbers, as they stand in the table `diagnostics`.
     """
 
     name: str
     headline: str
     files: tuple[str, ...] = ()
     seconds: float = 0.0
+    measures: tuple[Measure, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,9 @@ def explain_trial(
             seconds = time.perf_counter() - clock
             files = place.write(finding.pictures, ledger, loaded.trial, loaded.epoch)
             _append(ledger, loaded, name, finding, seed, seconds)
-            explained.append(Explained(name, finding.headline, files, seconds))
+            explained.append(
+                Explained(name, finding.headline, files, seconds, tuple(finding.measures))
+            )
     return Explanation(
         study=study,
         trial=loaded.trial,

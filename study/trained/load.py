@@ -124,7 +124,7 @@ def best_trial(storage: Storage, study: str) -> int:
     leader = board.leader
     if leader is None:
         rows = board.rows.trials
-        why = "every one failed" if have_all_failed(rows) else "say which one to explain"
+        why = "every one failed" if have_all_failed(rows) else "name a trial"
         raise UserError(f"no trial of study '{study}' has a score yet: {why}")
     return leader.run
 

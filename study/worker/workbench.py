@@ -81,6 +81,12 @@ class Workbench:
             self._images[data] = TrainingImages(whole, parts, on_device)
         return self._images[data]
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What people should know of the images that were loaded, each sentence once."""
+        lines = [f"{each.name}: {line}" for each in self._sets.values() for line in each.remarks]
+        return tuple(dict.fromkeys(lines))
+
     def towards(self, spec: Study) -> MorphSet | None:
         """The images that a morphing model degrades towards, on the device; None for others.
 
@@ -127,10 +133,10 @@ class Workbench:
 
 def _preparation(data: Data, **changes: object) -> Preparation:
     """How a `data:` section has pictures prepared."""
-    keys = ("size", "channels", "fit", "background", "edges", "fraction", "count", "on_error")
+    keys = ("fit", "background", "edges", "fraction", "count", "on_error", "seed", "levels")
     # The networks' shape is the study's: a set in other colours is brought to it.
     channels, _, size = data.image_shape
-    settings = {key: getattr(data, key) for key in (*keys, "seed")}
+    settings = {key: getattr(data, key) for key in keys}
     return Preparation(**{**settings, "channels": channels, "size": size, **changes})
 
 

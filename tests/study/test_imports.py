@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from paths import SEARCH_SPACES
+from PIL import Image
 from typer.main import get_command
 
 from study.cli import app
@@ -52,12 +53,19 @@ def loaded(folder: Path, arguments: list[str]) -> set[str]:
         ["--help"],
         *([name, "--help"] for name in get_command(app).commands),  # type: ignore[attr-defined]
         ["list"],
+        ["recipes"],
+        ["recipes", "quickstart"],
+        ["init", "my.yaml"],
+        ["init", "my.yaml", "--data", "pictures"],
         ["query", "select count(*) from trials", "--storage", "studies"],
         ["schema"],
     ],
     ids=" ".join,
 )
 def test_commands_that_read_load_little(tmp_path: Path, arguments: list[str]) -> None:
+    (tmp_path / "pictures").mkdir()
+    for index in range(2):
+        Image.new("L", (8, 8)).save(tmp_path / "pictures" / f"{index}.png")
     found = loaded(tmp_path, arguments)
     assert "study.cli" in found
     assert not found.intersection(HEAVY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -133,3 +134,16 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_done(
     storage = Storage.from_uri(str(folder / "studies"))
     sql = "select trial from scores where stage = 'rescore'"
     assert query(storage, sql)["trial"].to_pylist() == [0]
+
+
+@pytest.mark.usefixtures("folder")
+def test_json_alone(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    arguments = ["rescore", "--samples", "30", "--top", "1", "--format", "json", "--quiet"]
+    assert call(monkeypatch, *arguments) == 0
+    output = capsys.readouterr()
+    assert output.err == ""
+    shown = json.loads(output.out)
+    assert (shown["study"], shown["measured"], shown["kept"]) == ("small", 1, 0)
+    (group,) = shown["rescored"]
+    assert group["measured"]["samples"] == 30
+    assert [row["trial"] for row in group["trials"]] == [0]

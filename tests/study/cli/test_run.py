@@ -3,9 +3,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 from ledger_rows import complete, final, final_score, score, write
 from study_trees import TEXT, parse_study, tree
 
@@ -13,6 +15,7 @@ from study import cli
 from study.cli.run import print_result
 from study.driver.files import samples_name
 from study.results import query
+from study.results.leaderboard import read_leaderboard
 from study.results.storage import Storage
 from study.spec.schema import study_schema
 
@@ -254,3 +257,47 @@ def test_a_run_that_is_over_reads_its_ledger_once(
     assert "finalists, trained again" in shown
     assert "study sample s 1 -n 64" in shown
     assert storage.read("s/best.png") == b"a picture"
+
+
+def test_a_quiet_run_prints_what_it_came_to(tmp_path: Path, capsys: Output) -> None:
+    from study.lanes.run import RunResult  # which imports Ray
+
+    storage = Storage.from_uri(str(tmp_path))
+    storage.claim("s", "")
+    write(storage, "s", score(0, 5.0), complete(0, 5.0))
+    board = read_leaderboard(storage, "s")
+    print_result(RunResult(storage, interrupted=False, board=board, picture=None), None, quiet=True)
+    shown = capsys.readouterr().out
+    assert shown.split()[:3] == ["rank", "trial", "score"]
+    assert "next:" not in shown
+    assert storage.uri not in shown
+    with pytest.raises(typer.Exit) as ended:
+        print_result(RunResult(storage, interrupted=True, board=board, picture=None), None, True)
+    assert ended.value.exit_code == 130
+
+
+@pytest.mark.parametrize("succeeds", [True, False])
+@pytest.mark.parametrize("quiet", [True, False])
+def test_a_quiet_submission_prints_the_jobs_id_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output, quiet: bool, succeeds: bool
+) -> None:
+    from study.lanes import submit  # which imports Ray
+
+    def follow_job(address: str, job: str, show: Callable[[str], None]) -> bool:
+        show("a line of the log\n")
+        return succeeds
+
+    monkeypatch.setattr(submit, "submit_study", lambda study_file, address, storage: "job-1")
+    monkeypatch.setattr(submit, "follow_job", follow_job)
+    arguments = ["submit", "../small.yaml", "--address", "http://head", *["-q"] * quiet]
+    assert call(monkeypatch, *arguments) == (0 if succeeds else 1)
+    output = capsys.readouterr()
+    if quiet:
+        assert output.out == "job-1\n"
+        failed = "job job-1 has failed: ray job logs --address http://head job-1\n"
+        assert output.err == ("" if succeeds else failed)
+    else:
+        assert output.out == "job job-1 on http://head\na line of the log\n"
+    assert call(monkeypatch, *arguments, "--detach") == 0
+    assert ("ray job logs" in capsys.readouterr().out) is not quiet
+    del folder

@@ -52,8 +52,10 @@ def test_json_alone_on_stdout(
 ) -> None:
     del folder
     arguments = ("--by", "mnist5k", "--metric", "kid", "--size", "12", "--format", "json")
-    assert call(monkeypatch, "digits", *QUICK, *arguments) == 0
-    found = json.loads(capsys.readouterr().out)
+    assert call(monkeypatch, "digits", *QUICK, *arguments, "--quiet") == 0
+    output = capsys.readouterr()
+    assert output.err == ""
+    found = json.loads(output.out)
     assert found["samples"] == 20
     assert found["invaders"] == "mnist5k"
     assert found["shape"] == [1, 12, 12]

@@ -8,6 +8,7 @@ import torch
 
 from study.data import ImageSet
 from study.spec.errors import UserError
+from study.spec.left_out import LeftOut, Reason
 
 
 def images(seed: int = 0, shape: tuple[int, ...] = (6, 1, 4, 4)) -> np.ndarray:
@@ -55,7 +56,8 @@ def test_the_tensor_is_a_copy_and_comes_without_warning() -> None:
 
 
 def test_take_keeps_order_labels_and_origin() -> None:
-    whole = ImageSet("a", images(), LABELS, preprocessing="cropped", skipped=("b.png",))
+    left_out = (LeftOut("b.png", Reason.UNREADABLE), LeftOut("c.txt", Reason.NO_PICTURE))
+    whole = ImageSet("a", images(), LABELS, preprocessing="cropped", left_out=left_out)
     assert whole.take([0], part="one").skipped == ("b.png",)
     taken = whole.take([4, 1], part="two")
     assert (taken.name, taken.preprocessing, taken.part) == ("a", "cropped", "two")

@@ -45,8 +45,8 @@ def test_what_looks_like_a_path_is_one(tmp_path: Path, monkeypatch: pytest.Monke
         assert (folder.name, folder.images.shape) == ("digits", (1, 3, 8, 8))
     assert len(load_images("digits", small)) == 1797
     np.save("a.npy", np.zeros((2, 8, 8), np.uint8))
-    assert load_images("a.npy", small).images.shape == (2, 3, 8, 8)
-    assert load_images("a.npy", Preparation(size=8, channels=1)).images.shape == (2, 1, 8, 8)
+    assert load_images("a.npy", small).images.shape == (2, 1, 8, 8)
+    assert load_images("a.npy", Preparation(size=8, channels=3)).images.shape == (2, 3, 8, 8)
 
 
 def test_a_path_needs_a_size(tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ def test_other_mistakes_are_reported_in_one_line(
         ("digitz", r"or a data set \(.*did you mean `digits`"),
         ("gone.npy", "There is no 'gone.npy'"),
         ("digits:heldout", "part 'heldout' of `digits` .* train or held_out.*mean `held_out`"),
-        ("empty", "empty has no pictures, but must have some that end in .png"),
+        ("empty", "empty has no pictures that Pillow can decode, but must have some"),
         ("two.npz", "holds a, b, but must hold `images`, or one array alone"),
         ("few.npz", r"labels in .* are \[5\], but must be \[11\], one for each image"),
         ("", "A path of images is '', but must not be empty"),

@@ -57,7 +57,9 @@ def test_pictures_of_different_sizes_come_as_they_are_in_runs_of_one_shape(tmp_p
     stream = open_images(str(folder))
     shapes = [block.shape for block in stream.blocks(3)]
     assert shapes == [(2, 3, 12, 10), (1, 1, 12, 10), (3, 3, 12, 10), (1, 3, 7, 10)]
-    with pytest.raises(
-        UserError, match=r"`f` differ: 000.png is \[3, 12, 10\] and 001b.png \[1, 12, 10\]"
-    ):
+    message = (
+        r"`f` differ: 000.png is \[3, 12, 10\], 004b.png is \[3, 7, 10\] and 001b.png is "
+        r"\[1, 12, 10\], but here all must have one size, as --size makes it, and as many channels"
+    )
+    with pytest.raises(UserError, match=message):
         stream.in_memory()

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 
+import pytest
 from rich.console import Console
 
 from study.driver.display import (
     LiveDisplay,
     PlainDisplay,
-    SkippedPictures,
+    SilentDisplay,
     Tally,
     make_display,
 )
@@ -100,13 +100,11 @@ def test_time_left_is_unknown_until_a_trial_ends_and_then_shrinks() -> None:
     assert tally.time_left() == 0
 
 
-def test_pictures_that_were_left_out_are_told_once() -> None:
-    stream = io.StringIO()
-    display = PlainDisplay(Tally(4, "fd_vae"), Console(file=stream))
-    told = SkippedPictures(display, "./cats")
-    told(TrialReported(report(0, 8.5), True))
-    skipped = replace(report(1, 8.5), skipped=("a/broken.png", "empty.jpg"))
-    for _ in range(2):
-        told(TrialReported(skipped, False))
-    (line,) = stream.getvalue().splitlines()
-    assert "2 pictures of ./cats left out, as they cannot be read: a/broken.png and others" in line
+def test_a_silent_display_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    display = SilentDisplay()
+    for event in EVENTS:
+        display.event(event)
+    display.lanes(LANES)
+    display.message("hello")
+    display.close()
+    assert capsys.readouterr() == ("", "")

@@ -54,7 +54,7 @@ def test_best_prints_what_it_printed(old: Storage) -> None:
 def test_summary_leader_and_rescored_trials(old: Storage) -> None:
     summary = summarise_study(old, "early")
     assert summary.states == {"complete": 3, "pruned": 1}
-    assert (summary.final_runs, summary.best_trial) == (4, 1)
+    assert (summary.final_runs, summary.best and summary.best.trial) == (4, 1)
     leader = read_leaderboard(old, "early").leader
     assert leader is not None
     assert (leader.trial, leader.run, leader.epoch, leader.final) == (1, 4, 3, True)

@@ -185,3 +185,29 @@ def test_a_column_that_came_later_is_null_in_older_files(storage: Storage) -> No
     write(storage, "s", running(1))
     digests = query(storage, "SELECT code_digest FROM trials")["code_digest"].to_pylist()
     assert digests == [None, ""]
+
+
+@pytest.mark.parametrize(
+    ("sql", "names"),
+    [
+        ("SELECT 1 AS a, 2 AS a, 3 AS a", ["a", "a_1", "a_2"]),
+        ("SELECT 1 AS a, 2 AS a, 3 AS a_1", ["a", "a_2", "a_1"]),
+        ("SELECT 1 AS a_1, 2 AS a, 3 AS a", ["a_1", "a", "a_2"]),
+        ("SELECT 1 AS a, 2 AS A", ["a", "A"]),
+    ],
+)
+def test_columns_of_one_name_get_names_of_their_own(
+    storage: Storage, sql: str, names: list[str]
+) -> None:
+    answer = query(storage, sql)
+    assert answer.column_names == names
+    assert sorted(answer.to_pylist()[0].values()) == [*range(1, len(names) + 1)]
+
+
+def test_a_join_has_every_column(storage: Storage) -> None:
+    storage.claim("s", "")
+    write(storage, "s", score(0, 1.0), complete(0, 1.0))
+    joined = query(storage, "FROM trials JOIN scores ON trials.trial = scores.trial")
+    each = [query(storage, f"FROM {table}").column_names for table in ("trials", "scores")]
+    assert len(joined.column_names) == len(set(joined.column_names)) == len(each[0] + each[1])
+    assert {"trial", "trial_1", "value", "value_1"} <= set(joined.column_names)

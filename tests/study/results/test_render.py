@@ -4,11 +4,14 @@ import csv
 import io
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from study.results.render import cell, render
+from study.results.query import query
+from study.results.render import Format, cell, render
+from study.results.storage import Storage
 
 ANSWER = pa.table(
     {
@@ -84,3 +87,61 @@ def test_cells() -> None:
     assert cell(0.000123456) == "0.0001235"
     assert cell("two\nlines") == "two lines"
     assert cell(True) == "True"
+
+
+def test_lists_of_the_ledger_are_lists_in_json() -> None:
+    answer = pa.table({"channels": ["[16, 32]", "cosine"], "spec": ['{"a": [1]}', None]})
+    assert json.loads(render(answer, "json")) == [
+        {"channels": [16, 32], "spec": {"a": [1]}},
+        {"channels": "cosine", "spec": None},
+    ]
+    assert "[16, 32]" in render(answer, "table", 80)
+
+
+@pytest.mark.parametrize(
+    ("sql", "in_json", "in_csv"),
+    [
+        ("interval 90 second", "PT90S", "PT90S"),
+        ("map {'a': 1}", {"a": 1}, '{"a": 1}'),
+        ("[map {'a': 1}]", [{"a": 1}], '[{"a": 1}]'),
+        ("{'x': [1, NULL], 'y': 'a,b'}", {"x": [1, None], "y": "a,b"}, None),
+        ("[1.5, 'nan'::DOUBLE]", [1.5, None], "[1.5, null]"),
+        ("[TIMESTAMP '2026-01-02 03:04:05']", ["2026-01-02T03:04:05"], None),
+        ("TIMESTAMPTZ '2026-01-02 03:04:05+00'", "2026-01-02T03:04:05+00:00", None),
+        ("TIMESTAMP_NS '2026-01-02 03:04:05'", "2026-01-02T03:04:05", "2026-01-02 03:04:05"),
+        ("'infinity'::TIMESTAMP", "infinity", "infinity"),
+        ("'-infinity'::DATE", "-infinity", "-infinity"),
+        ("DATE '2026-01-02'", "2026-01-02", "2026-01-02"),
+        ("TIME '10:00:00'", "10:00:00", "10:00:00"),
+        (r"'a\xFF'::BLOB", "61ff", "61ff"),
+        ("sum(3::BIGINT)", 3, "3"),
+        ("1.50::DECIMAL(5, 2)", 1.5, "1.50"),
+        ("'a'::ENUM('a', 'b')", "a", "a"),
+        ("uuid '00000000-0000-0000-0000-000000000001'", f"{'0' * 8}-0000-0000-0000-{1:012}", None),
+        ("union_value(k := 1)", 1, "1"),
+        ("array_value(1, 2)", [1, 2], "[1, 2]"),
+        ("'nan'::DOUBLE", None, "nan"),
+        ("true", True, "true"),
+        ("NULL", None, ""),
+        ("NULL::INTEGER[]", None, ""),
+    ],
+)
+def test_odd_types(tmp_path: Path, sql: str, in_json: object, in_csv: str | None) -> None:
+    answer = query(Storage.from_uri(str(tmp_path)), f"SELECT {sql} AS it, 1 AS one")
+    assert json.loads(render(answer, "json")) == [{"it": in_json, "one": 1}]
+    (row,) = csv.DictReader(io.StringIO(render(answer, "csv")))
+    assert row["one"] == "1"
+    if in_csv is not None:
+        assert row["it"] == in_csv
+    elif not isinstance(in_json, str):
+        assert json.loads(row["it"]) == in_json
+    assert render(answer, "table", 80).endswith("1 row")
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+@pytest.mark.parametrize("width", [20, 80])
+def test_columns_of_one_name_are_all_there(tmp_path: Path, form: Format, width: int) -> None:
+    sql = "SELECT 11 AS trial, 22 AS trial, 33 AS trial"
+    text = render(query(Storage.from_uri(str(tmp_path)), sql), form, width)
+    for part in ("trial_1", "trial_2", "11", "22", "33"):
+        assert part in text

@@ -14,7 +14,7 @@ from study.results.ledger import Ledger
 from study.results.process import this_process
 from study.results.render import to_text
 from study.results.storage import Storage
-from study.results.summary import Failure, newest_study, study_summary, summarise_study
+from study.results.summary import Failure, study_summary, summarise_study
 from study.results.summary_table import summary_table, summary_text
 from study.results.tables import Row
 from study.simulation.clock import SimulatedClock
@@ -38,17 +38,11 @@ def test_summaries_are_sorted_by_start(ranked: Storage) -> None:
     write(ranked, "before", replace(running(0), started=START - timedelta(days=1)))
     summaries = study_summary(ranked)
     assert [summary.name for summary in summaries] == ["before", "s", "empty"]
-    assert newest_study(ranked) == "s"
     text = to_text(summary_table(summaries), 80)
     assert max(map(len, text.splitlines())) <= 80
     written = summaries[0].written
     assert written is not None
     assert f"{written.astimezone():%m-%d %H:%M:%S}" in text
-
-
-def test_no_study_is_the_newest_of_none(storage: Storage) -> None:
-    with pytest.raises(UserError, match="has a trial yet"):
-        newest_study(storage)
 
 
 def test_the_nearest_study_is_named(ranked: Storage) -> None:

@@ -10,9 +10,10 @@ from paths import SEARCH_SPACES
 
 from models import build_family, generate
 from study.search import Search
-from study.spec import Study, StudyFile, read_study_file, read_study_text
+from study.spec import Study, StudyFile, UserError, read_study_file, read_study_text
 from study.spec.holes import Choice, Label
 from study.spec.model import Morphing
+from study.spec.recipes import find_recipe, recipes
 from study.spec.yaml_file import read_yaml
 
 SPACES = SEARCH_SPACES
@@ -167,3 +168,52 @@ def needs(study: Study) -> set[str]:
     """The data sets that a study reads."""
     towards = [study.model.towards.dataset] if isinstance(study.model, Morphing) else []
     return {study.data.dataset, *towards}
+
+
+def test_a_recipe_says_in_its_first_line_what_it_asks() -> None:
+    for recipe in recipes():
+        lines = recipe.text.splitlines()
+        assert lines[0] == f"# {recipe.about}"
+        assert 20 <= len(recipe.about) <= 98
+        assert lines[1] == "#"
+
+
+def test_a_recipe_is_found_with_its_number_or_without() -> None:
+    assert [recipe.name for recipe in recipes()] == sorted(p.stem for p in SPACES.glob("*.yaml"))
+    for name in ("004_schedules", "schedules"):
+        recipe = find_recipe(name)
+        assert recipe is not None
+        assert recipe.name == "004_schedules"
+        assert recipe.data == ("mnist", "fashion_mnist")
+        assert {"morphing", "unet"} <= {*recipe.variants}
+    assert find_recipe("4_schedules") is None
+
+
+def test_a_bare_name_is_a_recipe_where_there_is_no_such_file(folder: Path) -> None:
+    by_path = read_study_file(SPACES / "quickstart.yaml")
+    assert read_study_file("quickstart").text == by_path.text
+    (folder / "quickstart").mkdir()  # a folder is no study file
+    assert read_study_file("quickstart").text == by_path.text
+    (folder / "families").write_text(by_path.text)
+    assert read_study_file("families").text == by_path.text
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("quikstart", r"^quikstart: no such file, and no recipe; did you mean `quickstart`\?$"),
+        ("zzz", r"^zzz: no such file, and no recipe \(see `study recipes`\)$"),
+        ("quickstart.yaml", "the recipe that comes along is called by its name alone, `quickst"),
+        ("search_spaces/quickstart.yaml", "by its name alone, `quickstart`$"),
+        ("other/quickstart", "by its name alone, `quickstart`$"),
+        ("other/zzz.yaml", r"^other/zzz\.yaml: no such file$"),
+        (".", "cannot be read"),
+        ("", "cannot be read"),
+        ("x" * 300, "no such file"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_neither_a_file_nor_a_recipe(path: str, message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        read_study_file(path)
+    assert "\n" not in str(caught.value)

@@ -10,6 +10,7 @@ from specs import study
 from models.family import Family
 from study.data import ImageSet, split
 from study.driver.messages import Assignment, EpochResult, Report, ScoreResult, StoredFile
+from study.spec.left_out import LeftOut, Reason
 from study.worker.build import build_model
 from study.worker.trial_report import make_report
 from study.worker.workbench import TrainingImages
@@ -24,7 +25,7 @@ def family() -> Family:
 
 @pytest.fixture(scope="module")
 def images() -> TrainingImages:
-    whole = ImageSet("some", IMAGES, skipped=("broken.png",))
+    whole = ImageSet("some", IMAGES, left_out=(LeftOut("broken.png", Reason.UNREADABLE),))
     parts = split(whole)
     return TrainingImages(whole, parts, parts.train.tensor())
 

@@ -1,0 +1,62 @@
+"""`study check --format json`: what a study file holds, and what it would cost, for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from study.check.estimate import estimate
+from study.check.preflight import preflight
+from study.driver.placement import place, this_machine
+from study.results.json_text import decoded
+from study.results.storage import Storage
+from study.search import Search
+from study.spec import StudyFile
+from study.spec.holes import Choice, Hole
+from study.spec.tree import leaves
+
+
+def check_json(study_file: StudyFile, storage: Storage) -> dict[str, Any]:
+    """What `study.check.report.check_study` prints, as plain values; seconds where it is a time.
+
+    Args:
+        study_file: The study.
+        storage: Where it would run.
+
+    Raises:
+        UserError: One trial's workers do not fit this machine, or preflight finds a mistake.
+    """
+    preflight(study_file, storage)
+    spec = study_file.study
+    trials = Search(study_file).planned
+    placement = place(spec.scale, (this_machine(),), trials)
+    cost = estimate(study_file, placement, trials)
+    costs = {field.name: getattr(cost, field.name) for field in dataclasses.fields(cost)}
+    return {
+        "study": spec.name,
+        "trials": trials,
+        "dimensions": [
+            {"name": dimension.name, **_hole(dimension.hole)}
+            for dimension in study_file.space.dimensions()
+        ],
+        "branches": [
+            {
+                "picks": decoded(branch.picks),
+                "config": decoded(leaves(branch.study.trial_config(), branch.picks)),
+            }
+            for branch in study_file.branches()
+        ],
+        "placement": placement,
+        "cost": {
+            **costs,
+            "branches": [
+                {**dataclasses.asdict(each), "picks": decoded(each.picks)} for each in cost.branches
+            ],
+        },
+    }
+
+
+def _hole(hole: Hole) -> dict[str, Any]:
+    if isinstance(hole, Choice):
+        return {"kind": "choice", "options": decoded([*hole.labels])}
+    return dataclasses.asdict(hole)
