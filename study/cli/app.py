@@ -145,6 +145,13 @@ Channels = Annotated[
     int | None,
     typer.Option(help="Bring all images to 1 (grey) or 3 (RGB).", show_default="as they are"),
 ]
+Levels = Annotated[
+    int | None,
+    typer.Option(
+        help="The level of white in images of 16 bits, as 4095 where they have 12.",
+        show_default="65535",
+    ),
+]
 Weights = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Inception's weights, where they are not to be found."),

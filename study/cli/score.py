@@ -13,6 +13,7 @@ from study.cli.app import (
     Cache,
     Channels,
     Format,
+    Levels,
     Quiet,
     Size,
     Weights,
@@ -42,14 +43,20 @@ def score(
     ],
     against: Annotated[
         str,
-        typer.Option(help="The real images, given alike; always taken whole.", show_default=False),
+        typer.Option(
+            help="The real images, given alike, always taken whole; or an .npz of mean `mu` and "
+            "covariance `sigma` of their features.",
+            show_default=False,
+        ),
     ],
     embedder: Annotated[
-        str,
+        str | None,
         typer.Option(
-            metavar="NAME", help=f"{', '.join(EMBEDDERS)}, or an import path (package.module:Name)."
+            metavar="NAME",
+            help=f"{', '.join(EMBEDDERS)}, or an import path (package.module:Name).",
+            show_default="inception, or what an .npz of mu and sigma names",
         ),
-    ] = "inception",
+    ] = None,
     metrics: Annotated[
         str | None,
         typer.Option(
@@ -72,6 +79,7 @@ def score(
     ] = 0,
     size: Size = None,
     channels: Channels = None,
+    levels: Levels = None,
     kid_subset_size: Annotated[
         int | None,
         typer.Option(help="Images in each of KID's subsets.", show_default="1000, or all if fewer"),
@@ -92,37 +100,45 @@ def score(
         check_picture("--nearest", nearest)
     from rich.console import Console
 
+    from study.data.loading import locate
     from study.data.opening import open_images
     from study.scoring import score_images
     from study.scoring.score_table import score_table
+    from study.scoring.stored_moments import StoredMoments, read_moments
 
-    theirs = open_images(generated, size=size, channels=channels)
-    real = open_images(against, size=size, channels=channels)
+    settings = {"size": size, "channels": channels, "levels": levels}
+    theirs = open_images(generated, **settings)
+    real = read_moments(locate(against)) or open_images(against, **settings)
     if samples is not None:
         theirs = theirs.some(samples, seed)
+    if isinstance(real, StoredMoments):
+        embedder, shown = embedder or real.embedder, _SHOWN
+    else:
+        shown = min(_SHOWN, len(real))
     with _progress(quiet) as watch:
         scores = score_images(
             theirs,
             real,
-            embedder=embedder,
+            embedder=embedder or "inception",
             metrics=None if metrics is None else [one.strip() for one in metrics.split(",")],
             seed=seed,
             kid_subset_size=kid_subset_size,
-            neighbours=0 if nearest is None else min(_SHOWN, len(real)),
+            neighbours=0 if nearest is None else shown,
             weights=weights,
             cache_folder=cache,
             watch=watch,
         )
-    if nearest is not None:
+    if nearest is not None and not isinstance(real, StoredMoments):
         _draw(nearest, theirs, real, scores, seed)
     if format_ == "json":
-        settings = {"generated": generated, "reference": against, "seed": seed}
         from study.results.json_text import json_text
 
-        print(json_text(as_json(scores, settings)))
+        sources = {"generated": generated, "reference": against, "seed": seed}
+        print(json_text(as_json(scores, sources)))
         return
     console = Console()
-    print(f"{scores.generated} images of {generated} against {scores.reference} of {against}")
+    whole = "the moments in" if isinstance(real, StoredMoments) else f"{scores.reference} of"
+    print(f"{scores.generated} images of {generated} against {whole} {against}")
     console.print(score_table(scores, console.width))
     print(f"embedder {scores.embedder} {scores.embedder_digest[:12]}, ", end="")
     print(f"reference {scores.reference_digest[:12]}, {scores.seconds:.1f} s")

@@ -112,7 +112,7 @@ def _file_stream(path: Path, preparation: Preparation) -> ImageStream:
         make_digest=lambda: _file_digest(stored, as_stored[1:], labels),
         labels=labels,
         preprocessing=_in_words([scaling_in_words(stored.dtype, levels)], wanted),
-        remarks=_remarks(level_note(_brightest_rows(stored), levels)),
+        remarks=_remarks(_level_note(_brightest_rows(stored), levels)),
     )
 
 
@@ -158,7 +158,7 @@ def _folder_stream(folder: Path, preparation: Preparation) -> ImageStream:
         preprocessing=_in_words([decoding_in_words(preparation)], wanted),
         remarks=_remarks(
             describe_left_out(listing.left_out),
-            level_note(_brightest_pictures(paths, background), levels),
+            _level_note(_brightest_pictures(paths, background), levels),
         ),
         read_channels=None
         if preparation.channels is not None
@@ -197,6 +197,11 @@ def _brightest_pictures(paths: Sequence[Path], background: int) -> dict[int, int
         if picture is not None:
             brightest[picture.bits] = max(picture.brightest, brightest.get(picture.bits, 0))
     return brightest
+
+
+def _level_note(brightest: dict[int, int], levels: int | None) -> str | None:
+    # Of two sources that levels are given to, one may well have 8 bits.
+    return None if levels is not None else level_note(brightest, None)
 
 
 def _remarks(*lines: str | None) -> tuple[str, ...]:

@@ -178,7 +178,14 @@ class ImageStream:
             UserError: If one can not be read, or their shapes differ.
         """
         images = np.concatenate([*self.blocks(one_shape=True)])
-        return ImageSet(self.name, images, self.labels, self.preprocessing, self.part)
+        return ImageSet(
+            self.name,
+            images,
+            self.labels,
+            self.preprocessing,
+            self.part,
+            notes=self.remarks,
+        )
 
 
 def stream_of(image_set: ImageSet) -> ImageStream:

@@ -11,6 +11,7 @@ from torch import Tensor
 from study.data import ImageSet
 from study.data.image_checks import wrong_levels
 from study.data.streams import ImageStream, stream_of
+from study.spec.embedder_info import embedder_info
 from study.spec.errors import UserError
 
 Images: TypeAlias = Tensor | NDArray[np.uint8] | ImageSet | ImageStream
@@ -47,6 +48,41 @@ def streamed(
             "but must be [N, C, H, W], C being 1 or 3"
         )
     return stream_of(ImageSet(side, levels, None if labels is None else _whole(side, labels)))
+
+
+def alike(
+    samples: ImageStream, real: ImageStream | None, embedder: str
+) -> tuple[ImageStream, ImageStream | None, tuple[str, ...]]:
+    """Both sides with as many channels as the embedder takes, and what was done for it, in words.
+
+    Grey becomes colour by repetition, as every implementation of FID has it: where one side, or an
+    image of it, has colours and the embedder takes images of one shape. Inception does it itself.
+
+    Raises:
+        UserError: If the embedder takes images of one size, and the two have different ones.
+    """
+    if embedder_info(embedder).any_size:
+        grey = [side.name for side in (samples, real) if side is not None and side.shape[0] == 1]
+        return samples, real, _made_colour(grey, f"for {embedder}")
+    if real is None:
+        return samples, None, ()
+    if samples.shape[1:] != real.shape[1:]:
+        raise UserError(
+            f"The generated images are {list(samples.shape)} and the reference {list(real.shape)}, "
+            f"but with the embedder {embedder!r} they must be alike; --size makes them so"
+        )
+    if 3 not in samples.channels | real.channels:
+        return samples, real, ()
+    grey = [side.name for side in (samples, real) if 1 in side.channels]
+    samples, real = (side.in_colour() if 1 in side.channels else side for side in (samples, real))
+    return samples, real, _made_colour(grey, "as others have colours")
+
+
+def _made_colour(names: list[str], why: str) -> tuple[str, ...]:
+    return tuple(
+        f"The grey images of {name} are taken as colour, by repetition, {why}."
+        for name in dict.fromkeys(names)
+    )
 
 
 def first(images: ImageStream) -> ImageSet:

@@ -15,24 +15,28 @@ from torch import Tensor
 from study.data import user_cache_folder
 from study.data.streams import ImageStream
 from study.results.html import to_html
+from study.scoring.chosen_measures import DEFAULT_MEASURES, chosen_measures
 from study.scoring.embedders import make_embedder
-from study.scoring.image_input import Images, first, streamed
+from study.scoring.image_input import Images, alike, first, streamed
 from study.scoring.kernel_distance import SUBSET_SIZE
 from study.scoring.measures import Comparison, measure, note
 from study.scoring.neighbours import Neighbours, nearest
 from study.scoring.score_table import score_table
-from study.scoring.scorer import Measured, check_measures
-from study.scoring.statistics_cache import check_memory, embedded, real_statistics
-from study.spec.embedder_info import EMBEDDERS, embedder_info
+from study.scoring.scorer import Measured
+from study.scoring.statistics_cache import (
+    check_memory,
+    embedded,
+    real_statistics,
+    stored_statistics,
+)
+from study.scoring.stored_moments import StoredMoments, check_moments
+from study.spec.embedder_info import embedder_info
 from study.spec.errors import UserError
 from study.spec.measure_info import MEASURES
 from study.spec.names import metric_name
 
-_DEFAULT = ("fd", "kid", "precision", "recall", "density", "coverage")
 _FEWEST = 50
 """Fewer images than these, and hardly any number says much."""
-
-_MOST_PAIRS = 2 * 10**8  # of images, whose distances are computed unless one says which measures
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,7 +46,7 @@ class Scores:
     Attributes:
         measured: By measure, in the order of the request.
         generated: The number of generated images.
-        reference: The number of real ones.
+        reference: The number of real ones; none if a file of moments does not say it.
         embedder: The embedder's name.
         embedder_digest: SHA-256 (hex) over its architecture and weights.
         dim: The dimension of its features.
@@ -55,7 +59,7 @@ class Scores:
 
     measured: Mapping[str, Measured]
     generated: int
-    reference: int
+    reference: int | None
     embedder: str
     embedder_digest: str
     dim: int
@@ -68,13 +72,21 @@ class Scores:
     def __repr__(self) -> str:
         """The values, and of how many images they are."""
         values = ", ".join(f"{each.metric}={each.value:.5g}" for each in self.measured.values())
-        return f"Scores({values}; {self.generated} images against {self.reference})"
+        return f"Scores({values}; {self._sizes})"
 
     def _repr_html_(self) -> str:
         """A table, for notebooks."""
         table = to_html(score_table(self))
-        head = f"{self.generated} images against {self.reference}, embedder {self.embedder}"
-        return to_html(head) + table + "".join(to_html(f"note: {note}") for note in self.notes)
+        return (
+            to_html(f"{self._sizes}, embedder {self.embedder}")
+            + table
+            + "".join(to_html(f"note: {note}") for note in self.notes)
+        )
+
+    @property
+    def _sizes(self) -> str:
+        against = "the moments in a file" if self.reference is None else self.reference
+        return f"{self.generated} images against {against}"
 
     def __getitem__(self, name: str) -> float:
         """The value of a measure (`fd`) or metric (`fid`)."""
@@ -86,7 +98,7 @@ class Scores:
 
 def score_images(
     generated: Images,
-    reference: Images,
+    reference: Images | StoredMoments,
     *,
     embedder: str = "inception",
     metrics: Sequence[str] | None = None,
@@ -106,7 +118,8 @@ def score_images(
 
     Args:
         generated: uint8 in 0..255, [N, C, H, W], C being 1 or 3, N >= 2; or an image set or stream.
-        reference: The real images, alike. With `inception` the two may differ in size and channels.
+        reference: The real images, alike; or moments of their features, for Fréchet distances.
+            With `inception` the two may differ in size. Grey is made colour where it has to be.
         embedder: A name in `EMBEDDERS`, or an import path, `package.module:Name`.
         metrics: Names in `MEASURES`, or of metrics with this embedder, such as `fid`. By default fd
             and kid; precision, recall, density and coverage unless there are too many images for
@@ -127,51 +140,57 @@ def score_images(
     """
     clock = time.perf_counter()
     samples = streamed("generated", generated)
-    real = streamed("reference", reference, labels)
-    info = embedder_info(embedder)
+    if isinstance(reference, StoredMoments):
+        real = None
+        check_moments(reference, embedder, neighbours=neighbours, labels=labels is not None)
+    else:
+        real = streamed("reference", reference, labels)
     chosen = chosen_measures(embedder, metrics, samples, real)
-    subset_size = _subset_size("kid" in chosen, kid_subset_size, len(samples), len(real))
+    fewest = len(samples) if real is None else min(len(samples), len(real))
+    subset_size = _subset_size("kid" in chosen, kid_subset_size, len(samples), real)
     for side, images in (("generated", samples), ("reference", real)):
-        if len(images) < 2:
+        if images is not None and len(images) < 2:
             raise UserError(
                 f"There is {len(images)} {side} image in `{images.name}`, but it takes 2 or more"
             )
-    if neighbours > len(real):
+    if real is not None and neighbours > len(real):
         raise UserError(
             f"The value of `neighbours` is {neighbours}, but must be <= {len(real)}, "
             "the number of reference images"
         )
-    if not info.any_size and samples.shape != real.shape:
-        raise UserError(
-            f"The generated images are {list(samples.shape)} and the reference {list(real.shape)}, "
-            f"but with the embedder {embedder!r} they must be alike; "
-            "--size and --channels make them so"
-        )
+    remarks = _remarks(samples, *([] if real is None else [real]))
+    samples, real, changes = alike(samples, real, embedder)
     folder = cache_folder or user_cache_folder()
+    like = samples if real is None else real
     made = make_embedder(
         embedder,
-        real.in_memory() if info.learns else first(real),
+        like.in_memory() if embedder_info(embedder).learns else first(like),
         cache_folder=folder,
         device=device or ("cuda" if torch.cuda.is_available() else "cpu"),
         seed=seed,
         weights=weights,
     )
     check_memory(len(samples), made.dim, moments=False, features=True)
-    statistics = real_statistics(
-        real,
-        made,
-        folder,
-        moments=any(MEASURES[name].needs_moments for name in chosen),
-        features=neighbours > 0
-        or any(MEASURES[name].needs_features or MEASURES[name].needs_training for name in chosen),
-        watch=_counter(watch, "reference", len(real)),
-    )
+    if isinstance(reference, StoredMoments):
+        statistics = stored_statistics(reference, made, folder)
+    else:
+        assert real is not None
+        wanted = [MEASURES[name] for name in chosen]
+        statistics = real_statistics(
+            real,
+            made,
+            folder,
+            moments=any(info.needs_moments for info in wanted),
+            features=neighbours > 0
+            or any(info.needs_features or info.needs_training for info in wanted),
+            watch=_counter(watch, "reference", len(real)),
+        )
     features = torch.cat([*embedded(samples, made, _counter(watch, "generated", len(samples)))])
     comparison = Comparison(
         features,
         statistics.reference,
         real=statistics.features,
-        labels=None if real.labels is None else torch.tensor(real.labels),
+        labels=None if real is None or real.labels is None else torch.tensor(real.labels),
         seed=seed,
         kid_subset_size=subset_size,
     )
@@ -179,6 +198,11 @@ def score_images(
     if neighbours:
         assert statistics.features is not None
         neighbourhood = nearest(features, statistics.features, neighbours)
+    notes = _notes(
+        chosen, metrics is None and real is not None, subset_size, fewest, features.shape[1]
+    )
+    if isinstance(reference, StoredMoments):
+        notes += reference.notes(made.name)
     return Scores(
         measured={
             name: Measured(
@@ -190,62 +214,41 @@ def score_images(
             for name, value in measure(comparison, chosen).items()
         },
         generated=len(samples),
-        reference=len(real),
+        reference=reference.count if isinstance(reference, StoredMoments) else len(like),
         embedder=made.name,
         embedder_digest=made.digest,
         dim=features.shape[1],
         reference_digest=statistics.digest,
         kid_subset_size=subset_size,
-        notes=_notes(chosen, metrics, subset_size, len(samples), len(real), features.shape[1]),
+        notes=(*remarks, *changes, *notes),
         seconds=time.perf_counter() - clock,
         nearest=neighbourhood,
     )
 
 
-def chosen_measures(
-    embedder: str, metrics: Sequence[str] | None, generated: ImageStream, real: ImageStream
-) -> tuple[str, ...]:
-    """The measures that metrics name, or the useful ones by default.
-
-    Raises:
-        UserError: If one is not known, is of another embedder, or needs labels that are missing.
-    """
-    if metrics is None:
-        many = max(len(generated), len(real)) ** 2 > _MOST_PAIRS
-        few = min(len(generated), len(real)) <= 5  # their balls reach to a fifth neighbour
-        if many or few:
-            return _DEFAULT[:2]
-        of_labels = [name for name, info in MEASURES.items() if info.needs_labels]
-        return (*_DEFAULT, *(() if real.labels is None else of_labels))
-    by_metric = {metric_name(name, embedder): name for name in MEASURES}
-    chosen = [by_metric.get(name, name) for name in metrics]
-    of_others = {
-        metric_name(name, other): (name, other) for name in MEASURES for other in EMBEDDERS
-    }
-    for metric in chosen:
-        if metric not in MEASURES and metric in of_others:
-            name, other = of_others[metric]
-            raise UserError(
-                f"The metric {metric!r} is of the embedder {other!r}, but the embedder is "
-                f"{embedder!r}; with it, {name} is {metric_name(name, embedder)}"
-            )
-    check_measures(chosen, labels=real.labels is not None)
-    return tuple(dict.fromkeys(chosen))
-
-
-def _subset_size(kid: bool, requested: int | None, generated: int, real: int) -> int | None:
+def _subset_size(
+    kid: bool, requested: int | None, generated: int, real: ImageStream | None
+) -> int | None:
     """How many images KID's subsets have; none for the whole sets."""
-    fewest = min(generated, real)
+    if requested is not None and not kid:
+        raise UserError("The value of `kid_subset_size` was given, but kid is not measured")
+    if real is None:
+        return None
+    fewest = min(generated, len(real))
     if requested is None:
         return SUBSET_SIZE if fewest >= SUBSET_SIZE else None
-    if not kid:
-        raise UserError("The value of `kid_subset_size` was given, but kid is not measured")
     if not 2 <= requested <= fewest:
         raise UserError(
             f"The value of `kid_subset_size` is {requested}, but must be 2 to {fewest}, "
-            f"there being {generated} generated and {real} reference images"
+            f"there being {generated} generated and {len(real)} reference images"
         )
     return requested
+
+
+def _remarks(*sides: ImageStream) -> tuple[str, ...]:
+    """What is to be said of the images of each side, each sentence once."""
+    lines = [f"{side.name}: {remark}" for side in sides for remark in side.remarks]
+    return tuple(dict.fromkeys(lines))
 
 
 def _counter(
@@ -265,16 +268,15 @@ def _counter(
 
 def _notes(
     chosen: Sequence[str],
-    requested: Sequence[str] | None,
+    by_default: bool,
     subset_size: int | None,
-    generated: int,
-    real: int,
+    fewest: int,
     dim: int,
 ) -> tuple[str, ...]:
     notes = []
     if any(MEASURES[name].needs_moments for name in chosen):
         biased = "A Fréchet distance falls as N grows: compare it with others of the same N only."
-        notes.append(note(min(generated, real), dim) or biased)
+        notes.append(note(fewest, dim) or biased)
     if "kid" in chosen and subset_size is None:
         notes.append(
             f"kid is over the whole sets: there are fewer than {SUBSET_SIZE} images for subsets."
@@ -282,9 +284,9 @@ def _notes(
     copied = [name for name, info in MEASURES.items() if info.needs_training and name in chosen]
     if copied:
         notes.append(f"{' and '.join(copied)}: the reference is taken for what was trained on.")
-    if min(generated, real) < _FEWEST:
-        notes.append(f"With {min(generated, real)} images no number here says much.")
-    left_out = [name for name in _DEFAULT if name not in chosen]
-    if requested is None and left_out:
+    if fewest < _FEWEST:
+        notes.append(f"With {fewest} images no number here says much.")
+    left_out = [name for name in DEFAULT_MEASURES if name not in chosen]
+    if by_default and left_out:
         notes.append(f"Not measured with as many or few images: {', '.join(left_out)}; name them.")
     return tuple(notes)

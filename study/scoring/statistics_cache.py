@@ -21,6 +21,7 @@ from study.data import get_or_make
 from study.data.streams import ImageStream
 from study.scoring.embedders import Embedder
 from study.scoring.frechet import MomentAccumulator, Moments, Reference
+from study.scoring.stored_moments import StoredMoments
 from study.spec.errors import UserError
 
 Watch: TypeAlias = Callable[[int], None]
@@ -94,6 +95,30 @@ def real_statistics(
         else None
     )
     return RealStatistics(digest, reference, rows)
+
+
+def stored_statistics(
+    stored: StoredMoments, embedder: Embedder, cache_folder: Path
+) -> RealStatistics:
+    """The statistics that a file holds, with the root of the covariance, which is kept.
+
+    Raises:
+        UserError: If they are of other features than the embedder's, as far as one can tell.
+    """
+    if stored.dim != embedder.dim:
+        raise UserError(
+            f"The moments in {stored.name} are of {stored.dim} dimensions, but the embedder "
+            f"{embedder.name!r} gives {embedder.dim}: --embedder says which they are of"
+        )
+    digest = stored.digest(embedder.digest)
+    reference = get_or_make(
+        cache_folder,
+        f"reference-{digest}.npz",
+        make=lambda: Reference.of(stored.moments()),
+        save=_to_npz,
+        load=_from_npz,
+    )
+    return RealStatistics(digest, reference, None)
 
 
 def embedded(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -17,6 +17,9 @@ SHAPES = "[N, H, W], [N, C, H, W], [N, H, W, C], [N, H*H] or [N, C, H*H], C bein
 
 MOMENTS = ("mu", "sigma")
 """Mean and covariance of features, which pytorch-fid and guided-diffusion keep in a `.npz`."""
+
+_BESIDE = ("labels", *MOMENTS, "mu_s", "sigma_s", "embedder", "count")
+"""What may lie beside images; guided-diffusion adds moments of spatial features."""
 
 _POSITIONAL = ("arr_0", "arr_1")  # names of numpy.savez(file, images, labels)
 
@@ -92,7 +95,7 @@ def image_arrays(arrays: Mapping[str, Header | np.ndarray[Any, Any]]) -> ImageAr
     Images are called `images` and labels `labels`. Without such names they are the first and the
     second array of numpy.savez(file, images, labels), `arr_0` and `arr_1`, as guided-diffusion and
     improved-diffusion write them, if the second is of integers [N]; else images are the one array
-    that there is. `mu` and `sigma` beside them are not looked at.
+    that there is. Moments beside them are not looked at.
 
     Args:
         arrays: All arrays of the file, or their headers.
@@ -100,7 +103,7 @@ def image_arrays(arrays: Mapping[str, Header | np.ndarray[Any, Any]]) -> ImageAr
     Raises:
         ArrayRule: If it can not be said which are the images.
     """
-    candidates = [name for name in arrays if name not in ("labels", *MOMENTS)]
+    candidates = [name for name in arrays if name not in _BESIDE]
     labels = "labels" if "labels" in arrays else None
     if "images" in arrays:
         return ImageArrays("images", labels)
@@ -110,7 +113,7 @@ def image_arrays(arrays: Mapping[str, Header | np.ndarray[Any, Any]]) -> ImageAr
             return ImageArrays(*_POSITIONAL)
     if len(candidates) == 1:
         return ImageArrays(candidates[0], labels)
-    if not candidates and all(name in arrays for name in MOMENTS):
+    if holds_moments(arrays):
         raise ArrayRule(
             "holds `mu` and `sigma`, statistics for `study score --against` alone, "
             "but must hold images"
@@ -119,6 +122,12 @@ def image_arrays(arrays: Mapping[str, Header | np.ndarray[Any, Any]]) -> ImageAr
         f"holds {', '.join(arrays) or 'no array'}, but must hold `images`, or one array alone, or "
         "`arr_0` with integer labels [N] in `arr_1`"
     )
+
+
+def holds_moments(arrays: Iterable[str]) -> bool:
+    """Whether a file of these arrays holds mean and covariance of features, and no images."""
+    names = set(arrays)
+    return names.issuperset(MOMENTS) and names.issubset(_BESIDE)
 
 
 def nchw_shape(shape: Sequence[int]) -> tuple[int, int, int, int]:

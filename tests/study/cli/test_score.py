@@ -138,6 +138,61 @@ def test_one_and_the_same_images_from_folder_and_files(
     assert len(values) == 1
 
 
+def test_what_guided_diffusion_writes_is_images_with_labels(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    images = RGB.transpose(0, 2, 3, 1)
+    np.savez(folder / "samples.npz", images, np.arange(12) % 4)
+    np.savez(folder / "reference.npz", arr_0=images, mu=np.zeros(2048), sigma=np.zeros((8, 8)))
+    arguments = ["--embedder", "pixels", "--format", "json", "--metrics"]
+    pair = ["samples.npz", "--against", "reference.npz"]
+    found = json.loads(told(monkeypatch, capsys, *pair, *arguments, "fd"))
+    assert found["metrics"]["fd_pixels"]["value"] == pytest.approx(0, abs=1e-9)
+    pair = ["reference.npz", "--against", "samples.npz"]
+    found = json.loads(told(monkeypatch, capsys, *pair, *arguments, "modes"))
+    assert found["metrics"]["modes"]["value"] == 4
+
+
+def test_a_file_of_moments_is_a_reference_of_what_it_says(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    np.save(folder / "a.npy", RGB)
+    features = RGB.reshape(12, -1) / 255
+    moments = {"mu": features.mean(axis=0), "sigma": np.cov(features.T)}
+    np.savez(folder / "named.npz", **moments, embedder="pixels")
+    np.savez(folder / "plain.npz", **moments)
+    for arguments in (["named.npz"], ["plain.npz", "--embedder", "pixels"]):
+        page = told(monkeypatch, capsys, "a.npy", "--against", *arguments)
+        assert f"12 images of a.npy against the moments in {arguments[0]}" in page
+        assert "fd_pixels" in page
+    printed = told(monkeypatch, capsys, "a.npy", "--against", "named.npz", "--format", "json")
+    assert json.loads(printed)["reference_images"] is None
+
+
+def test_what_is_left_out_and_dark_is_told_as_notes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    for name, factor in (("eight", 1), ("twelve", 16)):
+        (folder / name).mkdir()
+        for index, image in enumerate(RGB[:, 0]):
+            wide = image if factor == 1 else image.astype(np.uint16) * factor
+            Image.fromarray(wide).save(folder / name / f"{index}.png")
+    (folder / "eight" / "README.txt").write_text("no picture")
+    np.save(folder / "wide.npy", RGB[:, :1].astype(np.uint16) * 16)
+    arguments = ["--against", "eight", "--embedder", "pixels", "--metrics", "fd"]
+    json_ = ["--format", "json"]
+    dark = json.loads(told(monkeypatch, capsys, "twelve", *arguments, *json_))
+    assert dark["notes"][0].startswith("twelve: the brightest level of the 16-bit images is ")
+    assert "eight: left out: 1 file that is no picture (README.txt)" in dark["notes"]
+    for source in ("twelve", "wide.npy"):
+        right = json.loads(
+            told(monkeypatch, capsys, source, *arguments, *json_, "--levels", "4095")
+        )
+        assert not any("brightest" in note for note in right["notes"])
+        assert right["metrics"]["fd_pixels"]["value"] < 0.01
+        assert dark["metrics"]["fd_pixels"]["value"] > 10
+
+
 def test_it_draws_the_nearest_real_images(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
@@ -156,12 +211,12 @@ MISTAKES: dict[str, tuple[str, list[str], str]] = {
     "no such path": ("gone/away", [], "There is no 'gone/away': it must be a folder"),
     "no such set": ("digitz", [], "did you mean `digits`?"),
     "no such part": ("digits:test", [], "The part 'test' of `digits` is not known, but must be"),
-    "empty folder": ("empty", [], "empty has no pictures, but must have some that end in .png"),
+    "empty folder": ("empty", [], "empty has no pictures that Pillow can decode"),
     "broken picture": ("broken", [], "broken/004.png can not be read"),
     "one picture": ("one", [], "There is 1 generated image in `one`, but it takes 2 or more"),
     "one in a file": ("one.npy", [], "There is 1 generated image in `one`, but it takes 2 or more"),
     "sizes in an array": ("sizes.npy", [], "images of different sizes, but must be of one size"),
-    "sizes in a folder": ("sizes", [], "000.png is [3, 12, 10] and 001.png [3, 5, 10]"),
+    "sizes in a folder": ("sizes", [], "000.png is [3, 12, 10] and 001.png is [3, 5, 10]"),
     "floats": ("floats.npy", [], "from 0 to 1, but must be uint8 in 0..255: save them as (255 *"),
     "NaN": ("nan.npy", [], "float64 [12, 3, 12, 10] with NaN or infinity among them, but must"),
     "other shape": ("digits", [], "are [1, 8, 8] and the reference [3, 12, 10], but with the"),
@@ -193,6 +248,10 @@ MISTAKES: dict[str, tuple[str, list[str], str]] = {
     "a reference gone": ("real.npy", ["--against", "link"], "link/9.png can not be read"),
     "a header": ("lying.npy", [], "its header says uint8 [9000, 3, 12, 10], of 3240128 bytes, but"),
     "nobody's home": ("~nosuchuser/x", [], "'~nosuchuser/x' can not be read"),
+    "a single image": ("single.npy", [], "[3, 12, 10]: one image of 3 channels, and no set: save"),
+    "16 bits": ("wide.npy", [], "`levels` (--levels) says which level is white, 4095 perhaps"),
+    "a level too high": ("wide.npy", ["--levels", "999"], "but it must be <= 999, the value of"),
+    "moments alone": ("moments.npz", [], "statistics for `study score --against` alone, but must"),
     "too few": ("real.npy", ["--metrics", "coverage", "--against", "two.npy"], "but there are 2"),
     "NaN features": ("real.npy", ["--embedder", "stand_in:Nothing"], "are not finite"),
 }
@@ -223,6 +282,9 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     np.save(folder / "real.npy", RGB)
     np.save(folder / "floats.npy", RGB / 255)
     np.save(folder / "nan.npy", np.where(RGB == 3, np.nan, RGB))
+    np.save(folder / "single.npy", RGB[0])
+    np.save(folder / "wide.npy", RGB.astype(np.uint16) * 16)
+    np.savez(folder / "moments.npz", mu=np.zeros(9), sigma=np.eye(9))
     np.save(folder / "sizes.npy", WRONG_SIZES, allow_pickle=True)
     arguments = [given, "--against", "real.npy", "--embedder", "pixels", *more]
     assert call(monkeypatch, *arguments) == 2

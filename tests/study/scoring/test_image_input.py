@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from study.data import ImageSet, Split, load_images, split
+from study.data.opening import open_images
 from study.data.streams import stream_of
 from study.scoring import score_images
-from study.scoring.image_input import first, streamed
+from study.scoring.image_input import alike, first, streamed
 from study.spec.errors import UserError
 
 RGB = np.arange(9 * 3 * 8 * 8, dtype=np.uint32).astype(np.uint8).reshape(9, 3, 8, 8)
@@ -67,6 +69,55 @@ def test_a_stream_stays_what_it_is_and_others_are_called_by_their_side() -> None
     assert streamed("generated", stream) is stream
     assert streamed("reference", ImageSet("set", RGB)).name == "set"
     assert streamed("reference", RGB).name == "reference"
+
+
+def test_grey_becomes_colour_where_a_side_has_colours(digits: Split, cache: Path) -> None:
+    grey = digits.train.images[:60]
+    colour = digits.held_out.images[:60].repeat(3, axis=1)
+    options: Any = {"embedder": "pixels", "metrics": ["fd", "recall"], "cache_folder": cache}
+    expected = score_images(grey.repeat(3, axis=1), colour, **options)
+    mended = score_images(grey, colour, **options)
+    assert mended["fd"] == expected["fd"]
+    note = (
+        "The grey images of generated are taken as colour, by repetition, as others have colours."
+    )
+    assert note in mended.notes
+    assert score_images(colour, grey, **options)["fd"] == pytest.approx(expected["fd"])
+    assert not any("taken as colour" in each for each in expected.notes)
+    both_grey = score_images(grey, digits.held_out, **options)
+    assert not any("taken as colour" in each for each in both_grey.notes)
+
+
+def test_a_folder_of_both_becomes_colour(tmp_path: Path, cache: Path) -> None:
+    (tmp_path / "mixed").mkdir()
+    for index, pixels in enumerate(RGB):
+        grey = index % 2 == 0
+        picture = Image.fromarray(pixels[0] if grey else pixels.transpose(1, 2, 0))
+        picture.save(tmp_path / "mixed" / f"{index}.png")
+    stream = open_images(str(tmp_path / "mixed"))
+    assert stream.channels == {1, 3}
+    samples, real, notes = alike(stream, stream_of(ImageSet("x", RGB)), "pixels")
+    assert real is not None
+    assert (samples.channels, real.channels) == ({3}, {3})
+    assert {block.shape[1:] for block in samples.blocks()} == {(3, 8, 8)}
+    assert np.array_equal(samples.at(np.array([0]))[0], RGB[0, :1].repeat(3, axis=0))
+    assert samples.preprocessing.endswith("; RGB")
+    assert notes == (
+        "The grey images of mixed are taken as colour, by repetition, as others have colours.",
+    )
+    options: Any = {"embedder": "pixels", "metrics": ["fd"], "cache_folder": cache}
+    assert score_images(samples, RGB, **options)["fd"] == pytest.approx(
+        score_images(stream, RGB, **options)["fd"]
+    )
+
+
+def test_inception_is_shown_grey_as_colour_and_it_is_said() -> None:
+    grey, colour = (stream_of(ImageSet(name, RGB[:, :c])) for name, c in (("g", 1), ("c", 3)))
+    samples, real, notes = alike(grey, colour, "inception")
+    assert (samples, real) == (grey, colour)  # which repeats them itself
+    assert notes == ("The grey images of g are taken as colour, by repetition, for inception.",)
+    assert alike(colour, colour, "inception")[2] == ()
+    assert len(alike(grey, None, "inception")[2]) == 1
 
 
 MISTAKES: dict[str, tuple[Any, dict[str, Any], str]] = {

@@ -150,7 +150,7 @@ def test_what_is_measured_by_default_goes_by_how_many_images_there_are(
     assert list(few.measured) == ["fd", "kid"]
     assert "With 5 images no number here says much." in few.notes
     assert any("precision, recall, density, coverage" in note for note in few.notes)
-    monkeypatch.setattr("study.scoring.image_scores._MOST_PAIRS", 350**2)
+    monkeypatch.setattr("study.scoring.chosen_measures._MOST_PAIRS", 350**2)
     assert list(found(digits.train.images[:40], digits.held_out).measured) == ["fd", "kid"]
 
 
