@@ -19,6 +19,7 @@ from study.cli.app import (
     Trials,
     Variant,
     app,
+    check_picture,
     open_storage,
     print_leaderboard,
 )
@@ -70,13 +71,27 @@ def check(
     smoke: Smoke = False,
     variant: Variant = None,
     storage: StorageOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            metavar="PNG",
+            help="Draw images as they will be trained on: a contact sheet.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Validate a study file, every branch of it, and say what it would cost here. Needs no Ray."""
+    """Validate a study file, every branch of it, and say what it would cost here. Needs no Ray.
+
+    Shows the images as they will be trained on: how many, of what size, and what is left out.
+    """
+    if output is not None:
+        check_picture("-o", output)
     from study.check.report import check_study
     from study.driver.trial_weights import trained_in
 
     study_file = _read(file, set_, trials, name, smoke, variant, trained_in(storage))
-    check_study(study_file, storage=open_storage(storage))
+    check_study(study_file, storage=open_storage(storage), picture=output)
 
 
 @app.command()
