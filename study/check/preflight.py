@@ -7,6 +7,8 @@ to look at.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from study.driver.trial_weights import read_weights_file
 from study.results.storage import Storage
 from study.spec import Study, StudyFile, UserError
@@ -14,9 +16,19 @@ from study.spec.datasets import is_path
 from study.spec.embedder_info import embedder_info
 from study.spec.names import DATASETS
 
+if TYPE_CHECKING:
+    from study.worker.workbench import Workbench
 
-def preflight(study_file: StudyFile, storage: Storage) -> tuple[str, ...]:
+
+def preflight(
+    study_file: StudyFile, storage: Storage, *, bench: Workbench | None = None
+) -> tuple[str, ...]:
     """Read the images and build their own models, of every branch, as workers will.
+
+    Args:
+        study_file: The study.
+        storage: Where it would run.
+        bench: Keeps the images that are read, for who needs them next.
 
     Returns:
         Sentences for people on the images: what was left out, and what may be wrong.
@@ -40,7 +52,7 @@ def preflight(study_file: StudyFile, storage: Storage) -> tuple[str, ...]:
 
     from study.worker.workbench import Workbench
 
-    bench = Workbench(storage, torch.device("cpu"))
+    bench = bench or Workbench(storage, torch.device("cpu"))
     for spec in specs.values():
         if _may_be_missing(spec.data.dataset):
             bench.images(spec.data)

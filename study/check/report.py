@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import torch
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from study.check.data_summary import summarise_data, write_contact_sheet
 from study.check.estimate import Estimate, estimate
 from study.check.preflight import preflight
 from study.driver.placement import place, this_machine
@@ -13,24 +17,38 @@ from study.results.storage import Storage, default_storage
 from study.search import Search
 from study.spec import StudyFile
 from study.spec.tree import leaves
+from study.worker.workbench import Workbench
 
 
 def check_study(
-    study_file: StudyFile, console: Console | None = None, storage: Storage | None = None
+    study_file: StudyFile,
+    console: Console | None = None,
+    storage: Storage | None = None,
+    picture: Path | None = None,
 ) -> None:
-    """Print a valid study file's dimensions, branches, lanes on this machine, and cost.
+    """Print a valid study file's images, dimensions, branches, lanes on this machine, and cost.
 
     Args:
         study_file: The study.
         console: Where to print.
         storage: Where it would run; by default where studies go by default.
+        picture: Where to write a contact sheet of the images, a PNG, if anywhere.
 
     Raises:
-        UserError: One trial's workers do not fit this machine, or preflight finds a mistake.
+        UserError: One trial's workers do not fit this machine, preflight finds a mistake, or the
+            picture cannot be written.
     """
     console = console or Console()
     spec = study_file.study
-    preflight(study_file, storage or Storage.from_uri(default_storage()))
+    storage = storage or Storage.from_uri(default_storage())
+    bench = Workbench(storage, torch.device("cpu"))
+    preflight(study_file, storage, bench=bench)
+    for line in summarise_data(study_file, bench).lines():
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if picture is not None:
+        write_contact_sheet(picture, bench.images(spec.data))
+        console.print(f"  contact sheet: {picture}", markup=False, highlight=False, soft_wrap=True)
+    console.print()
     trials = Search(study_file).planned
     placement = place(spec.scale, (this_machine(),), trials)
     dimensions = study_file.space.dimensions()

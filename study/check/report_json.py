@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
+import torch
+
+from study.check.data_summary import summarise_data, write_contact_sheet
 from study.check.estimate import estimate
 from study.check.preflight import preflight
 from study.driver.placement import place, this_machine
@@ -14,19 +18,27 @@ from study.search import Search
 from study.spec import StudyFile
 from study.spec.holes import Choice, Hole
 from study.spec.tree import leaves
+from study.worker.workbench import Workbench
 
 
-def check_json(study_file: StudyFile, storage: Storage) -> dict[str, Any]:
+def check_json(
+    study_file: StudyFile, storage: Storage, picture: Path | None = None
+) -> dict[str, Any]:
     """What `study.check.report.check_study` prints, as plain values; seconds where it is a time.
 
     Args:
         study_file: The study.
         storage: Where it would run.
+        picture: Where to write a contact sheet of the images, a PNG, if anywhere.
 
     Raises:
-        UserError: One trial's workers do not fit this machine, or preflight finds a mistake.
+        UserError: One trial's workers do not fit this machine, preflight finds a mistake, or the
+            picture cannot be written.
     """
-    preflight(study_file, storage)
+    bench = Workbench(storage, torch.device("cpu"))
+    preflight(study_file, storage, bench=bench)
+    if picture is not None:
+        write_contact_sheet(picture, bench.images(study_file.study.data))
     spec = study_file.study
     trials = Search(study_file).planned
     placement = place(spec.scale, (this_machine(),), trials)
@@ -35,6 +47,7 @@ def check_json(study_file: StudyFile, storage: Storage) -> dict[str, Any]:
     return {
         "study": spec.name,
         "trials": trials,
+        "data": dataclasses.asdict(summarise_data(study_file, bench)),
         "dimensions": [
             {"name": dimension.name, **_hole(dimension.hole)}
             for dimension in study_file.space.dimensions()

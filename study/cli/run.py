@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +22,7 @@ from study.cli.app import (
     Trials,
     Variant,
     app,
+    check_picture,
     open_storage,
     print_leaderboard,
     program,
@@ -86,8 +88,22 @@ def check(
     variant: Variant = None,
     storage: StorageOption = None,
     format_: Format = "table",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            metavar="PNG",
+            help="Draw images as they will be trained on: a contact sheet.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Validate a study file, every branch of it, and say what it would cost here. Needs no Ray."""
+    """Validate a study file, every branch of it, and say what it would cost here. Needs no Ray.
+
+    Shows the images as they will be trained on: how many, of what size, and what is left out.
+    """
+    if output is not None:
+        check_picture("-o", output)
     from study.driver.trial_weights import trained_in
 
     study_file = _read(file, set_, trials, name, smoke, variant, trained_in(storage))
@@ -96,11 +112,11 @@ def check(
         from study.check.report_json import check_json
         from study.results.json_text import json_text
 
-        print(json_text(check_json(study_file, place)))
+        print(json_text(check_json(study_file, place, output)))
     else:
         from study.check.report import check_study
 
-        check_study(study_file, storage=place)
+        check_study(study_file, storage=place, picture=output)
 
 
 @app.command()

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -59,6 +60,49 @@ def test_a_broken_picture_is_named_before_anything_starts(
 
 def test_skipping_is_for_the_asking(folder: Path) -> None:
     check_study(own(folder, "skip"))
+
+
+def test_what_is_left_out_is_told_where_a_study_runs_and_is_checked(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (folder / "notes.txt").write_text("no picture")
+    line = (
+        "pictures: left out: 1 file that is no picture (notes.txt), "
+        "1 picture that can not be read (torn.png)"
+    )
+    storage = Storage.from_uri(str(tmp_path / "studies"))
+    assert line in preflight(own(folder, "skip"), storage)
+    check_study(own(folder, "skip"), storage=storage)
+    assert f"\n  {line}\n" in capsys.readouterr().out
+
+    class Shown(Exception):
+        pass
+
+    class Nowhere:
+        available: ClassVar = ({"CPU": 2.0, "GPU": 0.0},)
+        dashboard = ""
+
+    @contextmanager
+    def connect(address: str | None) -> Iterator[Nowhere]:
+        yield Nowhere()
+
+    class LastLine:
+        """A display that ends the run when the line is shown."""
+
+        def message(self, text: str) -> None:
+            if text == line:
+                raise Shown
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(running, "connect", connect)
+    monkeypatch.setattr(running, "check_shared", lambda storage, placement: None)
+    with pytest.raises(Shown):
+        run_study(own(folder, "skip"), storage, display=LastLine())  # type: ignore[arg-type]
 
 
 def test_every_branch_is_looked_at(folder: Path, tmp_path: Path) -> None:

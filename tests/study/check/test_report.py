@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -31,6 +32,21 @@ def test_a_check_says_what_there_is_and_what_it_costs(monkeypatch: pytest.Monkey
     assert "4 trials: at most" in page
     assert "with the pruner" in page
     assert "at most" not in page.split("time: ")[1]  # all trials are as long
+
+
+def test_a_check_shows_the_images_and_draws_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "this_machine", lambda: {"CPU": 2.0, "GPU": 0.0})
+    page = io.StringIO()
+    path = tmp_path / "a.png"
+    check_study(parse_study(changed()), Console(file=page, width=60), picture=path)
+    data, split, prepared, sheet, *_ = page.getvalue().splitlines()
+    assert data == "data: 1,797 images of digits, 8 x 8 grey, 10 classes of 174 to 183 images"
+    assert split == "  1,438 for training, 359 held out (fraction, held_out 0.2)"
+    assert prepared == "  prepared: not at all"
+    assert sheet == f"  contact sheet: {path}"
+    assert path.read_bytes().startswith(b"\x89PNG")
 
 
 def test_what_trials_differ_in_is_reckoned_at_its_most() -> None:
