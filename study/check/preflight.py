@@ -7,6 +7,8 @@ to look at.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from study.driver.trial_weights import read_weights_file
 from study.results.storage import Storage
 from study.spec import Study, StudyFile, UserError
@@ -14,9 +16,17 @@ from study.spec.datasets import is_path
 from study.spec.embedder_info import embedder_info
 from study.spec.names import DATASETS
 
+Watch = Callable[[str], None]
+"""Told what is about to be done; nothing, an empty text, once it is over."""
 
-def preflight(study_file: StudyFile, storage: Storage) -> None:
+
+def preflight(study_file: StudyFile, storage: Storage, watch: Watch = lambda what: None) -> None:
     """Read the images and build their own models, of every branch, as workers will.
+
+    Args:
+        study_file: The study.
+        storage: Where it is to run.
+        watch: Told what is about to be read or tried, as it may take a while.
 
     Raises:
         UserError: A picture cannot be read, a data set is not to be had or does not fit the study,
@@ -40,13 +50,17 @@ def preflight(study_file: StudyFile, storage: Storage) -> None:
     bench = Workbench(storage, torch.device("cpu"))
     for spec in specs.values():
         if _may_be_missing(spec.data.dataset):
+            watch(f"reading {spec.data.dataset}")
             bench.images(spec.data)
         towards = getattr(spec.model, "towards", None)
         if towards is not None and _may_be_missing(towards.dataset):
+            watch(f"reading {towards.dataset}")
             bench.towards(spec)
         if _is_user_model(spec):
+            watch("trying the model of your own on 2 images")
             _try_model(spec)
         for name in _embedders(spec):
+            watch(f"trying the embedder {name}")
             _try_embedder(name, spec, storage)
 
 

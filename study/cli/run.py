@@ -22,6 +22,7 @@ from study.cli.app import (
     open_storage,
     print_leaderboard,
 )
+from study.cli.progress import progress_line
 
 if TYPE_CHECKING:
     from study.lanes.run import RunResult
@@ -76,7 +77,8 @@ def check(
     from study.driver.trial_weights import trained_in
 
     study_file = _read(file, set_, trials, name, smoke, variant, trained_in(storage))
-    check_study(study_file, storage=open_storage(storage))
+    with progress_line() as watch:
+        check_study(study_file, storage=open_storage(storage), watch=watch)
 
 
 @app.command()
