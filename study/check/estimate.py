@@ -121,8 +121,7 @@ def estimate(
     Raises:
         UserError: A network cannot be trained on this machine.
     """
-    drawn = draw(study_file, max(DRAWS, len(study_file.starting_points)))[: max(DRAWS, 1)]
-    drawn = drawn or [study_file.study]
+    drawn = draw(study_file, DRAWS) or [study_file.study]
     costs = measure_costs(drawn, placement, watch)
     cores = this_machine()["CPU"]
     starting = starting_seconds(placement.lanes, cores) + reading + costs.preparation_seconds
@@ -186,7 +185,8 @@ def measure_costs(drawn: Sequence[Study], placement: Placement, watch: Watch) ->
             costs.training[key] = cost or TrainingCost(
                 0, Line(MEASUREMENT_SECONDS, 0.0), complete=False
             )
-        finals = [spec.final() for spec in drawn if spec.finalists is not None]
+        one_of_each = {training_key(spec): spec for spec in drawn if spec.finalists is not None}
+        finals = [spec.final() for spec in one_of_each.values()]
         samplings = [*drawn, *finals]
         for key, specs in measuring.commonest(samplings, sampling_key, costs.sampling):
             sampler = specs[0].sampling.text
@@ -308,24 +308,24 @@ def _name(key: Key) -> str:
 
 def _distinct_names(keys: Sequence[Key]) -> dict[Key, str]:
     """Each network's name with what it has otherwise than another one of that name."""
+    leaves = {key: _with_lists(key) for key in keys}
     names: dict[Key, str] = {}
     for key in keys:
-        alike = [other for other in keys if _name(other) == _name(key)]
+        alike = [leaves[other] for other in keys if _name(other) == _name(key)]
         differing = [
-            name
-            for name in dict.fromkeys(name for other in alike for name, _ in other)
-            if len({repr(dict(other).get(name)) for other in alike}) > 1
+            path
+            for path in leaves[key]
+            if any(other.get(path) != leaves[key][path] for other in alike)
         ]
-        shown = _grouped({name: dict(key)[name] for name in differing if name in dict(key)})
+        shown = (f"{path.rpartition('.')[2]}={leaves[key][path]}" for path in differing)
         names[key] = " ".join([_name(key), *shown])
     return names
 
 
-def _grouped(leaves: dict[str, Any]) -> list[str]:
-    """Leaves as `name=value`, the entries of one list together."""
-    lists: dict[str, list[str]] = {}
-    for path, value in leaves.items():
+def _with_lists(key: Key) -> dict[str, str]:
+    """A key's values as text, the entries of a list in one."""
+    values: dict[str, list[str]] = {}
+    for path, value in key:
         name, _, last = path.rpartition(".")
-        name = name if last.isdigit() else path
-        lists.setdefault(name.rpartition(".")[2], []).append(str(value))
-    return [f"{name}={','.join(values)}" for name, values in lists.items()]
+        values.setdefault(name if last.isdigit() else path, []).append(str(value))
+    return {path: ",".join(each) for path, each in values.items()}

@@ -45,7 +45,7 @@ BETWEEN_SECONDS = 0.1
 """From a trial's end until the next one trains in that lane."""
 
 SIMULATIONS = 15
-LEAST_SIMULATIONS = 3
+LEAST_SIMULATIONS = 2
 SIMULATING_SECONDS = 5.0
 """After so long the least number of simulations is enough."""
 MOST_TRIALS = 60
@@ -108,47 +108,55 @@ def at_random(study_file: StudyFile, *, pruned: bool = True) -> StudyFile:
         study_file: The study.
         pruned: Whether its pruner stays.
     """
-    first = study_file.corners[0]
-    search = first.study.search
+    study = study_file.study
     changes: dict[str, object] = {}
-    if not SEARCH_SAMPLERS[search.sampler].enumerates:
+    if not SEARCH_SAMPLERS[study.search.sampler].enumerates:
         changes["sampler"] = "random"
     if not pruned:
         changes["pruner"] = NonePruner(kind="none")
-    study = first.study.model_copy(update={"search": search.model_copy(update=changes)})
-    corners = (Corner(first.picks, study), *study_file.corners[1:])
     space = study_file.space
     if study.weights is not None:
         tree = parse_yaml(study_file.text, "study").tree
         space = Space({**tree, "weights": None, "train": {**tree["train"], "epochs": 1}})
-    return dataclasses.replace(study_file, space=space, corners=corners)
+    return dataclasses.replace(_with_search(study_file, **changes), space=space)
 
 
-def draw(study_file: StudyFile, trials: int) -> list[Study]:
-    """What the first trials of a study are like; those that make no valid study are left out."""
-    search = Search(at_random(study_file))
-    drawn = []
-    for _ in range(trials):
-        suggestion = search.ask()
-        if suggestion is None:
-            break
-        try:
-            drawn.append(study_file.spec(suggestion.picks))
-        except UserError:
-            continue
-    return drawn
+def draw(study_file: StudyFile, count: int) -> list[Study]:
+    """So many trials as the study would draw them, if it were run often enough for that.
+
+    Those that make no valid study are left out. A grid is drawn once, and may be smaller.
+    """
+    drawn = at_random(study_file)
+    once = SEARCH_SAMPLERS[study_file.study.search.sampler].enumerates
+    trials: list[Study] = []
+    asked, seed = 0, 0
+    while asked < count and not (once and seed):
+        search = Search(_with_search(drawn, seed=seed))
+        seed += 1
+        while asked < count and (suggestion := search.ask()) is not None:
+            asked += 1
+            try:
+                trials.append(study_file.spec(suggestion.picks))
+            except UserError:
+                continue
+    return trials
+
+
+def _with_search(study_file: StudyFile, **changes: object) -> StudyFile:
+    """The study with another `search:` section."""
+    first, *rest = study_file.corners
+    search = first.study.search.model_copy(update=changes)
+    study = first.study.model_copy(update={"search": search})
+    return dataclasses.replace(study_file, corners=(Corner(first.picks, study), *rest))
 
 
 def _simulate(study_file: StudyFile, costs: Costs, lanes: int, seed: int) -> float:
     """Simulated seconds of one course of the study, from when the lanes are up."""
-    study = study_file.corners[0].study
     planned = Search(study_file).planned
     most = max(2 * lanes, min(MOST_TRIALS, MOST_EPOCHS // study_file.most_epochs), 1)
     trials = min(planned, max(most, len(study_file.starting_points)))
-    settings = study.search.model_copy(update={"trials": trials, "seed": seed})
-    study = study.model_copy(update={"search": settings})
-    corners = (Corner(study_file.corners[0].picks, study), *study_file.corners[1:])
-    study_file = dataclasses.replace(study_file, corners=corners)
+    study_file = _with_search(study_file, trials=trials, seed=seed)
+    study = study_file.study
     search, clock = Search(study_file), SimulatedClock()
     course = _Course(costs, clock, seed)
     finals = None
