@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from random import Random
 from typing import overload
 
@@ -24,7 +25,7 @@ from study.results.ledger import Ledger
 from study.results.storage import Storage
 from study.results.tables import Row
 from study.search import Search
-from study.simulation.clock import SimulatedClock
+from study.simulation.clock import START, SimulatedClock
 from study.simulation.lanes import SimulatedLanes, Timing
 from study.simulation.learning_curves import Curve, Point
 from study.spec import Picks, Study, StudyFile, UserError
@@ -157,7 +158,7 @@ def _simulate(study_file: StudyFile, costs: Costs, lanes: int, seed: int) -> flo
     trials = min(planned, max(most, len(study_file.starting_points)))
     study_file = _with_search(study_file, trials=trials, seed=seed)
     study = study_file.study
-    search, clock = Search(study_file), SimulatedClock()
+    search, clock = Search(study_file), _Stopwatch()
     course = _Course(costs, clock, seed)
     finals = None
     if study.finalists is not None:
@@ -249,6 +250,14 @@ class _Points(Sequence[Point]):
             score_seconds=seconds,
             spread=None if value is None else 0.05 * value,
         )
+
+
+class _Stopwatch(SimulatedClock):
+    """Time whose time of day stands still: a study may take longer than the calendar has."""
+
+    def now(self) -> datetime:
+        """The time of day at which the simulation began."""
+        return START
 
 
 class _Nowhere(Ledger):

@@ -131,17 +131,9 @@ def _gibibytes(count: float) -> str:
 
 def _range(time: Forecast, at_least: bool) -> str:
     """Seconds from the lower to the upper end, in one unit; the lower end alone of what is more."""
-    low, high = time.low, time.high
-    scale, unit = next(
-        (s, u) for s, u in ((1, "s"), (60, "min"), (3600, "h")) if high < 120 * s or u == "h"
-    )
-    shown = [
-        f"{round(v / scale, 1) if v < 10 * scale and scale > 1 else round(v / scale)}"
-        for v in (low, high)
-    ]
-    if at_least or shown[0] == shown[1]:
-        return f"{shown[0]} {unit}"
-    return f"{shown[0]} to {shown[1]} {unit}"
+    seconds, unit = _unit(time.low if at_least else time.high)
+    low, high = (_in(value, seconds) for value in (time.low, time.high))
+    return f"{low} {unit}" if at_least or low == high else f"{low} to {high} {unit}"
 
 
 def _count(number: int, noun: str) -> str:
@@ -149,7 +141,21 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun if number == 1 else plural}"
 
 
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+UNITS = ((1, "s"), (60, "min"), (3600, "h"), (86_400, "days"))
+MOST = 120
+"""From so many of a unit on, the next one is taken."""
+
+
+def _duration(value: float) -> str:
+    seconds, unit = _unit(value)
+    return f"{_in(value, seconds)} {unit}"
+
+
+def _unit(value: float) -> tuple[int, str]:
+    return next((unit for unit in UNITS if value < MOST * unit[0]), UNITS[-1])
+
+
+def _in(value: float, seconds: int) -> str:
+    """Seconds in a unit: below ten of it with a decimal, of seconds without."""
+    count = value / seconds
+    return f"{count:.1f}" if count < 10 and seconds > 1 else f"{count:,.0f}"

@@ -178,3 +178,14 @@ def test_costs_that_were_measured_make_a_forecast() -> None:
     trial = sum(costs.trial_seconds(spec))
     times = forecast(file, costs, 1, starting=0.0)
     assert times.low * NOISE == pytest.approx(4 * (trial + BETWEEN_SECONDS) + END_SECONDS, abs=0.01)
+
+
+def test_a_study_may_take_longer_than_the_calendar_has() -> None:
+    class Endless(Costs):
+        def epoch_seconds(self, spec: Any) -> float:
+            return 1e15
+
+        def score_seconds(self, spec: Any, score: Any) -> float:
+            return 0.0
+
+    assert forecast(study(2), Endless(), 1, starting=0.0).high == pytest.approx(2 * 9e15 * NOISE)
