@@ -7,6 +7,7 @@ to look at.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from study.driver.trial_weights import read_weights_file
@@ -19,15 +20,23 @@ from study.spec.names import DATASETS
 if TYPE_CHECKING:
     from study.worker.workbench import Workbench
 
+Watch = Callable[[str], None]
+"""Told what is about to be done; nothing, an empty text, once it is over."""
+
 
 def preflight(
-    study_file: StudyFile, storage: Storage, *, bench: Workbench | None = None
+    study_file: StudyFile,
+    storage: Storage,
+    watch: Watch = lambda what: None,
+    *,
+    bench: Workbench | None = None,
 ) -> tuple[str, ...]:
     """Read the images and build their own models, of every branch, as workers will.
 
     Args:
         study_file: The study.
         storage: Where it would run.
+        watch: Told what is about to be read or tried, as it may take a while.
         bench: Keeps the images that are read, for who needs them next.
 
     Returns:
@@ -55,13 +64,17 @@ def preflight(
     bench = bench or Workbench(storage, torch.device("cpu"))
     for spec in specs.values():
         if _may_be_missing(spec.data.dataset):
+            watch(f"reading {spec.data.dataset}")
             bench.images(spec.data)
         towards = getattr(spec.model, "towards", None)
         if towards is not None and _may_be_missing(towards.dataset):
+            watch(f"reading {towards.dataset}")
             bench.towards(spec)
         if _is_user_model(spec):
+            watch("trying the model of your own on 2 images")
             _try_model(spec)
         for name in _embedders(spec):
+            watch(f"trying the embedder {name}")
             _try_embedder(name, spec, storage)
     return bench.remarks
 

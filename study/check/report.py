@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -11,7 +13,8 @@ from rich.text import Text
 
 from study.check.data_summary import summarise_data, write_contact_sheet
 from study.check.estimate import Estimate, estimate
-from study.check.preflight import preflight
+from study.check.forecast import Forecast
+from study.check.preflight import Watch, preflight
 from study.driver.placement import place, this_machine
 from study.results.storage import Storage, default_storage
 from study.search import Search
@@ -25,6 +28,7 @@ def check_study(
     console: Console | None = None,
     storage: Storage | None = None,
     picture: Path | None = None,
+    watch: Watch = lambda what: None,
 ) -> None:
     """Print a valid study file's images, dimensions, branches, lanes on this machine, and cost.
 
@@ -33,6 +37,7 @@ def check_study(
         console: Where to print.
         storage: Where it would run; by default where studies go by default.
         picture: Where to write a contact sheet of the images, a PNG, if anywhere.
+        watch: Told what is about to be read or measured, as it may take a while.
 
     Raises:
         UserError: One trial's workers do not fit this machine, preflight finds a mistake, or the
@@ -42,7 +47,10 @@ def check_study(
     spec = study_file.study
     storage = storage or Storage.from_uri(default_storage())
     bench = Workbench(storage, torch.device("cpu"))
-    preflight(study_file, storage, bench=bench)
+    clock = time.monotonic()
+    preflight(study_file, storage, watch, bench=bench)
+    reading = time.monotonic() - clock  # each lane reads the same
+    watch("")
     for line in summarise_data(study_file, bench).lines():
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if picture is not None:
@@ -70,38 +78,77 @@ def check_study(
         )
         console.print(f"  {values}", markup=False, highlight=False)
     console.print(f"\nfits this machine: {placement}")
-    _print_cost(estimate(study_file, placement, trials), trials, console)
+    cost = estimate(study_file, placement, trials, watch, reading)
+    watch("")
+    _print_cost(cost, trials, console)
 
 
 def _print_cost(cost: Estimate, trials: int, console: Console) -> None:
     table = Table(
-        "branch",
+        "network",
+        "trials",
         "parameters",
         "full trial",
         "training",
         "scoring",
-        title="cost, measured here"
-        + (", for the longest training and the most steps" if cost.at_most else ""),
+        title="cost, measured here",
         title_justify="left",
     )
-    for branch in cost.branches:
-        labels = [str(label) for name, label in branch.picks.items() if isinstance(label, str)]
+    for network in cost.networks:
         table.add_row(
-            Text(", ".join(labels) or "the only one"),
-            f"{branch.parameters:,}",
-            _duration(branch.seconds),
-            _duration(branch.train_seconds),
-            _duration(branch.score_seconds),
+            Text(network.name),
+            f"{network.share:.0%}",
+            f"{network.cost.parameters:,}" if network.cost.parameters else "",
+            _duration(network.seconds),
+            _duration(network.train_seconds),
+            _duration(network.score_seconds),
         )
     console.print(table)
+    for note in _notes(cost):
+        console.print(note, markup=False, highlight=False)
     finals = f", {cost.final_runs} trainings of finalists" if cost.final_runs else ""
     console.print(
         f"{_count(trials, 'trial')}{finals}: at most {cost.images:,} training images and "
         f"{cost.evaluations:,} network evaluations in sampling"
     )
-    pruned = "" if cost.pruned is None else f"; about {_duration(cost.pruned)} with the pruner"
-    most = "at most " if cost.at_most else ""
-    console.print(f"time: {most}{_duration(cost.unpruned)} if no trial is pruned{pruned}")
+    most, least = ("at most " if cost.at_most else ""), ("at least " if cost.at_least else "")
+    start = f"of which {_duration(cost.time.starting)} until the first trial trains"
+    if cost.unpruned is None:
+        console.print(f"time: {least or most}{_range(cost.time, cost.at_least)}, {start}")
+        return
+    console.print(
+        f"time: {least or most}{_range(cost.time, cost.at_least)} with the pruner, {start}; "
+        f"{_range(cost.unpruned, cost.at_least)} if it stops no trial"
+    )
+
+
+def _notes(cost: Estimate) -> Iterator[str]:
+    if cost.unmeasured:
+        networks = "network that was" if cost.unmeasured == 1 else "networks that were"
+        yield (
+            f"{cost.unmeasured} more {networks} not measured: they are taken to cost what the "
+            "most similar one does"
+        )
+    for network in cost.networks:
+        if not network.cost.complete:
+            yield f"{network.name}: too large or slow to be tried here; it takes more than is said"
+    if cost.memory > cost.free_memory:
+        yield (
+            f"training takes about {_gibibytes(cost.memory)} of memory on all lanes together, but "
+            f"{_gibibytes(cost.free_memory)} are free here: take smaller batches or networks, "
+            "or fewer `scale.lanes`"
+        )
+
+
+def _gibibytes(count: float) -> str:
+    return f"{count / 2**30:.3g} GiB"
+
+
+def _range(time: Forecast, at_least: bool) -> str:
+    """Seconds from the lower to the upper end, in one unit; the lower end alone of what is more."""
+    seconds, unit = _unit(time.low if at_least else time.high)
+    low, high = (_in(value, seconds) for value in (time.low, time.high))
+    return f"{low} {unit}" if at_least or low == high else f"{low} to {high} {unit}"
 
 
 def _count(number: int, noun: str) -> str:
@@ -109,7 +156,21 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun if number == 1 else plural}"
 
 
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+UNITS = ((1, "s"), (60, "min"), (3600, "h"), (86_400, "days"))
+MOST = 120
+"""From so many of a unit on, the next one is taken."""
+
+
+def _duration(value: float) -> str:
+    seconds, unit = _unit(value)
+    return f"{_in(value, seconds)} {unit}"
+
+
+def _unit(value: float) -> tuple[int, str]:
+    return next((unit for unit in UNITS if value < MOST * unit[0]), UNITS[-1])
+
+
+def _in(value: float, seconds: int) -> str:
+    """Seconds in a unit: below ten of it with a decimal, of seconds without."""
+    count = value / seconds
+    return f"{count:.1f}" if count < 10 and seconds > 1 else f"{count:,.0f}"

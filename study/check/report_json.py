@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 
 from study.check.data_summary import summarise_data, write_contact_sheet
 from study.check.estimate import estimate
-from study.check.preflight import preflight
+from study.check.preflight import Watch, preflight
 from study.driver.placement import place, this_machine
 from study.results.json_text import decoded
 from study.results.storage import Storage
@@ -22,7 +23,10 @@ from study.worker.workbench import Workbench
 
 
 def check_json(
-    study_file: StudyFile, storage: Storage, picture: Path | None = None
+    study_file: StudyFile,
+    storage: Storage,
+    picture: Path | None = None,
+    watch: Watch = lambda what: None,
 ) -> dict[str, Any]:
     """What `study.check.report.check_study` prints, as plain values; seconds where it is a time.
 
@@ -30,20 +34,23 @@ def check_json(
         study_file: The study.
         storage: Where it would run.
         picture: Where to write a contact sheet of the images, a PNG, if anywhere.
+        watch: Told what is about to be read or measured, as it may take a while.
 
     Raises:
         UserError: One trial's workers do not fit this machine, preflight finds a mistake, or the
             picture cannot be written.
     """
     bench = Workbench(storage, torch.device("cpu"))
-    preflight(study_file, storage, bench=bench)
+    clock = time.monotonic()
+    preflight(study_file, storage, watch, bench=bench)
+    reading = time.monotonic() - clock
+    watch("")
     if picture is not None:
         write_contact_sheet(picture, bench.images(study_file.study.data))
     spec = study_file.study
     trials = Search(study_file).planned
     placement = place(spec.scale, (this_machine(),), trials)
-    cost = estimate(study_file, placement, trials)
-    costs = {field.name: getattr(cost, field.name) for field in dataclasses.fields(cost)}
+    cost = estimate(study_file, placement, trials, watch, reading)
     return {
         "study": spec.name,
         "trials": trials,
@@ -60,12 +67,7 @@ def check_json(
             for branch in study_file.branches()
         ],
         "placement": placement,
-        "cost": {
-            **costs,
-            "branches": [
-                {**dataclasses.asdict(each), "picks": decoded(each.picks)} for each in cost.branches
-            ],
-        },
+        "cost": dataclasses.asdict(cost),
     }
 
 

@@ -28,6 +28,7 @@ from study.cli.app import (
     program,
     resolve_study,
 )
+from study.cli.progress import progress_line
 
 if TYPE_CHECKING:
     from study.driver.display import Display
@@ -112,11 +113,14 @@ def check(
         from study.check.report_json import check_json
         from study.results.json_text import json_text
 
-        print(json_text(check_json(study_file, place, output)))
+        with progress_line() as watch:
+            report = check_json(study_file, place, output, watch)
+        print(json_text(report))
     else:
         from study.check.report import check_study
 
-        check_study(study_file, storage=place, picture=output)
+        with progress_line() as watch:
+            check_study(study_file, storage=place, picture=output, watch=watch)
 
 
 @app.command()

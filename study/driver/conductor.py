@@ -200,6 +200,9 @@ class Conductor:
             self._end(number, "complete", report.reason)
             return False
         prune = self._search.report(number, report.epoch, value, last=over)
+        if (over or prune) and report.collapsed and self._file.study.search.fail_collapsed:
+            self._fail(number, "collapsed")
+            return False
         if over:
             self._search.complete(number, self._objectives(report, value))
             self._end(number, "complete", report.reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from study.results.collapsed import any_collapsed
 from study.spec import Study
 
 Outcome = Literal["running", "done", "interrupted", "failed"]
@@ -82,6 +83,8 @@ class ScoreResult:
     reference: str
     seconds: float
     spread: float | None = None  # standard error over the choice of images
+    variation: float | None = None  # variance of the images, as a share of the real ones'
+    collapsed: bool | None = None  # see study.scoring.collapse; None where it is not known
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,13 @@ class Report:
             return ()
         also = (score.value for score in self.more if score.metric == self.score.metric)
         return (self.score.value, *also)
+
+    @property
+    def collapsed(self) -> bool | None:
+        """Whether the scored images have collapsed, of a final run with any of its seeds."""
+        if self.score is None:
+            return None
+        return any_collapsed(score.collapsed for score in (self.score, *self.more))
 
     def signed(self, lane: str, host: str) -> Report:
         """The same report with who sent it."""

@@ -45,6 +45,7 @@ def row_after(row: TrialRow, report: Report) -> TrialRow:
     return replace(
         row,
         value=row.value if value is None else value,
+        collapsed=row.collapsed if value is None else report.collapsed,
         epoch=report.epoch,
         images_seen=report.images_seen,
         train_seconds=report.seconds,

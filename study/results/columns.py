@@ -38,6 +38,7 @@ class Column:
     def arrow(self) -> pa.Field:
         """The column as an Arrow field."""
         types = {
+            bool: pa.bool_(),
             int: pa.int64(),
             float: pa.float64(),
             str: pa.string(),
@@ -56,7 +57,8 @@ class Column:
             return None
         if self.kind is float and type(value) is int:
             return float(value)
-        if not isinstance(value, self.kind) or isinstance(value, bool):
+        # To Python a bool is an int; to the table it is none.
+        if not isinstance(value, self.kind) or isinstance(value, bool) != (self.kind is bool):
             raise ValueError(f"`{self.name}` is {value!r}, but must be of type {self._type}")
         if self.choices and value not in self.choices:
             raise ValueError(f"`{self.name}` is {value!r}, but must be one of {self.choices}")

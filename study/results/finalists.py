@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
+from study.results.collapsed import any_collapsed
 from study.results.html import WIDE, to_html
 from study.results.identity import Identity, check_comparable, common, identity, overridden
 from study.results.intervals import Standing, VarianceSplit, standings, variance_split
@@ -42,6 +43,8 @@ class Finalist:
         search_spread: Standard error of that, over the choice of generated images.
         config: Value of each parameter by its path.
         picks: Of these, what the search chose.
+        collapsed: Whether the images of any of its runs hardly vary, or have a recall of 0; None if
+            unknown.
     """
 
     trial: int
@@ -51,6 +54,7 @@ class Finalist:
     search_spread: float | None
     config: Mapping[str, ConfigValue]
     picks: Mapping[str, ConfigValue]
+    collapsed: bool | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -149,4 +153,5 @@ def _finalist(
         search_spread=None if score is None else score.spread,
         config=known.config,
         picks=known.picks,
+        collapsed=any_collapsed(rows[run.trial].collapsed for run in runs),
     )

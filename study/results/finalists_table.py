@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from rich.console import RenderableType
 from rich.text import Text
 
+from study.results.collapsed import collapsed_notes
 from study.results.finalists import Finalist, Finals
 from study.results.identity import in_words
 from study.results.intervals import VarianceSplit
@@ -80,6 +81,7 @@ def _final_notes(finals: Finals) -> Iterable[str]:
         yield "no interval: that takes a finalist with two training seeds"
     if any(row.tied for row in standings):
         yield "= is not told apart from the first of its rank (Tukey-Kramer, 95 %)"
+    yield from collapsed_notes((row.trial, row.collapsed) for row in finals.finalists)
     unclear = [str(row.candidate) for row in standings if row.contends and row.rank > 1]
     if unclear:
         trials = "trial" if len(unclear) == 1 else "trials"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import RenderableType
 
+from study.results.collapsed import collapsed_notes, marked
 from study.results.finalists_table import finals_table
 from study.results.leaderboard import Leaderboard
 from study.results.pareto import Front, objective_value
@@ -55,10 +56,10 @@ def ranking_table(
         "rank": ["1=" if row.tied else str(row.rank) for row in ranked],
         "trial": [str(row.trial) for row in ranked],
         "score": [with_spread(row.value, row.spread) for row in ranked],
-        "state": [row.state for row in ranked],
+        "state": [marked(row.state, row.collapsed) for row in ranked],
         "epoch": [cell(row.epoch) for row in ranked],
     }
-    notes = [*_spread_notes(ranked), *_unranked_notes(unranked)]
+    notes = [*_spread_notes(ranked), *_collapsed_notes(ranked), *_unranked_notes(unranked)]
     return trial_table(columns, [_settings(row) for row in ranked], width, title, notes)
 
 
@@ -79,6 +80,7 @@ def front_table(front: Front, width: int | None = None) -> RenderableType:
         ]
     trials = "trial is" if len(front.dominated) == 1 else "trials are"
     notes = [
+        *_collapsed_notes(front.members),
         f"{len(front.dominated)} other complete {trials} dominated: no better in any objective "
         "than one of these, and worse in one",
         *(note for note in _spread_notes(front.members) if note.startswith("±")),
@@ -106,6 +108,10 @@ def _spread_notes(ranked: Sequence[RankedTrial]) -> Iterable[str]:
         yield f"± is the noise of sampling alone (95 %){measured}"
     if any(row.tied for row in ranked):
         yield "1= is not told apart from the best by that noise"
+
+
+def _collapsed_notes(ranked: Sequence[RankedTrial]) -> Iterable[str]:
+    return collapsed_notes((row.trial, row.collapsed) for row in ranked)
 
 
 def _unranked_notes(unranked: Sequence[UnrankedTrial]) -> Iterable[str]:

@@ -37,6 +37,7 @@ class RankedTrial:
         parameters: Of its networks; None if unknown.
         train_seconds: Of training; None if unknown.
         measured: What the value measures.
+        collapsed: Whether its images hardly vary, or have a recall of 0; None if unknown.
     """
 
     rank: int
@@ -53,6 +54,7 @@ class RankedTrial:
     parameters: int | None = field(default=None, repr=False)
     train_seconds: float | None = field(default=None, repr=False)
     measured: Identity | None = field(default=None, repr=False, compare=False)
+    collapsed: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,7 @@ def _ranked(place: int, entry: _Entry) -> RankedTrial:
         parameters=trial.parameters,
         train_seconds=trial.train_seconds,
         measured=identity(score),
+        collapsed=trial.collapsed,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from statistics import NormalDist, fmean, stdev
 from typing import Any
 
+from study.results.collapsed import any_collapsed
 from study.results.identity import (
     SEARCHED,
     Identity,
@@ -38,6 +39,7 @@ class RescoredTrial:
         seeds: Number of sampling seeds.
         final: Whether it is a final run.
         measured: What the new score measures.
+        collapsed: Whether the images hardly vary, or have a recall of 0; None if unknown.
     """
 
     trial: int
@@ -47,6 +49,7 @@ class RescoredTrial:
     seeds: int
     final: bool
     measured: Identity
+    collapsed: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,7 @@ def _trial(earlier: _EarlierScore, scores: Sequence[ScoreRow], compared: bool) -
         seeds=len(values),
         final=earlier.final,
         measured=identity(newest[-1]),
+        collapsed=any_collapsed(score.collapsed for score in newest),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from rich.console import RenderableType
 
+from study.results.collapsed import collapsed_notes
 from study.results.identity import SEARCHED, in_words
 from study.results.render import cell
 from study.results.rescored import Rescored
@@ -47,6 +48,7 @@ def rescore_table(rescored: Rescored, width: int | None = None) -> RenderableTyp
 def _notes(rescored: Rescored) -> Iterable[str]:
     if any(row.spread for row in rescored.trials):
         yield "± is the noise of sampling (95 %)"
+    yield from collapsed_notes((row.trial, row.collapsed) for row in rescored.trials)
     without = [str(row.trial) for row in rescored.trials if row.before is None]
     if rescored.before_measured is not None:
         final = all(row.final for row in rescored.trials if row.before is not None)

@@ -63,6 +63,9 @@ class TrialRow(LedgerRow):
     )
     repeats: Annotated[int | None, "of a final run, the search trial that it trains again"] = None
     value: Annotated[float | None, "the objective; of its last epoch if pruned"] = None
+    collapsed: Annotated[
+        bool | None, "whether the images of its last score hardly vary, or have a recall of 0"
+    ] = None
     epoch: Annotated[int | None, "last epoch that was reported"] = None
     images_seen: Annotated[int | None, "training images seen, repetitions included"] = None
     seed: Annotated[int, "seed of the trial's training and sampling"]
@@ -135,6 +138,12 @@ class ScoreRow(LedgerRow):
     metric: Annotated[str, "name of the metric: fid, fd_lenet, kid, ..."]
     value: Annotated[float, "the score"]
     spread: Annotated[float | None, "its standard error over the choice of images, if known"] = None
+    variation: Annotated[
+        float | None, "total variance of the images' features, as a share of the real ones'"
+    ] = None
+    collapsed: Annotated[bool | None, "whether the images hardly vary, or have a recall of 0"] = (
+        None
+    )
     samples: Annotated[int, "number of generated images"]
     sampler: Annotated[str, "sampler that generated them"]
     steps: Annotated[int | None, "steps of the sampler; null where it takes none"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from study.data import ImageSet
 from study.data.streams import stream_of
+from study.scoring.collapse import Variety, total_variance, variety
 from study.scoring.embedders import Embedder, make_embedder
 from study.scoring.measures import Comparison, measure
 from study.scoring.statistics_cache import RealStatistics, real_statistics
@@ -103,6 +105,34 @@ class Scorer:
             UserError: As `score`, or if there are too few images for one of the measures.
         """
         return self._measured(features, self.also_measures) if self.also_measures else ()
+
+    def variety(self, features: Tensor, also: Sequence[Measured] = ()) -> Variety:
+        """How much the images vary, and whether they have collapsed.
+
+        Args:
+            features: The features of all generated images, [N, d].
+            also: What `also` returned for them, of which it takes the recall.
+        """
+        recall = [
+            one.value
+            for name, one in zip(self.also_measures, also, strict=False)
+            if name == "recall"
+        ]
+        return variety(
+            features,
+            self._real_variance[0],
+            real_images=self._real_variance[1],
+            recall=recall[0] if recall else None,
+        )
+
+    @cached_property
+    def _real_variance(self) -> tuple[float, int]:
+        """Total variance of the real images' features, and how many there are."""
+        if self.real.reference is not None:
+            moments = self.real.reference.moments
+            return float(moments.covariance.trace()), moments.count
+        assert self.real.features is not None  # every objective needs one of the two
+        return total_variance(self.real.features), len(self.real.features)
 
     def distance(self, features: Tensor) -> float:
         """The value of `score`."""

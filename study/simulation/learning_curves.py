@@ -37,6 +37,7 @@ class Point:
         score_seconds: What this one evaluation takes.
         spread: Standard error of `value` over the choice of generated images; None if unknown.
         loss: Mean training loss of the epoch.
+        collapsed: Whether the scored images have collapsed; None if unknown.
         failure: Why the training failed in this epoch, after `seconds` of training, such as
             'diverged'; empty if it did not.
     """
@@ -47,6 +48,7 @@ class Point:
     score_seconds: float = 0.0
     spread: float | None = None
     loss: float = 0.0
+    collapsed: bool | None = None
     failure: str = ""
 
 
@@ -95,6 +97,7 @@ class RecordedCurves:
         [score_seconds]: float, of this one evaluation (`seconds` of the ledger's `scores`).
         [spread]: float, standard error of `value`.
         [loss]: float, mean training loss of the epoch.
+        [collapsed]: bool, whether the scored images have collapsed.
         [parameters]: int, of the trained networks.
         [failure]: string, why the training failed in this epoch, in its last row.
 
@@ -191,6 +194,7 @@ def _curve(training: Sequence[Mapping[str, Any]]) -> Curve:
             score_seconds=row.get("score_seconds") or 0.0,
             spread=row.get("spread"),
             loss=row.get("loss") or 0.0,
+            collapsed=row.get("collapsed"),
             failure=row.get("failure") or "",
         )
         for row in training

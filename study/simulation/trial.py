@@ -116,6 +116,7 @@ def _scores(assignment: Assignment, score: Score, epoch: int, point: Point) -> l
             embedder="simulated",
             reference="simulated",
             seconds=point.score_seconds,
+            collapsed=point.collapsed,
         )
         for seed, value in values.items()
     ]

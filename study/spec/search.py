@@ -166,6 +166,11 @@ class Search(Section):
         tuple[Objective, ...],
         Field(min_length=1, max_length=len(get_args(Objective)), strict=False),
     ] = Field(("score",), description="What is minimised; several make a Pareto front.")
+    fail_collapsed: bool = Field(
+        False,
+        description="Fail a trial that ends with images that have collapsed: they hardly vary, or "
+        "their recall is 0. It tells the sampler nothing then, and is not ranked.",
+    )
     enqueue: Annotated[tuple[dict[str, Any], ...], Field(strict=False)] = Field(
         (), description="Starting points: values by dimension name, tried before the search's own."
     )

@@ -88,6 +88,11 @@ class Study(Section):
         return (self.score,) if self.weights else self.score.taken(self.train.epochs)
 
     @property
+    def score_counts(self) -> tuple[tuple[Score, int], ...]:
+        """What is measured in a trial that runs to its end, and how often."""
+        return ((self.score, 1),) if self.weights else self.score.counted(self.train.epochs)
+
+    @property
     def scorings(self) -> dict[str, Score]:
         """The score of the search and that of the finals, by the section that asks for them."""
         final = {} if self.finalists is None else {"finalists": self.final().score}
@@ -96,7 +101,7 @@ class Study(Section):
     @property
     def generated_images(self) -> int:
         """How many images a trial generates for its scores."""
-        return sum(score.samples for score in self.scores)
+        return sum(count * score.samples for score, count in self.score_counts)
 
     @property
     def final_sampling(self) -> Sampling:

@@ -68,7 +68,8 @@ def evaluate(
     features = team.gather(scorer.features(images))
     if features is None:
         return (), images
-    measured = (scorer.score(features), *scorer.also(features))
+    objective, also = scorer.score(features), scorer.also(features)
+    variety = scorer.variety(features, also)
     seconds = time.perf_counter() - clock
     results = tuple(
         ScoreResult(
@@ -83,8 +84,10 @@ def evaluate(
             embedder=scorer.identity.embedder_digest,
             reference=one.reference,
             seconds=seconds,
+            variation=variety.variation,
+            collapsed=variety.collapsed,
         )
-        for one in measured
+        for one in (objective, *also)
     )
     return results, images
 

@@ -18,7 +18,6 @@ SEARCH = {*SEARCH_SAMPLERS, *kinds(Pruner)}
 NAMES = {*EMBEDDERS, *IMAGE_SAMPLERS, *SEARCH, *MEASURES, *kinds(Sampler)} - {"auto", "none"}
 DECLARING = {"spec/names.py"}  # whose `is_import_path` and `metric_name` take names apart
 COMPARED = {
-    ("check/estimate.py", "asha"),  # whose share of epochs is reckoned from its own settings
     ("trust/assessment.py", "pixels"),  # of which the images may have too many
 }
 """Names that a file may compare with, as what follows is about that one alone."""

@@ -11,6 +11,7 @@ import torch
 from rich.console import Console
 from specs import RATES, study_file
 
+from study.check import report
 from study.check.report import check_study
 from study.driver.conductor import Conductor
 from study.driver.messages import Assignment
@@ -54,7 +55,12 @@ def test_a_trial_is_validated_once_from_the_search_to_the_worker(
     assert [study.train for study in validated] == [assignment.spec.train]
 
 
-def test_a_check_validates_each_corner_once(tmp_path: Path, validated: list[Study]) -> None:
+def test_a_check_validates_each_corner_once(
+    tmp_path: Path, validated: list[Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What it estimates are trials, which are drawn as a search draws them, and validated each.
+    monkeypatch.setattr(report, "estimate", lambda *arguments: None)
+    monkeypatch.setattr(report, "_print_cost", lambda *arguments: None)
     kinds = {"choice": [{"kind": "cosine"}, {"kind": "linear", "scaled": True}]}
     file = study_file(
         train=RATES, model={"schedule": kinds}, search={"trials": 3, "pruner": "asha"}

@@ -12,14 +12,16 @@ from study.data import ImageSet
 from study.scoring.embedders.base import Embedder, EmbedderRequest
 from study.scoring.embedders.imported import ImportedEmbedder, make_imported
 from study.scoring.embedders.inception import InceptionEmbedder, make_inception
-from study.scoring.embedders.lenet import LeNetEmbedder, make_lenet
+from study.scoring.embedders.learned import Learner
+from study.scoring.embedders.lenet import LENET_LEARNER, LeNetEmbedder, make_lenet
 from study.scoring.embedders.pixels import PixelEmbedder, make_pixels
 from study.scoring.embedders.resizing import RESIZES
-from study.scoring.embedders.vae import VAEEmbedder, make_vae
+from study.scoring.embedders.vae import VAE_LEARNER, VAEEmbedder, make_vae
 from study.spec.embedder_info import embedder_info
 from study.spec.errors import UserError
 
 __all__ = [
+    "LEARNERS",
     "MAKERS",
     "Embedder",
     "ImportedEmbedder",
@@ -35,6 +37,9 @@ MAKERS: Mapping[str, Callable[[EmbedderRequest], Embedder]] = MappingProxyType(
     | {"vae": make_vae, "lenet": make_lenet, "pixels": make_pixels}
 )
 """How the embedder of each name is made; what each is, is in `study.spec.embedder_info`."""
+
+LEARNERS: Mapping[str, Learner] = MappingProxyType({"vae": VAE_LEARNER, "lenet": LENET_LEARNER})
+"""How those learn that do: what each takes can be known from a few steps."""
 
 
 def make_embedder(

@@ -4,16 +4,37 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from study.data import get_or_make
-from study.scoring.embedders.base import EmbedderRequest, check_images, in_blocks, weights_digest
+from study.data import ImageSet, get_or_make
+from study.scoring.embedders.base import (
+    Embedder,
+    EmbedderRequest,
+    check_images,
+    in_blocks,
+    weights_digest,
+)
 
 Model = TypeVar("Model", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class Learner:
+    """How an embedder learns, for those who want to know what it takes without going through it.
+
+    Attributes:
+        steps: Of its training.
+        learn: An embedder on a device, after so few steps on some images.
+    """
+
+    steps: int
+    learn: Callable[[ImageSet, int, torch.device], Embedder]
+
 
 # Every block is filled up to this length, so that an image's features depend on no other image.
 _BLOCK = 128

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from study.data import ImageSet
 from study.scoring.deterministic_training import reproducible
 from study.scoring.embedders.base import Embedder, EmbedderRequest, image_shape
-from study.scoring.embedders.learned import LearnedEmbedder, learn_or_fetch
+from study.scoring.embedders.learned import LearnedEmbedder, Learner, learn_or_fetch
 from study.spec.errors import UserError
 
 VERSION = 1
@@ -157,3 +158,12 @@ def make_lenet(request: EmbedderRequest) -> Embedder:
         learn=lambda: train_lenet(train.tensor(), labels, seed=request.seed),
     )
     return LeNetEmbedder(model, shape, request.device)
+
+
+def _learn_briefly(train: ImageSet, steps: int, device: torch.device) -> Embedder:
+    labels = torch.tensor(train.labels)
+    model = train_lenet(train.tensor(), labels, seed=0, training=Training(steps=steps))
+    return LeNetEmbedder(model, image_shape(train), device)
+
+
+LENET_LEARNER = Learner(Training().steps, _learn_briefly)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from study.data import ImageSet
 from study.scoring.embedders import vae_network
 from study.scoring.embedders.base import Embedder, EmbedderRequest, image_shape
-from study.scoring.embedders.learned import LearnedEmbedder, learn_or_fetch
+from study.scoring.embedders.learned import LearnedEmbedder, Learner, learn_or_fetch
 
 
 class VAEEmbedder(LearnedEmbedder):
@@ -37,3 +38,12 @@ def make_vae(request: EmbedderRequest) -> Embedder:
         learn=lambda: vae_network.train_vae(train.tensor(), seed=request.seed),
     )
     return VAEEmbedder(model, shape, request.device)
+
+
+def _learn_briefly(train: ImageSet, steps: int, device: torch.device) -> Embedder:
+    training = vae_network.Training(steps=steps)
+    model = vae_network.train_vae(train.tensor(), seed=0, training=training)
+    return VAEEmbedder(model, image_shape(train), device)
+
+
+VAE_LEARNER = Learner(vae_network.Training().steps, _learn_briefly)

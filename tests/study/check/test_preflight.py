@@ -59,7 +59,7 @@ def test_a_broken_picture_is_named_before_anything_starts(
 
 
 def test_skipping_is_for_the_asking(folder: Path) -> None:
-    check_study(own(folder, "skip"))
+    preflight(own(folder, "skip"), Storage.from_uri(str(folder)))
 
 
 def test_what_is_left_out_is_told_where_a_study_runs_and_is_checked(
@@ -178,8 +178,8 @@ def test_a_network_of_ones_own_that_does_not_fit_is_one_line(
 
 def test_a_network_of_ones_own_is_checked_trained_and_sampled(module: Path) -> None:
     file = with_network("own_scale:Scale", start=0.5)
-    check_study(file)
     storage = Storage.from_uri(str(module / "studies"))
+    preflight(file, storage)
     spec = file.study
     trial = TrialRun(Assignment("own", 0, 0, spec), Workbench(storage, torch.device("cpu")), Team())
     report = trial.advance(lambda: False, lambda step: None)
@@ -196,3 +196,12 @@ def test_the_embedder_of_the_finals_is_looked_at(module: Path) -> None:
     finals = {"metric": "fd", "embedder": "nowhere_at_all:Net"}
     with pytest.raises(UserError, match="No module named 'nowhere_at_all'"):
         preflight(study_file(finalists=finals), Storage.from_uri(str(module)))
+
+
+def test_what_is_read_and_tried_is_told_before(folder: Path, module: Path) -> None:
+    told: list[str] = []
+    preflight(own(folder, "skip"), Storage.from_uri(str(folder)), told.append)
+    assert told == [f"reading {folder}"]
+    told.clear()
+    preflight(with_network("own_scale:Scale"), Storage.from_uri(str(module)), told.append)
+    assert told == ["trying the model of your own on 2 images"]

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from optuna.trial import TrialState
-from stages import Stage
+from stages import Stage, report
 from study_trees import changed, parse_study, tree
 
 from study.driver.conductor import Unfinished
@@ -92,6 +93,38 @@ def test_a_trial_that_diverged_failed(stage: Stage) -> None:
     (trial,) = stage.table("trials")
     assert (trial["state"], trial["reason"]) == ("failed", "diverged")
     assert trial["ended"] is not None
+    assert stage.search.trials[0].state == TrialState.FAIL
+
+
+def collapsed(number: int, epoch: int, outcome: str) -> Report:
+    full = report(number, epoch, 3.0, outcome)
+    assert full.score is not None
+    return replace(full, score=replace(full.score, collapsed=True))
+
+
+@pytest.mark.parametrize("fail", [False, True])
+def test_a_collapsed_trial_is_failed_at_its_end_where_the_study_says_so(
+    tmp_path: Path, fail: bool
+) -> None:
+    stage = Stage(tmp_path, parse_study(changed(search={"fail_collapsed": fail})))
+    number = stage.start().number
+    assert stage.conductor.report(collapsed(number, 1, "running"))  # it may recover
+    assert not stage.conductor.report(collapsed(number, 2, "done"))
+    (trial,) = stage.table("trials")
+    expected = ("failed", "collapsed") if fail else ("complete", "")
+    assert (trial["state"], trial["reason"]) == expected
+    assert trial["collapsed"] is True
+    told = stage.search.trials[0].state
+    assert told == (TrialState.FAIL if fail else TrialState.COMPLETE)
+
+
+def test_a_collapsed_trial_is_not_pruned_but_failed(tmp_path: Path) -> None:
+    pruner = {"kind": "threshold", "upper": 1.0}
+    search = {"fail_collapsed": True, "pruner": pruner}
+    stage = Stage(tmp_path, parse_study(changed(search=search)))
+    number = stage.start().number
+    assert not stage.conductor.report(collapsed(number, 1, "running"))
+    assert stage.table("trials")[0]["reason"] == "collapsed"
     assert stage.search.trials[0].state == TrialState.FAIL
 
 

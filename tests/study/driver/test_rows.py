@@ -72,7 +72,8 @@ def test_every_column_has_a_value(begun: TrialRow) -> None:
     last = report(3, 2, 4.0, "running", skipped=("a.png",), checkpoint=file)
     epoch = replace(last.epochs[0], discriminator_loss=0.5, validation_loss=0.5, learning_rate=0.1)
     assert last.score is not None
-    full = replace(last, epochs=(epoch,), score=replace(last.score, spread=0.1))
+    known = {"spread": 0.1, "variation": 0.5, "collapsed": False}
+    full = replace(last, epochs=(epoch,), score=replace(last.score, **known))
     rows = [row_after(begun, full), *report_rows(full, "search")]
     unset = {
         (table_of(type(row)), field.name)
@@ -82,6 +83,18 @@ def test_every_column_has_a_value(begun: TrialRow) -> None:
     }
     # The conductor sets these when a trial ends; a trial of the search repeats none.
     assert unset == {("trials", "reason"), ("trials", "ended"), ("trials", "repeats")}
+
+
+def test_the_trial_is_marked_as_its_last_score_is(begun: TrialRow) -> None:
+    last = report(3, 2, 4.0, "running")
+    assert last.score is not None
+    row = row_after(begun, replace(last, score=replace(last.score, collapsed=True)))
+    assert row.collapsed is True
+    assert row_after(row, report(3, 3, None, "running")).collapsed is True  # not scored since
+    later = replace(last, score=replace(last.score, collapsed=False))
+    assert row_after(row, later).collapsed is False
+    again = replace(last.score, seed=1, collapsed=True)  # another sampling seed of a final run
+    assert row_after(begun, replace(later, more=(again,))).collapsed is True
 
 
 def test_an_epoch_that_was_not_scored_has_no_value() -> None:

@@ -45,6 +45,7 @@ def test_the_core_columns_have_the_types_that_others_rely_on() -> None:
     [
         (replace(running(0), trial="0"), "`trial` is '0'"),  # type: ignore[arg-type]
         (replace(running(0), trial=True), "`trial` is True"),
+        (replace(score(0, 1.0), collapsed=1), "`collapsed` is 1"),  # type: ignore[arg-type]
         (replace(running(0), seed=1.0), "`seed` is 1.0"),  # type: ignore[arg-type]
         (replace(running(0), spec=None), "`spec` is None"),  # type: ignore[arg-type]
         (replace(running(0), state="paused"), "`state` is 'paused'"),  # type: ignore[arg-type]

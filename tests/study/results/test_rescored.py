@@ -83,6 +83,16 @@ def test_several_seeds_are_averaged_and_the_last_epoch_counts(studied: Storage) 
     assert row.spread == pytest.approx(widening * math.sqrt((4 + 1 + 9) / 2 / 3))
 
 
+def test_one_collapsed_seed_marks_the_trial(studied: Storage) -> None:
+    marks = {0: (False, True), 1: (False, False), 2: (None, None)}
+    for trial, each in marks.items():
+        for seed, collapsed in enumerate(each):
+            write(studied, "s", again(trial, 1.0 + trial, seed=seed, collapsed=collapsed))
+    (group,) = rescored(studied)
+    assert [row.collapsed for row in group.trials] == [True, False, None]
+    assert "collapsed (trial 0)" in to_text(rescore_table(group, 110), 110)
+
+
 def test_scores_before_that_measure_something_else_are_left_out(studied: Storage) -> None:
     """A cheap rung's, and the mean of final scores, are no part of the old order."""
     cheap = replace(score(5, 0.001, epoch=1), metric="sliced_wasserstein", samples=64)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,13 @@ def test_a_trial_reports_as_its_study_says() -> None:
     assert first.parameters == 123
     assert first.checkpoint is not None
     assert first.checkpoint.name == checkpoint_name("small", 4, 4, checkpoint(first))
+
+
+def test_a_curve_says_whether_images_have_collapsed() -> None:
+    points = [replace(CURVE.points[e], collapsed=e == 5) for e in range(6)]
+    scores = [one.score for one in reports(assignment(), Curve(points))]
+    assert [one.collapsed for one in scores if one] == [False] * 5 + [True]
+    assert all(one.score and one.score.collapsed is None for one in reports(assignment()))
 
 
 def test_rungs_say_when_and_of_how_many_images() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -140,3 +141,22 @@ def test_a_misspelt_metric_of_a_rung_is_named_with_what_it_may_have_meant() -> N
     where, said = rule(every=[{"until": 3, "metric": "sliced_waserstein"}, {}])
     assert where[-1] == "metric"
     assert said.endswith("did you mean `sliced_wasserstein`?")
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 23, 24, 25])
+@pytest.mark.parametrize(
+    "every",
+    [
+        1,
+        4,
+        [{"until": 3, "epochs": 2, "samples": 10}, {"epochs": 5}],
+        [{"until": 2, "samples": 10}, {"until": 10, "epochs": 3, "samples": 20}, {"epochs": 1}],
+        [{"until": 24, "epochs": 5, "samples": 10}, {"epochs": 7}],
+    ],
+)
+def test_scores_are_counted_as_they_are_taken(every: Any, epochs: int) -> None:
+    score = Score.model_validate({"samples": 100, "every": every})
+    counted = Counter({one.model_dump_json(): 0 for one, _ in score.counted(epochs)})
+    for one, count in score.counted(epochs):
+        counted[one.model_dump_json()] += count
+    assert counted == Counter(one.model_dump_json() for one in score.taken(epochs))

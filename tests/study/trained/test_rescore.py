@@ -65,6 +65,7 @@ def test_unchanged_settings_give_the_score_of_the_search(storage: Storage) -> No
     (search,) = rows(query(storage, wanted, ["small"]))
     assert row["value"] == pytest.approx(TRUE["ddpm"], rel=1e-6)
     assert row["spread"] > 0
+    assert (row["variation"] > 0.1, row["collapsed"]) == (True, False)
     assert row["weights"] == "averaged"
     same = ("epoch", "metric", "samples", "sampler", "steps", "seed", "embedder", "reference")
     assert {key: row[key] for key in same} == {key: search[key] for key in same}

@@ -346,3 +346,36 @@ def test_a_trial_of_an_older_version_is_trained_again_from_its_row(tmp_path: Pat
         assert report.values == pytest.approx((before.value,), rel=1e-3)
     assert report.outcome == "done"
     assert report.data_digest == row.data_digest
+
+
+TINY_GAN = {
+    "family": "gan",
+    "latent": 8,
+    "generator": {"kind": "dcgan", "channels": [8]},
+    "discriminator": {"kind": "dcgan", "channels": [8]},
+}
+
+
+@pytest.mark.parametrize(
+    ("train", "expected"),
+    [
+        # So strong a penalty draws the weights to 0: every image is the same grey.
+        ({"learning_rate": 0.05, "weight_decay": 1.0}, True),
+        ({"learning_rate": 0.002}, False),
+    ],
+)
+def test_a_generator_that_has_collapsed_is_marked_however_sure_its_score_is(
+    tmp_path: Path, train: dict[str, Any], expected: bool
+) -> None:
+    spec = Study.model_validate(
+        {**plain(train={"epochs": 2, "batch_size": 64, **train}), "model": TINY_GAN}
+    )
+    bench = make_bench(tmp_path)
+    last = run_out(TrialRun(Assignment("small", 0, 7, spec), bench, Team()))[-1]
+    assert last.outcome == "done"
+    assert last.score is not None
+    assert last.score.collapsed is expected
+    assert last.collapsed is expected
+    if expected:
+        assert last.score.spread is not None
+        assert last.score.spread < 0.001 * last.score.value  # as sure as any

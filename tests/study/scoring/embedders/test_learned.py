@@ -2,12 +2,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from study.data import ImageSet
+from study.scoring.embedders import LEARNERS
 from study.scoring.embedders.base import EmbedderRequest
 from study.scoring.embedders.learned import LearnedEmbedder, learn_or_fetch
+from study.spec.embedder_info import EMBEDDERS
 from study.spec.errors import UserError
 
 CPU = torch.device("cpu")
@@ -76,3 +80,16 @@ def test_a_network_is_trained_once_for_what_its_training_depends_on(tmp_path: Pa
     fetch("other", "digits, seed 0")
     assert len(trained) == 3
     assert len([*tmp_path.glob("linear-*.safetensors")]) == 2
+
+
+def test_what_learning_takes_can_be_known_of_every_embedder_that_learns() -> None:
+    assert {*LEARNERS} == {name for name, info in EMBEDDERS.items() if info.learns}
+    generator = np.random.default_rng(0)
+    pictures = generator.integers(0, 256, (12, 1, 8, 8), dtype=np.uint8)
+    images = ImageSet("noise", pictures, labels=generator.integers(0, 3, 12))
+    for name, learner in LEARNERS.items():
+        assert learner.steps > 2
+        brief = learner.learn(images, 2, CPU)
+        assert brief.name == name
+        assert brief(images.tensor()).shape == (12, brief.dim)
+        assert brief.digest != learner.learn(images, 3, CPU).digest  # it has learned on

@@ -1,0 +1,287 @@
+"""How long a study takes, by simulating it: its search, its pruner, its finals, on lanes.
+
+Trials take what `Costs` says. How good they turn out is chance, as nothing else is known before:
+each simulation draws other trials and other luck, and together they give a range.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+from typing import overload
+
+from study.check.costs import Costs
+from study.driver.conductor import Conductor
+from study.driver.events import Event, TrialEnded
+from study.driver.finals import Candidate, Race
+from study.driver.messages import Assignment
+from study.results.ledger import Ledger
+from study.results.storage import Storage
+from study.results.tables import Row
+from study.search import Search
+from study.simulation.buffered_storage import BufferedStorage
+from study.simulation.clock import START, SimulatedClock
+from study.simulation.lanes import SimulatedLanes, Timing
+from study.simulation.learning_curves import Curve, Point
+from study.spec import Picks, Study, StudyFile, UserError
+from study.spec.search import SEARCH_SAMPLERS, NonePruner
+from study.spec.space import Space
+from study.spec.study_file import Corner
+from study.spec.yaml_file import parse_yaml
+
+RAY_SECONDS = 8.0
+"""From the command until Ray is up (7 to 9 s on two cores)."""
+LANE_SECONDS = 13.0
+"""Until a lane is ready, alone on its machine."""
+LANE_CPU_SECONDS = 25.0
+"""What a lane's start keeps processors busy for: side by side, lanes wait for one another."""
+END_SECONDS = 4.0
+"""From the last trial's end to that of the command."""
+BETWEEN_SECONDS = 0.1
+"""From a trial's end until the next one trains in that lane."""
+
+SIMULATIONS = 15
+LEAST_SIMULATIONS = 2
+SIMULATING_SECONDS = 5.0
+"""After so long the least number of simulations is enough."""
+MOST_TRIALS = 60
+"""Trials of a simulation; a larger search is reckoned from so many."""
+MOST_EPOCHS = 30_000
+"""Epochs of all trials of a simulation, likewise."""
+NOISE = 1.15
+"""By so much, either way, a machine's speed differs from what it was when it was measured."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """How long a study takes.
+
+    Attributes:
+        low: Seconds, the lower end of what is likely.
+        high: The upper end.
+        starting: Of these, until the first trial trains.
+    """
+
+    low: float
+    high: float
+    starting: float
+
+
+def starting_seconds(lanes: int, cores: float) -> float:
+    """Seconds until lanes that start side by side on one machine are ready."""
+    return RAY_SECONDS + max(LANE_SECONDS, LANE_CPU_SECONDS * lanes / max(1.0, cores))
+
+
+def forecast(
+    study_file: StudyFile, costs: Costs, lanes: int, *, starting: float, pruned: bool = True
+) -> Forecast:
+    """Simulate a study some times over.
+
+    Args:
+        study_file: The study.
+        costs: What trials cost.
+        lanes: How many run at a time.
+        starting: Seconds until the first trial trains.
+        pruned: Whether its pruner may stop trials.
+    """
+    drawn = at_random(study_file, pruned=pruned)
+    courses: list[float] = []
+    clock = time.monotonic()
+    for seed in range(SIMULATIONS):
+        courses.append(_simulate(drawn, costs, lanes, seed))
+        if len(courses) >= LEAST_SIMULATIONS and time.monotonic() - clock > SIMULATING_SECONDS:
+            break
+    low, high = (starting + seconds + END_SECONDS for seconds in _likely(courses))
+    return Forecast(low / NOISE, high * NOISE, starting)
+
+
+def at_random(study_file: StudyFile, *, pruned: bool = True) -> StudyFile:
+    """The study with a search that draws as at its start, when nothing is known yet.
+
+    A study that scores trained weights becomes one that trains them for an epoch of no seconds.
+
+    Args:
+        study_file: The study.
+        pruned: Whether its pruner stays.
+    """
+    study = study_file.study
+    changes: dict[str, object] = {}
+    if not SEARCH_SAMPLERS[study.search.sampler].enumerates:
+        changes["sampler"] = "random"
+    if not pruned:
+        changes["pruner"] = NonePruner(kind="none")
+    space = study_file.space
+    if study.weights is not None:
+        tree = parse_yaml(study_file.text, "study").tree
+        space = Space({**tree, "weights": None, "train": {**tree["train"], "epochs": 1}})
+    return dataclasses.replace(_with_search(study_file, **changes), space=space)
+
+
+def draw(study_file: StudyFile, count: int) -> list[Study]:
+    """So many trials as the study would draw them, if it were run often enough for that.
+
+    Those that make no valid study are left out. A grid is drawn once, and may be smaller.
+    """
+    drawn = at_random(study_file)
+    once = SEARCH_SAMPLERS[study_file.study.search.sampler].enumerates
+    trials: list[Study] = []
+    asked, seed = 0, 0
+    while asked < count and not (once and seed):
+        search = Search(_with_search(drawn, seed=seed))
+        seed += 1
+        while asked < count and (suggestion := search.ask()) is not None:
+            asked += 1
+            try:
+                trials.append(study_file.spec(suggestion.picks))
+            except UserError:
+                continue
+    return trials
+
+
+def _with_search(study_file: StudyFile, **changes: object) -> StudyFile:
+    """The study with another `search:` section."""
+    first, *rest = study_file.corners
+    search = first.study.search.model_copy(update=changes)
+    study = first.study.model_copy(update={"search": search})
+    return dataclasses.replace(study_file, corners=(Corner(first.picks, study), *rest))
+
+
+def _simulate(study_file: StudyFile, costs: Costs, lanes: int, seed: int) -> float:
+    """Simulated seconds of one course of the study, from when the lanes are up."""
+    planned = Search(study_file).planned
+    most = max(2 * lanes, min(MOST_TRIALS, MOST_EPOCHS // study_file.most_epochs), 1)
+    trials = min(planned, max(most, len(study_file.starting_points)))
+    study_file = _with_search(study_file, trials=trials, seed=seed)
+    study = study_file.study
+    search, clock = Search(study_file), _Stopwatch()
+    course = _Course(costs, clock, seed)
+    finals = None
+    if study.finalists is not None:
+        top = study.finalists.top
+        finals = Race(study.finalists, search.planned, lambda: course.best(top))
+    # No trial is left to be written there.
+    storage = BufferedStorage.over(Storage.from_uri(tempfile.gettempdir()))
+    ledger = _Nowhere(storage, study.name, clock=clock)
+    conductor = Conductor(
+        study_file,
+        search,
+        ledger,
+        lanes,
+        listeners=[course.hear],
+        finals=finals,
+        clock=clock,
+    )
+    SimulatedLanes(
+        conductor,
+        ledger,
+        course.curve,
+        lanes,
+        storage=storage,
+        clock=clock,
+        timing=Timing(start=0.0, between=BETWEEN_SECONDS),
+    ).run()
+    searching = course.searched
+    # Whatever is left out is like what was simulated.
+    return clock.seconds() + searching * (planned / trials - 1)
+
+
+class _Course:
+    """One course of a study: the luck of its trials, and which are the best."""
+
+    def __init__(self, costs: Costs, clock: SimulatedClock, seed: int) -> None:
+        self.searched = 0.0  # seconds, when the search's last trial ended
+        self._costs = costs
+        self._clock = clock
+        self._seed = seed
+        self._candidates: dict[int, Candidate] = {}
+        self._values: dict[int, float] = {}
+
+    def curve(self, assignment: Assignment, picks: Picks) -> Curve:
+        """A trial's learning curve."""
+        if not assignment.sampling_seeds:
+            number = assignment.number
+            self._candidates[number] = Candidate(number, assignment.spec, dict(picks))
+        points = _Points(self._costs, assignment, Random(f"{self._seed} {assignment.seed}"))
+        return Curve(points)
+
+    def hear(self, event: Event) -> None:
+        """Note how trials of the search end."""
+        if isinstance(event, TrialEnded) and event.number in self._candidates:
+            self.searched = self._clock.seconds()
+            if event.state == "complete" and event.value is not None:
+                self._values[event.number] = event.value
+
+    def best(self, top: int) -> list[Candidate]:
+        """The best of the search."""
+        order = sorted(self._values, key=lambda number: self._values[number])
+        return [self._candidates[number] for number in order[:top]]
+
+
+class _Points(Sequence[Point]):
+    """The points of a trial, made when they are asked for: there may be a hundred thousand."""
+
+    def __init__(self, costs: Costs, assignment: Assignment, luck: Random) -> None:
+        self._costs = costs
+        self._spec = assignment.spec
+        self._epoch = costs.epoch_seconds(assignment.spec)
+        self._worth = luck.lognormvariate(0.0, 1.0)
+        self._luck = luck
+
+    def __len__(self) -> int:
+        return self._spec.train.epochs
+
+    @overload
+    def __getitem__(self, index: int) -> Point: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Point]: ...
+    def __getitem__(self, index: int | slice) -> Point | Sequence[Point]:
+        if isinstance(index, slice):
+            return [self[one] for one in range(*index.indices(len(self)))]
+        epoch, last = index + 1, index + 1 == len(self)
+        seconds, value = 0.0, None
+        if last or self._spec.score.scores_at(epoch):
+            seconds = self._costs.score_seconds(self._spec, self._spec.score.at(epoch, last=last))
+            value = self._worth * (1 + 3 / epoch) * self._luck.lognormvariate(0.0, 0.05)
+        return Point(
+            images_seen=epoch,
+            seconds=epoch * self._epoch,
+            value=value,
+            score_seconds=seconds,
+            spread=None if value is None else 0.05 * value,
+        )
+
+
+class _Stopwatch(SimulatedClock):
+    """Time whose time of day stands still: a study may take longer than the calendar has."""
+
+    def now(self) -> datetime:
+        """The time of day at which the simulation began."""
+        return START
+
+
+class _Nowhere(Ledger):
+    """A ledger that keeps nothing."""
+
+    @property
+    def durable(self) -> int:
+        """No row has to be waited for."""
+        return 0
+
+    def append(self, *rows: Row) -> int:
+        """Forget the rows."""
+        return 0
+
+    def flush(self) -> None:
+        """There is nothing to write."""
+
+
+def _likely(seconds: Sequence[float]) -> tuple[float, float]:
+    """What half of the simulations took, the lucky and the unlucky quarter left out."""
+    low, _, high = statistics.quantiles(seconds, n=4, method="inclusive")
+    return low, high
