@@ -33,7 +33,7 @@ from study.cli.progress import progress_line
 if TYPE_CHECKING:
     from study.driver.display import Display
     from study.lanes.run import RunResult
-    from study.spec import FindTrial, StudyFile
+    from study.spec import FindTrial, StudyFile, TrainedTrial
 
 
 @app.command()
@@ -49,9 +49,7 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Run a study: search, train, score, and write everything to the ledger."""
-    from study.driver.trial_weights import trained_in
-
-    study_file = _read(file, set_, trials, name, smoke, variant, trained_in(storage))
+    study_file = _read(file, set_, trials, name, smoke, variant, _trained_in(storage))
     place = open_storage(storage)
     from study.lanes.run import run_study
 
@@ -105,9 +103,7 @@ def check(
     """
     if output is not None:
         check_picture("-o", output)
-    from study.driver.trial_weights import trained_in
-
-    study_file = _read(file, set_, trials, name, smoke, variant, trained_in(storage))
+    study_file = _read(file, set_, trials, name, smoke, variant, _trained_in(storage))
     place = open_storage(storage)
     if format_ == "json":
         from study.check.report_json import check_json
@@ -152,10 +148,8 @@ def submit(
     ] = False,
 ) -> None:
     """Submit a study to a Ray cluster as a job, and follow its log."""
-    from study.driver.trial_weights import trained_in
-
     # Without --storage only the cluster knows where its studies are.
-    find_trial = None if storage is None else trained_in(storage)
+    find_trial = None if storage is None else _trained_in(storage)
     study_file = _read(file, set_, trials, name, smoke, variant, find_trial)
     from study.lanes.submit import follow_job, submit_study
 
@@ -204,6 +198,17 @@ def _read(
     if trials is not None:
         changes.append(f"search.trials={trials}")
     return read_study_file(file, changes, name, smoke=smoke, variant=variant, find_trial=find_trial)
+
+
+def _trained_in(storage: str | None) -> FindTrial:
+    """`trial_weights.trained_in`, loaded where a study file has `weights:`, which few have."""
+
+    def find(study: str, trial: int) -> TrainedTrial:
+        from study.driver.trial_weights import trained_in
+
+        return trained_in(storage)(study, trial)
+
+    return find
 
 
 def print_result(result: RunResult, storage: str | None, quiet: bool = False) -> None:

@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from study.spec import Study
+if TYPE_CHECKING:
+    from study.spec import Study
 
 State = Literal["running", "complete", "pruned", "failed"]
 ConfigValue = bool | int | float | str | None
@@ -106,6 +107,8 @@ class TrialRow(LedgerRow):
         Raises:
             ValidationError: Today it is not valid.
         """
+        from study.spec import Study  # late: to read a ledger takes no model of a study file
+
         return Study.model_validate(self.spec)
 
 

@@ -17,5 +17,12 @@ class Section(BaseModel):
     """Typed, immutable, and strict: unknown keys and values of another type are mistakes."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        # A section's validator is built when it is first needed by itself: as a part of a study it
+        # never is, and to build all of them would delay every command.
+        defer_build=True,
     )

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from paths import SEARCH_SPACES
+from paths import ROOT, SEARCH_SPACES
 from PIL import Image
 from typer.main import get_command
 
@@ -25,11 +25,12 @@ train: {epochs: 1, batch_size: 4, learning_rate: 1e-3}
 score: {metric: fd_pixels, samples: 4, steps: 1}
 search: {trials: 1}
 """
-HEAVY = ("torch", "ray", "optuna", "sklearn", "matplotlib", "models")
+HEAVY = ("torch", "ray", "optuna", "sklearn", "matplotlib", "models", "pandas", "scipy")
+LEDGER = ["--storage", str(ROOT / "tests" / "ledgers" / "0.1.0")]
 
 
-def loaded(folder: Path, arguments: list[str]) -> set[str]:
-    """The modules that a command has loaded when it ends."""
+def loaded(folder: Path, arguments: list[str], code: int = 0) -> set[str]:
+    """The modules that a command has loaded when it ends, with this exit code."""
     program = (
         "import sys\n"
         "from study.cli import main\n"
@@ -37,7 +38,7 @@ def loaded(folder: Path, arguments: list[str]) -> set[str]:
         "try:\n"
         "    main()\n"
         "except SystemExit as end:\n"
-        "    assert not end.code, end.code\n"
+        f"    assert (end.code or 0) == {code}, end.code\n"
         "print('loaded', *sys.modules, file=sys.stderr)\n"
     )
     done = subprocess.run(
@@ -57,6 +58,9 @@ def loaded(folder: Path, arguments: list[str]) -> set[str]:
         ["recipes", "quickstart"],
         ["init", "my.yaml"],
         ["init", "my.yaml", "--data", "pictures"],
+        ["list", *LEDGER],
+        ["status", "early", *LEDGER],
+        ["query", "select count(*) from trials", *LEDGER],
         ["query", "select count(*) from trials", "--storage", "studies"],
         ["schema"],
     ],
@@ -69,6 +73,29 @@ def test_commands_that_read_load_little(tmp_path: Path, arguments: list[str]) ->
     found = loaded(tmp_path, arguments)
     assert "study.cli" in found
     assert not found.intersection(HEAVY)
+
+
+@pytest.mark.parametrize("command", ["list", "status early"])
+def test_a_study_at_a_glance_takes_neither_duckdb_nor_the_study_files_models(
+    tmp_path: Path, command: str
+) -> None:
+    modules = loaded(tmp_path, [*command.split(), *LEDGER])
+    assert not modules.intersection({"duckdb", "study.spec.study", "rich.markdown"})
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_mistake_in_a_study_file_is_said_before_anything_is_loaded(
+    tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY.replace("timesteps", "timestep"))
+    modules = loaded(tmp_path, [command, "tiny.yaml"], code=2)
+    assert "study.spec.study" in modules
+    assert not modules.intersection({*HEAVY, "pyarrow", "duckdb", "numpy"})
+
+
+def test_a_data_set_that_is_not_there_is_said_without_torch(tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY.replace("digits", "./nowhere"))
+    assert not loaded(tmp_path, ["check", "tiny.yaml"], code=2).intersection(HEAVY)
 
 
 def test_a_study_file_is_read_without_torch_and_ray(tmp_path: Path) -> None:
