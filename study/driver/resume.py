@@ -17,8 +17,7 @@ from study.driver.repair import (
     set_aside_damaged_rows,
 )
 from study.results.objective import final_scores, scores_by_trial
-from study.results.query import connect
-from study.results.reader import newest_rows, read_rows
+from study.results.reader import read_rows
 from study.results.storage import Storage, join
 from study.results.tables import END_STATES, ReportRow, ScoreRow, TrialRow
 from study.search import PastTrial
@@ -113,10 +112,9 @@ def read_earlier_run(storage: Storage, name: str) -> EarlierRun:
     """
     file = join(name, "study.yaml")
     study_file = read_study_text(storage.read(file).decode(), storage.locate(file))
-    with connect(storage, [name], ["trials", "reports", "scores"]) as connection:
-        trials = newest_rows(connection, TrialRow)
-        reports = newest_rows(connection, ReportRow)
-        scores = scores_by_trial(newest_rows(connection, ScoreRow))
+    trials = read_rows(storage, TrialRow, name)
+    reports = read_rows(storage, ReportRow, name)
+    scores = scores_by_trial(read_rows(storage, ScoreRow, name))
     notes: list[str] = []
     if has_lost_rows(storage, name):
         trials, lines = _reopen(trials, reports, scores)

@@ -1,53 +1,17 @@
-"""Reading the ledger: Parquet files into Arrow, Arrow into DuckDB.
-
-Readers take a snapshot and never wait for writers. Neither pandas, torch nor Ray is imported.
-"""
+"""Asking the ledger in SQL: its tables in DuckDB. Neither pandas, torch nor Ray is imported."""
 
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 import pyarrow as pa
 
-from study.results.columns import SCHEMAS, concat
+from study.results.parquet_tables import read_newest
 from study.results.storage import Storage
-from study.results.table_files import Damage, DamagedFileWarning, read_file, table_files
-from study.results.tables import KEYS, TABLES
+from study.results.tables import TABLES
 from study.spec.errors import UserError
-
-_READERS = 16  # threads: an object store takes tens of milliseconds a file
-
-
-def read_table(storage: Storage, table: str, studies: Sequence[str] | None = None) -> pa.Table:
-    """Every row ever appended to a table, by all studies or by those named.
-
-    Columns are the core columns, then the `config.*` columns of all these studies by name.
-
-    Args:
-        storage: Where the studies are.
-        table: `trials`, `reports`, `scores`, `artifacts` or `diagnostics`.
-        studies: Names of studies; all by default. One that is not there has no rows.
-
-    Files that are damaged are left out, each with a `DamagedFileWarning`.
-
-    Raises:
-        UserError: A file vanished while the table was read.
-    """
-    names = storage.studies() if studies is None else [*studies]
-    with ThreadPoolExecutor(_READERS) as pool:
-        listed = pool.map(lambda name: table_files(storage, name, table), names)
-        files = [file for files in listed for file in files]
-        read = [*pool.map(lambda file: read_file(storage, file), files)]
-    for file in read:
-        if isinstance(file, Damage):
-            warnings.warn(DamagedFileWarning(str(file)), stacklevel=2)
-    tables = [file for file in read if isinstance(file, pa.Table)]
-    # In one piece: DuckDB takes seconds over thousands of chunks.
-    return _text_for_null(concat(tables, SCHEMAS[table])).combine_chunks()
 
 
 def connect(
@@ -67,13 +31,9 @@ def connect(
     connection.execute("SET TimeZone = 'UTC'")
     # In this order: what a trial wrote before it was seen to end is read after that.
     for table in (name for name in TABLES if name in tables):
-        key = ", ".join(KEYS[table])
-        connection.register("appended", read_table(storage, table, studies))
-        connection.execute(
-            f"CREATE TABLE {table} AS SELECT * FROM appended QUALIFY row_number() OVER "
-            f"(PARTITION BY {key} ORDER BY written DESC, sequence DESC) = 1 ORDER BY {key}"
-        )
-        connection.unregister("appended")
+        connection.register("newest", read_newest(storage, table, studies))
+        connection.execute(f"CREATE TABLE {table} AS FROM newest")
+        connection.unregister("newest")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
@@ -116,12 +76,6 @@ def _different(names: Sequence[str]) -> list[str]:
             other = f"{name}_{number}"
         different.append(other)
     return different
-
-
-def _text_for_null(table: pa.Table) -> pa.Table:
-    """Columns in which nobody ever wrote a value, as text: DuckDB would make them integers."""
-    fields = [f.with_type(pa.string()) if f.type == pa.null() else f for f in table.schema]
-    return table.cast(pa.schema(fields))
 
 
 def _explain(message: str) -> str:

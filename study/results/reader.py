@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from study.results.arrow_values import values
 from study.results.columns import COLUMNS, CONFIG_PREFIX, Column
-from study.results.query import connect
+from study.results.parquet_tables import read_newest
 from study.results.storage import Storage
 from study.results.tables import LedgerRow, ScoreRow, Stamp, TrialRow, table_of
 from study.spec.errors import UserError
@@ -37,9 +37,9 @@ def read_study(storage: Storage, study: str) -> StudyRows:
         UserError: There is no such study.
     """
     storage.require(study)
-    with connect(storage, [study], ["trials", "scores"]) as connection:
-        trials, scores = newest_rows(connection, TrialRow), newest_rows(connection, ScoreRow)
-    return StudyRows(study, tuple(trials), tuple(scores))
+    # In this order: what a trial wrote before it was seen to end is read after that.
+    trials = read_rows(storage, TrialRow, study)
+    return StudyRows(study, tuple(trials), tuple(read_rows(storage, ScoreRow, study)))
 
 
 def read_rows(
@@ -53,16 +53,9 @@ def read_rows(
         study: The study's name; one that is not there has no rows.
         trial: The only trial whose rows are read; all by default.
     """
-    with connect(storage, [study], [table_of(row_type)]) as connection:
-        return newest_rows(connection, row_type, trial)
-
-
-def newest_rows(
-    connection: duckdb.DuckDBPyConnection, row_type: type[AnyRow], trial: int | None = None
-) -> list[AnyRow]:
-    """`read_rows` from a snapshot that `query.connect` took of that table, and of others."""
-    chosen = "" if trial is None else f" WHERE trial = {trial:d}"
-    table = connection.sql(f"FROM {table_of(row_type)}{chosen}").to_arrow_table()
+    table = read_newest(storage, table_of(row_type), [study])
+    if trial is not None:
+        table = table.filter(pc.equal(table["trial"], trial))
     return from_arrow(table, row_type)
 
 

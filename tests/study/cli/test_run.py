@@ -14,7 +14,7 @@ from study_trees import TEXT, parse_study, tree
 from study import cli
 from study.cli.run import print_result
 from study.driver.files import samples_name
-from study.results import query
+from study.results import parquet_tables
 from study.results.leaderboard import read_leaderboard
 from study.results.storage import Storage
 from study.spec.schema import study_schema
@@ -244,13 +244,13 @@ def test_a_run_that_is_over_reads_its_ledger_once(
     write(storage, "s", score(0, 5.0), complete(0, 5.0), final_score(1, 4.0), final(1, 0, 4.0))
     storage.write_atomic(samples_name("s", 1, 4), b"a picture")
     tables: list[str] = []
-    read_table = query.read_table
+    read_table = parquet_tables.read_table
 
     def count(storage: Storage, table: str, studies: list[str]) -> object:
         tables.append(table)
         return read_table(storage, table, studies)
 
-    monkeypatch.setattr(query, "read_table", count)
+    monkeypatch.setattr(parquet_tables, "read_table", count)
     print_result(read_result(storage, "s", interrupted=False), None)
     assert tables == ["trials", "scores"]
     shown = capsys.readouterr().out

@@ -9,7 +9,8 @@ from ledger_rows import artifact, complete, diagnostic, pruned, report, running,
 
 from study.driver.lease import take_lease
 from study.results.ledger import Ledger
-from study.results.query import query, read_table
+from study.results.parquet_tables import read_table
+from study.results.query import query
 from study.results.storage import Storage
 from study.results.tables import TABLES
 from study.simulation.clock import SimulatedClock

@@ -10,7 +10,8 @@ from ledger_rows import artifact, complete, diagnostic, report, running, score, 
 from pyarrow import parquet
 
 from study.results.columns import SCHEMAS
-from study.results.query import connect, query, read_table
+from study.results.parquet_tables import read_table
+from study.results.query import connect, query
 from study.results.storage import Storage
 from study.results.tables import TABLES
 from study.spec.errors import UserError

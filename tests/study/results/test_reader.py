@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from specs import study
 
 from study.results.columns import SCHEMAS, check_row, concat, to_tables
-from study.results.query import read_table
+from study.results.parquet_tables import read_table
 from study.results.reader import from_arrow, read_rows, read_study
 from study.results.storage import Storage
 from study.results.tables import ReportRow, Row, ScoreRow, Stamp, TrialRow, table_of
