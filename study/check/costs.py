@@ -29,6 +29,23 @@ _FLOAT_BYTES = 4
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What a measurement may take.
+
+    Attributes:
+        seconds: Of one try, as far as can be foreseen.
+        memory: Bytes of one try.
+        threads: Of the processor.
+        gpu: Whether to use one, if there is one.
+    """
+
+    seconds: float
+    memory: float
+    threads: int = 1
+    gpu: bool = False
+
+
+@dataclass(frozen=True)
 class Line:
     """Seconds that grow with a number of images: `fixed + each * images`."""
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from study.check.costs import (
     Costs,
     Key,
+    Limits,
     Line,
     SamplingCost,
     ScoringCost,
@@ -165,8 +166,6 @@ def measure_costs(drawn: Sequence[Study], placement: Placement, watch: Watch) ->
 
     As many processes as there are workers on this machine do it at the same time.
     """
-    from study.check.measurement import Limits
-
     side_by_side = placement.lanes * placement.workers
     size = max(1, min(side_by_side, MOST_PROCESSES, int(this_machine()["CPU"]) or 1))
     share = MEMORY_SHARE * free_memory() / size
@@ -213,7 +212,7 @@ class _Measuring:
         watch: Told what is about to be measured.
     """
 
-    def __init__(self, crew: Crew, limits: Any, watch: Watch) -> None:
+    def __init__(self, crew: Crew, limits: Limits, watch: Watch) -> None:
         self._crew = crew
         self._limits = limits
         self._watch = watch

@@ -7,10 +7,11 @@ each simulation draws other trials and other luck, and together they give a rang
 from __future__ import annotations
 
 import dataclasses
+import math
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
@@ -30,10 +31,15 @@ from study.simulation.clock import START, SimulatedClock
 from study.simulation.lanes import SimulatedLanes, Timing
 from study.simulation.learning_curves import Curve, Point
 from study.spec import Picks, Study, StudyFile, UserError
+from study.spec.holes import Label
+from study.spec.score import Rung
 from study.spec.search import SEARCH_SAMPLERS, NonePruner
 from study.spec.space import Space
 from study.spec.study_file import Corner
 from study.spec.yaml_file import parse_yaml
+
+Every = int | tuple[Rung, ...]
+"""As `score.every`."""
 
 RAY_SECONDS = 8.0
 """From the command until Ray is up (7 to 9 s on two cores)."""
@@ -54,6 +60,8 @@ MOST_TRIALS = 60
 """Trials of a simulation; a larger search is reckoned from so many."""
 MOST_EPOCHS = 30_000
 """Epochs of all trials of a simulation, likewise."""
+MOST_REPORTS = 100
+"""Scores of a simulated trial: where there are more, each stands for some."""
 NOISE = 1.15
 """By so much, either way, a machine's speed differs from what it was when it was measured."""
 
@@ -152,15 +160,39 @@ def _with_search(study_file: StudyFile, **changes: object) -> StudyFile:
     return dataclasses.replace(study_file, corners=(Corner(first.picks, study), *rest))
 
 
+class _SeldomScored(StudyFile):
+    """A study whose trials are scored every so many epochs as its first one is."""
+
+    def spec(self, picks: Mapping[str, Label]) -> Study:
+        """See `StudyFile.spec`."""
+        spec = super().spec(picks)
+        score = spec.score.model_copy(update={"every": self.study.score.every})
+        return spec.model_copy(update={"score": score})
+
+
+def _seldom_scored(study_file: StudyFile) -> StudyFile:
+    """The study with few scores a trial: what keeps them takes time by their number squared."""
+    epochs, score = study_file.most_epochs, study_file.study.score
+    if sum(count for _, count in score.counted(epochs)) <= MOST_REPORTS:
+        return study_file
+    first, *rest = study_file.corners
+    seldom = score.model_copy(update={"every": math.ceil(epochs / MOST_REPORTS)})
+    corner = Corner(first.picks, first.study.model_copy(update={"score": seldom}))
+    return _SeldomScored(
+        study_file.space, (corner, *rest), study_file.starting_points, study_file.text
+    )
+
+
 def _simulate(study_file: StudyFile, costs: Costs, lanes: int, seed: int) -> float:
     """Simulated seconds of one course of the study, from when the lanes are up."""
     planned = Search(study_file).planned
     most = max(2 * lanes, min(MOST_TRIALS, MOST_EPOCHS // study_file.most_epochs), 1)
     trials = min(planned, max(most, len(study_file.starting_points)))
-    study_file = _with_search(study_file, trials=trials, seed=seed)
+    every = study_file.study.score.every
+    study_file = _seldom_scored(_with_search(study_file, trials=trials, seed=seed))
     study = study_file.study
     search, clock = Search(study_file), _Stopwatch()
-    course = _Course(costs, clock, seed)
+    course = _Course(costs, clock, seed, every)
     finals = None
     if study.finalists is not None:
         top = study.finalists.top
@@ -194,11 +226,12 @@ def _simulate(study_file: StudyFile, costs: Costs, lanes: int, seed: int) -> flo
 class _Course:
     """One course of a study: the luck of its trials, and which are the best."""
 
-    def __init__(self, costs: Costs, clock: SimulatedClock, seed: int) -> None:
+    def __init__(self, costs: Costs, clock: SimulatedClock, seed: int, every: Every) -> None:
         self.searched = 0.0  # seconds, when the search's last trial ended
         self._costs = costs
         self._clock = clock
         self._seed = seed
+        self._every = every  # as the study has it
         self._candidates: dict[int, Candidate] = {}
         self._values: dict[int, float] = {}
 
@@ -207,8 +240,18 @@ class _Course:
         if not assignment.sampling_seeds:
             number = assignment.number
             self._candidates[number] = Candidate(number, assignment.spec, dict(picks))
-        points = _Points(self._costs, assignment, Random(f"{self._seed} {assignment.seed}"))
-        return Curve(points)
+        luck = Random(f"{self._seed} {assignment.seed}")
+        return Curve(_Points(self._costs, assignment, luck, self._scores_each(assignment)))
+
+    def _scores_each(self, assignment: Assignment) -> float:
+        """By how much a simulated score costs more, as it stands for several of the study's."""
+        spec = assignment.spec
+        if assignment.sampling_seeds or spec.score.every == self._every:
+            return 1.0
+        score = spec.score.model_copy(update={"every": self._every})
+        _, real = self._costs.trial_seconds(spec.model_copy(update={"score": score}))
+        _, simulated = self._costs.trial_seconds(spec)
+        return real / simulated
 
     def hear(self, event: Event) -> None:
         """Note how trials of the search end."""
@@ -226,8 +269,11 @@ class _Course:
 class _Points(Sequence[Point]):
     """The points of a trial, made when they are asked for: there may be a hundred thousand."""
 
-    def __init__(self, costs: Costs, assignment: Assignment, luck: Random) -> None:
+    def __init__(
+        self, costs: Costs, assignment: Assignment, luck: Random, scores_each: float
+    ) -> None:
         self._costs = costs
+        self._scores_each = scores_each
         self._spec = assignment.spec
         self._epoch = costs.epoch_seconds(assignment.spec)
         self._worth = luck.lognormvariate(0.0, 1.0)
@@ -246,7 +292,8 @@ class _Points(Sequence[Point]):
         epoch, last = index + 1, index + 1 == len(self)
         seconds, value = 0.0, None
         if last or self._spec.score.scores_at(epoch):
-            seconds = self._costs.score_seconds(self._spec, self._spec.score.at(epoch, last=last))
+            score = self._spec.score.at(epoch, last=last)
+            seconds = self._scores_each * self._costs.score_seconds(self._spec, score)
             value = self._worth * (1 + 3 / epoch) * self._luck.lognormvariate(0.0, 0.05)
         return Point(
             images_seen=epoch,

@@ -10,7 +10,6 @@ import dataclasses
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -24,7 +23,14 @@ from models.sampling import generate
 from models.training import train_epoch
 from models.training_options import TrainingOptions
 from models.training_state import TrainingState
-from study.check.costs import Line, SamplingCost, ScoringCost, TrainingCost, real_images
+from study.check.costs import (
+    Limits,
+    Line,
+    SamplingCost,
+    ScoringCost,
+    TrainingCost,
+    real_images,
+)
 from study.data import ImageSet, user_cache_folder
 from study.scoring.embedders import LEARNERS, Embedder, make_embedder
 from study.scoring.frechet import Moments, Reference
@@ -51,26 +57,9 @@ LEARNING_STEPS = 4
 """Steps of an embedder's training that are timed."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What a measurement may take.
-
-    Attributes:
-        seconds: Of one try, as far as can be foreseen.
-        memory: Bytes of one try.
-        threads: Of the processor.
-        gpu: Whether to use one, if there is one.
-    """
-
-    seconds: float
-    memory: float
-    threads: int = 1
-    gpu: bool = False
-
-    @property
-    def device(self) -> torch.device:
-        """Where to compute."""
-        return torch.device("cuda" if self.gpu and torch.cuda.is_available() else "cpu")
+def device_of(limits: Limits) -> torch.device:
+    """Where to compute."""
+    return torch.device("cuda" if limits.gpu and torch.cuda.is_available() else "cpu")
 
 
 def measure_training(
@@ -218,7 +207,7 @@ def measure_scoring(spec: Study, score: Score, limits: Limits) -> Iterator[Scori
 
 
 def _family(spec: Study, limits: Limits) -> Family:
-    return build_model(spec, 0, placeholder_morph_images(spec)).to(limits.device)
+    return build_model(spec, 0, placeholder_morph_images(spec)).to(device_of(limits))
 
 
 def _parameters(family: Family) -> int:
@@ -284,20 +273,20 @@ def _embedder(name: str, spec: Study, limits: Limits) -> tuple[float, Embedder]:
     )
     if not embedder_info(name).learns:
         made = make_embedder(
-            name, noise, cache_folder=user_cache_folder(), device=limits.device, seed=0
+            name, noise, cache_folder=user_cache_folder(), device=device_of(limits), seed=0
         )
         return 0.0, made
     learner = LEARNERS[name]
-    learner.learn(noise, 1, limits.device)  # warms up
+    learner.learn(noise, 1, device_of(limits))  # warms up
     clock = time.perf_counter()
-    embedder = learner.learn(noise, LEARNING_STEPS, limits.device)
+    embedder = learner.learn(noise, LEARNING_STEPS, device_of(limits))
     return (time.perf_counter() - clock) * learner.steps / LEARNING_STEPS, embedder
 
 
 def _embedding_seconds(embedder: Embedder, spec: Study, limits: Limits) -> float:
     def seconds(images: int) -> float:
         noise = torch.randint(0, 256, (images, *spec.data.image_shape), dtype=torch.uint8)
-        noise = noise.to(limits.device)
+        noise = noise.to(device_of(limits))
         return _seconds(lambda: embedder(noise)) / images
 
     seconds(2)  # warms up

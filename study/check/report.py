@@ -47,6 +47,8 @@ def check_study(
     spec = study_file.study
     storage = storage or Storage.from_uri(default_storage())
     bench = Workbench(storage, torch.device("cpu"))
+    trials = Search(study_file).planned
+    placement = place(spec.scale, (this_machine(),), trials)
     clock = time.monotonic()
     preflight(study_file, storage, watch, bench=bench)
     reading = time.monotonic() - clock  # each lane reads the same
@@ -57,8 +59,6 @@ def check_study(
         write_contact_sheet(picture, bench.images(spec.data))
         console.print(f"  contact sheet: {picture}", markup=False, highlight=False, soft_wrap=True)
     console.print()
-    trials = Search(study_file).planned
-    placement = place(spec.scale, (this_machine(),), trials)
     dimensions = study_file.space.dimensions()
     table = Table(
         "dimension",

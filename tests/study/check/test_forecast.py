@@ -189,3 +189,25 @@ def test_a_study_may_take_longer_than_the_calendar_has() -> None:
             return 0.0
 
     assert forecast(study(2), Endless(), 1, starting=0.0).high == pytest.approx(2 * 9e15 * NOISE)
+
+
+@pytest.mark.parametrize("every", [1, [{"until": 400, "samples": 10}, {"epochs": 2}]])
+def test_many_scores_are_simulated_by_few_and_paid_all(
+    monkeypatch: pytest.MonkeyPatch, every: Any
+) -> None:
+    reports = 0
+    report = Search.report
+
+    def count(self: Search, *arguments: Any, **more: Any) -> bool:
+        nonlocal reports
+        reports += 1
+        return report(self, *arguments, **more)
+
+    monkeypatch.setattr(Search, "report", count)
+    monkeypatch.setattr(forecasting, "SIMULATIONS", 2)
+    file = study(2, epochs=1000, score={"every": every})
+    scores = len(file.study.scores)
+    assert scores > 600
+    low, _ = seconds(file, 1)
+    assert reports <= 2 * 2 * forecasting.MOST_REPORTS
+    assert low == pytest.approx(2 * (1000 * 10.0 + scores * 2.0 + BETWEEN_SECONDS), abs=0.1)

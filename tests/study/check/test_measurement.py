@@ -7,12 +7,12 @@ import torch
 from specs import study
 
 from study.check import measurement
-from study.check.costs import TrainingCost
+from study.check.costs import Limits, TrainingCost
 from study.check.measurement import (
     CHUNK,
     MOST_DIMENSIONS,
     MOST_IMAGES,
-    Limits,
+    device_of,
     measure_sampling,
     measure_scoring,
     measure_training,
@@ -182,4 +182,4 @@ def test_it_is_measured_where_workers_compute(
     monkeypatch: pytest.MonkeyPatch, gpu: int, there: int, device: str
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(there))
-    assert Limits(1.0, 1.0, gpu=bool(gpu)).device == torch.device(device)
+    assert device_of(Limits(1.0, 1.0, gpu=bool(gpu))) == torch.device(device)
