@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from study_trees import changed, parse_study
 
 from study.data import Preparation, load_images
-from study.spec import UserError
-from study.spec.datasets import absolute, image_count, is_path
+from study.spec import UserError, read_study_file, read_study_text
+from study.spec.datasets import absolute, has_labels, image_count, is_path
 
 
 @pytest.fixture(autouse=True)
@@ -150,3 +151,83 @@ def test_the_path_of_a_users_own_option_is_left_alone() -> None:
     tree = changed()
     tree["model"] = {"family": "custom", "path": "mine:Mine", "options": {"dataset": "./x"}}
     assert parse_study(tree).study.model.model_dump()["options"] == {"dataset": "./x"}
+
+
+def written(here: Path, **data: Any) -> Path:
+    """A study file with such a `data:`."""
+    (here / "small.yaml").write_text(json.dumps(changed(data=data)))
+    return here / "small.yaml"
+
+
+@pytest.mark.parametrize(
+    ("shape", "channels"),
+    [((30, 784), 1), ((30, 1, 784), 1), ((30, 28, 28), 1), ((30, 28, 28, 3), 3), ((30, 3, 784), 3)],
+)
+def test_an_array_has_its_own_channels_unless_the_file_says_others(
+    here: Path, shape: tuple[int, ...], channels: int
+) -> None:
+    np.save("a.npy", np.zeros(shape, np.uint8))
+    file = read_study_file(written(here, dataset="a.npy", size=28))
+    assert file.study.data.image_shape == (channels, 28, 28)
+    again = read_study_text(file.text, "stored").study
+    (here / "a.npy").unlink()  # a stored study means the same where its images are not
+    assert type(again).model_validate(again.model_dump()).data.image_shape == (channels, 28, 28)
+    for said in (1, 3):
+        np.save("a.npy", np.zeros(shape, np.uint8))
+        file = read_study_file(written(here, dataset="a.npy", size=28, channels=said))
+        assert file.study.data.image_shape == (said, 28, 28)
+
+
+def test_a_folder_is_grey_if_all_its_pictures_are(here: Path) -> None:
+    for name, mode in (("a", "L"), ("b", "1"), ("c", "LA"), ("d", "I;16")):
+        Image.new(mode, (9, 9)).save(here / f"{name}.png")
+    for number in range(16):
+        Image.new("L", (9, 9)).save(here / f"{number}.png")
+    (here / "broken.png").touch()
+    file = read_study_file(written(here, dataset="./", size=8, on_error="skip"))
+    assert file.study.data.image_shape == (1, 8, 8)
+    for mode in ("P", "RGB", "RGBA"):
+        Image.new(mode, (9, 9)).save(here / "z.png")
+        file = read_study_file(written(here, dataset="./", size=8, on_error="skip"))
+        assert file.study.data.channels is None  # as ever: its digest is what it was
+        assert file.study.data.image_shape == (3, 8, 8)
+
+
+def test_a_study_that_was_stored_without_channels_had_three(here: Path) -> None:
+    np.save("a.npy", some_images(40))
+    study = parse_study(changed(data={"dataset": "a.npy", "size": 8})).study
+    assert study.data.image_shape == (3, 8, 8)
+
+
+def test_arrays_of_16_bits_say_what_is_white(here: Path) -> None:
+    np.save("a.npy", some_images(40).astype(np.uint16))
+    data = {"dataset": "a.npy", "size": 8}
+    with pytest.raises(UserError, match=r"data\.levels: is missing: .* has 16 bits"):
+        parse_study(changed(data=data))
+    assert parse_study(changed(data={**data, "levels": 4095})).study.data.levels == 4095
+    for levels in (0, 65536):
+        with pytest.raises(UserError, match=r"data\.levels: "):
+            parse_study(changed(data={**data, "levels": levels}))
+    with pytest.raises(UserError, match=r"data\.levels: is for images of 16 bits, and digits"):
+        parse_study(changed(data={"dataset": "digits", "levels": 4095}))
+
+
+def test_levels_that_are_not_given_change_no_digest(here: Path) -> None:
+    plain = parse_study(changed()).study
+    assert "levels" not in plain.trial_config()["data"]
+    np.save("a.npy", some_images(40))
+    data = {"dataset": "a.npy", "size": 8}
+    without, given = (
+        parse_study(changed(data={**data, **more})).study for more in ({}, {"levels": 4095})
+    )
+    assert given.trial_config()["data"]["levels"] == 4095
+    assert without.digest() != given.digest()
+    assert type(given).model_validate_json(given.model_dump_json()) == given
+    assert type(plain).model_validate_json(plain.model_dump_json()) == plain
+
+
+def test_labels_are_known_from_headers(here: Path) -> None:
+    np.savez("a.npz", some_images(5), np.arange(5))
+    np.savez("b.npz", images=some_images(5))
+    assert has_labels("a.npz")
+    assert not has_labels("b.npz")
