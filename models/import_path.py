@@ -41,6 +41,13 @@ def load_object(path: str, where: str) -> Callable[..., Any]:
         raise ValueError(f"The value of `{where}` is {path!r}, but must be package.module:Class")
     try:
         module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        package = __name__.partition(".")[0]
+        hidden = module_name.partition(".")[0] == package and (error.name or "").startswith(package)
+        reason = f"`{package}` is fidtune's own package here: give yours another name"
+        raise ValueError(
+            f"The value of `{where}` is {path!r}, but {reason if hidden else error}"
+        ) from error
     except (ImportError, SyntaxError) as error:
         raise ValueError(f"The value of `{where}` is {path!r}, but {error}") from error
     target = getattr(module, name, None)

@@ -13,7 +13,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from study.own_packages import claim_models
 from study.spec.errors import UserError
+
+claim_models()
 
 if TYPE_CHECKING:
     from study.api import Results, Study

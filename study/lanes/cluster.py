@@ -20,6 +20,7 @@ from study.lanes.ray_private import (
     addresses_here,
     dashboard_of_this_process,
     drop_pool_warnings,
+    own_job,
     why_silent,
 )
 from study.results.storage import Storage
@@ -49,7 +50,7 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def connect(address: str | None) -> Iterator[Cluster]:
+def connect(address: str | None, name: str = "") -> Iterator[Cluster]:
     """Join the Ray cluster at an address, or this machine's, or start one.
 
     A process that is connected already stays connected, and keeps its connection.
@@ -58,6 +59,7 @@ def connect(address: str | None) -> Iterator[Cluster]:
         address: `HOST:PORT`; `auto` for any Ray on this machine; `local` for none. None joins what
             `RAY_ADDRESS` names or `ray start` started on this machine, and otherwise starts a Ray
             of our own, which is stopped at the end.
+        name: What the cluster's dashboard calls our job.
 
     Raises:
         UserError: There is no cluster at the address, or it refuses us.
@@ -71,22 +73,22 @@ def connect(address: str | None) -> Iterator[Cluster]:
         yield _cluster(dashboard_of_this_process())
         return
     drop_pool_warnings()
-    context = _join_or_start(address)
+    context = _join_or_start(address, name)
     try:
         yield _cluster(context.dashboard_url)
     finally:
         ray.shutdown()
 
 
-def _join_or_start(address: str | None) -> Any:
+def _join_or_start(address: str | None, name: str) -> Any:
     joined = _find(address)
     if joined is not None:
         try:
-            return ray.init(address=joined, **QUIET)
+            return ray.init(address=joined, job_config=own_job(name), **QUIET)
         except (ConnectionError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
             raise UserError(f"no Ray cluster answers at {joined}: {reason}") from None
-    return start_ray()
+    return start_ray(name=name)
 
 
 def _find(address: str | None) -> str | None:

@@ -15,12 +15,11 @@ from typing import Any
 
 import ray
 
+from study.lanes.ray_private import own_job
 from study.spec import UserError
 
 OBJECT_STORE_BYTES = 256 * 2**20
 """Of a Ray that we start: lanes pass messages, and images never go through the object store."""
-
-NAMESPACE = "fidtune"
 
 DASHBOARD_PORT = 8265
 """Where a dashboard is looked for; the next free one is taken where several Rays run."""
@@ -28,7 +27,7 @@ DASHBOARD_PORT = 8265
 API_SERVER = "RAY_API_SERVER_ADDRESS"
 """Ray's variable for the dashboard that its own processes ask."""
 
-QUIET = {"log_to_driver": False, "logging_level": logging.CRITICAL, "namespace": NAMESPACE}
+QUIET = {"log_to_driver": False, "logging_level": logging.CRITICAL}
 
 LONGEST_SOCKET = 107
 """Bytes in the path of a Unix socket on Linux (`sun_path` in unix(7), less its end)."""
@@ -52,7 +51,7 @@ ADVICE = {
 """What to do, by what Ray's error says; the first that fits."""
 
 
-def start_ray(cpus: int | None = None) -> Any:
+def start_ray(cpus: int | None = None, name: str = "") -> Any:
     """Start a Ray of our own on this machine, and connect to it; answers Ray's context.
 
     It listens on the loopback, and its dashboard is for a browser on this machine, which has no
@@ -60,6 +59,7 @@ def start_ray(cpus: int | None = None) -> Any:
 
     Args:
         cpus: How many it has; by default those of this machine.
+        name: What its dashboard calls our job.
 
     Raises:
         UserError: It does not start; the line says why, and what to do.
@@ -70,7 +70,7 @@ def start_ray(cpus: int | None = None) -> Any:
     for attempt in range(1, STARTS + 1):
         began = time.monotonic()
         try:
-            return _start(cpus, folder)
+            return _start(cpus, folder, name)
         except UserError:
             raise
         except Exception as error:  # Ray raises whatever happened to it, also bare `Exception`
@@ -127,8 +127,8 @@ def explain_start(error: Exception, seconds: float) -> str:
     return f"Ray does not start here (after {seconds:.0f} s): {cause}" + (advice and f"; {advice}")
 
 
-def _start(cpus: int | None, folder: str | None) -> Any:
-    before = {name: os.environ.get(name) for name in (API_SERVER, "TMPDIR")}
+def _start(cpus: int | None, folder: str | None, name: str) -> Any:
+    before = {variable: os.environ.get(variable) for variable in (API_SERVER, "TMPDIR")}
     if folder is not None:  # Ray's processes make sockets of their own there
         os.environ["TMPDIR"] = folder
     # Whoever cleans up after a dead lane asks the dashboard who is alive. Where several Rays run on
@@ -146,6 +146,7 @@ def _start(cpus: int | None, folder: str | None) -> Any:
                     dashboard_port=port,
                     object_store_memory=OBJECT_STORE_BYTES,
                     _temp_dir=folder,
+                    job_config=own_job(name),
                     **QUIET,
                 )
             except ValueError as error:
@@ -154,10 +155,10 @@ def _start(cpus: int | None, folder: str | None) -> Any:
                     raise
         raise UserError(f"no port from {DASHBOARD_PORT} on is free for Ray's dashboard")
     finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
+        for variable, value in before.items():
+            os.environ.pop(variable, None)
             if value is not None:
-                os.environ[name] = value
+                os.environ[variable] = value
 
 
 def _free_ports(first: int) -> Iterator[int]:

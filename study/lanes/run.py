@@ -67,7 +67,7 @@ def run_study(
         storage.claim(name, study_file.text)  # says that the name is taken
     remarks = preflight(study_file, storage)
     search = Search(study_file)
-    with connect(address) as cluster:
+    with connect(address, name) as cluster:
         placement = _place(study_file, search, cluster, storage)
         storage.claim(name, study_file.text)
         with HeldLease(take_lease(storage, name)) as lease:
@@ -108,7 +108,7 @@ def resume_study(
         run = _Run(earlier.study_file, storage, search, lease, earlier)
         if run.is_over:
             return read_result(storage, name, interrupted=False, was_over=True)
-        with connect(address) as cluster:
+        with connect(address, name) as cluster:
             placement = _place(earlier.study_file, search, cluster, storage)
             interrupted = run.on(cluster, placement, display)
     return read_result(storage, name, interrupted)

@@ -63,7 +63,8 @@ def submit_study(study_file: StudyFile, address: str, storage: str | None) -> st
             job = client.submit_job(
                 entrypoint=f"python -m study run {FILE} --storage {where}",
                 runtime_env={"working_dir": folder},
-                metadata={"study": study_file.study.name},
+                # The dashboard's list of jobs shows the name beside the id.
+                metadata={"study": study_file.study.name, "job_name": study_file.study.name},
             )
         except (OSError, RuntimeError, ValueError) as error:
             raise UserError(f"{address} did not take the job: {_line(error)}") from None

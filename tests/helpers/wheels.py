@@ -10,7 +10,16 @@ from pathlib import Path
 
 from paths import ROOT
 
-SOURCES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "study", "models", "search_spaces")
+SOURCES = (
+    "pyproject.toml",
+    "setup.py",
+    "README.md",
+    "LICENSE",
+    "study",
+    "models",
+    "search_spaces",
+    "fidtune.py",
+)
 
 
 def build_wheel(folder: Path) -> Path:
