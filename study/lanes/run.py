@@ -160,6 +160,7 @@ def _welcome(
     less = f" ({wanted} do not fit)" if wanted and wanted > placement.lanes < trials else ""
     lines = [
         f"study {spec.name}: {trials} trials, results in {storage.locate(spec.name)}",
+        *study_file.reach_notes(),
         f"{placement}{less}",
     ]
     if cluster.dashboard:
