@@ -17,6 +17,10 @@ PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", "
 """File names that end so are pictures."""
 
 
+PATH_PATTERN = r"/|^[~.]|\.(npy|npz)$"
+"""What `is_path` looks for, as a regular expression that editors understand."""
+
+
 class _NotUint8(ValueError):
     """An array of another type than uint8."""
 
