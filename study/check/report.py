@@ -69,6 +69,8 @@ def check_study(
     for dimension in dimensions:
         table.add_row(Text(dimension.name), Text(str(dimension.hole)))
     console.print(table)
+    for note in study_file.reach_notes():
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
     branches = study_file.branches()
     console.print(f"\n{_count(len(branches), 'branch')}, each valid; filled, one of each:")
     for branch in branches:

@@ -120,11 +120,17 @@ def check(
 
 
 @app.command()
-def schema() -> None:
-    """JSON Schema of the study file, for editors."""
+def schema(
+    path: Annotated[
+        str | None,
+        typer.Argument(metavar="SECTION", help="One section or key, as train.optimizer."),
+    ] = None,
+) -> None:
+    """JSON Schema of the study file, for editors, or of one section of it."""
     from study.spec.schema import study_schema
+    from study.spec.schema_section import section_schema
 
-    print(json.dumps(study_schema(), indent=2))
+    print(json.dumps(study_schema() if path is None else section_schema(path), indent=2))
 
 
 @app.command()

@@ -12,7 +12,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from study.driver.events import Event, Listener, TrialEnded, TrialReported, TrialStarted
+from study.driver.events import (
+    Event,
+    Listener,
+    SearchStopped,
+    TrialEnded,
+    TrialReported,
+    TrialStarted,
+)
 from study.driver.finals import Race, sampling_seeds
 from study.driver.messages import Assignment, Report, Rest
 from study.driver.retention import Retention
@@ -75,6 +82,7 @@ class Conductor:
         self._finals = finals
         self._clock = clock
         self._exhausted = False
+        self._stopped = False
         self._rests = 0
         self.ended = 0
         self.interrupted = False
@@ -111,6 +119,10 @@ class Conductor:
             assignment = self._assign(suggestion)
             if assignment is not None:
                 return assignment
+        if self._search.stopped and not self._stopped:
+            self._stopped = True
+            search = self._search
+            self._tell(SearchStopped(search.asked, search.planned, search.stopped))
         return self._next_final()
 
     def _next_final(self) -> Assignment | Rest | None:

@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from study.driver.events import Event, TrialEnded, TrialReported, TrialStarted
+from study.driver.events import Event, SearchStopped, TrialEnded, TrialReported, TrialStarted
 from study.driver.messages import Progress
 from study.results.pace import duration, seconds_left
 
@@ -138,6 +138,8 @@ class PlainDisplay:
                 )
                 done = f"{self.tally.ended}/{self.tally.planned}"
                 self.message(f"trial {event.number} {state}{reason}{value} [{done}{eta}]")
+            case SearchStopped():
+                self.message(str(event))
 
     def lanes(self, lanes: list[Progress]) -> None:
         """Say once when all lanes are up."""
@@ -185,6 +187,8 @@ class LiveDisplay:
             if state == "failed":
                 line.append(f"  {event.reason}", "red")
             self.live.console.print(line)
+        if isinstance(event, SearchStopped):
+            self.message(str(event))
         self.live.update(self._render())
 
     def lanes(self, lanes: list[Progress]) -> None:

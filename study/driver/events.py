@@ -38,5 +38,17 @@ class TrialEnded:
     metric: str  # of the value
 
 
-Event = TrialStarted | TrialReported | TrialEnded
+@dataclass(frozen=True)
+class SearchStopped:
+    """The search has ended before all its planned trials."""
+
+    trials: int  # handed out in all
+    planned: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"the search ends after {self.trials} of {self.planned} trials: {self.reason}"
+
+
+Event = TrialStarted | TrialReported | TrialEnded | SearchStopped
 Listener = Callable[[Event], None]

@@ -129,7 +129,8 @@ class _Run:
     def is_over(self) -> bool:
         """Whether there is nothing left to do."""
         assert self.earlier is not None
-        if self.earlier.unfinished or len(self.earlier.trials) < self.search.planned:
+        begun_all = len(self.earlier.trials) >= self.search.planned or self.search.stopped
+        if self.earlier.unfinished or not begun_all:
             return False
         finals = self._finals()
         return finals is None or finals.next() is None
@@ -163,6 +164,8 @@ class _Run:
                     best=None if earlier is None else earlier.best,
                 )
                 run_trials(spec.name, conductor, self.storage, placement, display, RetryPolicy())
+            if self.search.stopped:
+                self.lease.planned = self.search.asked
         finally:
             display.close()
         return conductor.interrupted
@@ -230,6 +233,7 @@ def _welcome(
     less = f" ({wanted} do not fit)" if wanted and wanted > placement.lanes < trials else ""
     lines = [
         f"study {spec.name}: {trials} trials, results in {storage.locate(spec.name)}",
+        *study_file.reach_notes(),
         f"{placement}{less}",
     ]
     if cluster.dashboard:

@@ -9,18 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState, create_trial
 
+from study.search.dimensions import distribution, suggest
 from study.search.proposers import SAMPLERS
 from study.search.pruners import like_with_like, make_pruner
+from study.search.tried import FreshSampler, TriedPoints
 from study.spec import Dimension, Picks, Space, StudyFile
-from study.spec.holes import Choice, Label
+from study.spec.holes import Label
 from study.spec.search import SEARCH_SAMPLERS
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -68,10 +65,12 @@ class Search:
         self._score = study_file.study.score
         # A search that goes on must not draw again what it drew at its start.
         seed = trial_seed(self._settings.seed, -len(past)) if past else self._settings.seed
+        self._tried = TriedPoints(self._space)
+        sampler = SAMPLERS[self._settings.sampler](seed)
         self._study = optuna.create_study(
             study_name=study_file.study.name,
             directions=["minimize"] * len(self._settings.objectives),
-            sampler=SAMPLERS[self._settings.sampler](seed),
+            sampler=FreshSampler(sampler, self._space, self._tried, seed),
             pruner=like_with_like(
                 make_pruner(self._settings.pruner, study_file.most_epochs), self._score
             ),
@@ -93,13 +92,28 @@ class Search:
         """How many trials the study runs in all; a grid may be smaller than `search.trials`."""
         return self._planned
 
+    @property
+    def asked(self) -> int:
+        """How many trials were handed out, those of earlier runs too."""
+        return self._asked
+
+    @property
+    def stopped(self) -> str:
+        """Why it ends before all planned trials were handed out; empty if it does not."""
+        return self._tried.none_left if self._asked < self._planned else ""
+
     def ask(self) -> Suggestion | None:
-        """The next trial, or None when all have been handed out."""
-        if self._asked >= self._planned:
+        """The next trial, or None when all have been handed out, or no point is left to try.
+
+        A point is repeated (with another seed) only when all others were tried, and never one that
+        has failed.
+        """
+        if self._asked >= self._planned or self.stopped:
             return None
         trial = self._study.ask()
         self._asked += 1
-        filled = self._space.fill(lambda dimension: _suggest(trial, dimension))
+        filled = self._space.fill(lambda dimension: suggest(trial, dimension))
+        self._tried.add(filled.picks)
         self._running[trial.number] = trial
         return Suggestion(trial.number, trial_seed(self._settings.seed, trial.number), filled.picks)
 
@@ -126,8 +140,10 @@ class Search:
         self._study.tell(self._running.pop(number), state=TrialState.PRUNED)
 
     def fail(self, number: int) -> None:
-        """A trial ended without a score; it tells the sampler nothing about its point."""
-        self._study.tell(self._running.pop(number), state=TrialState.FAIL)
+        """A trial ended without a score: it tells the sampler nothing, and no other repeats it."""
+        trial = self._running.pop(number)
+        self._tried.fail(trial.params)
+        self._study.tell(trial, state=TrialState.FAIL)
 
     @property
     def trials(self) -> list[optuna.trial.FrozenTrial]:
@@ -140,9 +156,12 @@ class Search:
         if past.picks is not None:
 
             def note(dimension: Dimension) -> None:
-                distributions[dimension.name] = _distribution(dimension)
+                distributions[dimension.name] = distribution(dimension)
 
             picks = self._space.refill(past.picks, note).picks
+            self._tried.add(picks)
+            if past.state == "failed":
+                self._tried.fail(picks)
         reports = {epoch: v for epoch, v in past.reports.items() if math.isfinite(v)}
         if past.state == "complete" and reports and not self._score.is_full(max(reports)):
             del reports[max(reports)]  # as when it was reported
@@ -199,23 +218,3 @@ def trial_seed(study_seed: int, number: int) -> int:
     """A trial's seed (32 bits): a function of the study's seed and the trial's number alone."""
     digest = hashlib.sha256(f"{study_seed}:{number}".encode()).digest()
     return int.from_bytes(digest[:4], "big")
-
-
-def _distribution(dimension: Dimension) -> BaseDistribution:
-    hole = dimension.hole
-    if isinstance(hole, Choice):
-        return CategoricalDistribution(hole.labels)
-    if hole.kind == "int":
-        step = 1 if hole.step is None else int(hole.step)
-        return IntDistribution(int(hole.low), int(hole.high), log=hole.log, step=step)
-    return FloatDistribution(hole.low, hole.high, log=hole.log, step=hole.step)
-
-
-def _suggest(trial: optuna.Trial, dimension: Dimension) -> Label:
-    name, hole = dimension.name, dimension.hole
-    if isinstance(hole, Choice):
-        return trial.suggest_categorical(name, hole.labels)
-    if hole.kind == "int":
-        step = 1 if hole.step is None else int(hole.step)
-        return trial.suggest_int(name, int(hole.low), int(hole.high), log=hole.log, step=step)
-    return trial.suggest_float(name, hole.low, hole.high, log=hole.log, step=hole.step)

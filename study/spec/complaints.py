@@ -12,6 +12,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from study.spec.fit import misfits_with_images
+from study.spec.foreign_holes import in_our_words
+from study.spec.foreign_names import CALLED_KIND, normalised, our_key
 from study.spec.holes import DISCRIMINATORS
 from study.spec.model.networks import IMPORT_PATTERN
 from study.spec.names import nearest
@@ -70,13 +72,15 @@ def complaints(tree: Any) -> list[Complaint]:
 
 def _complaint(tree: Any, detail: ErrorDetails) -> Complaint:
     path = _real_path(tree, detail["loc"])
+    for depth in range(1, len(path) + 1):
+        foreign = in_our_words(_at(tree, path[:depth]))
+        if foreign is not None:
+            return Complaint(path[:depth], foreign)
     value = _at(tree, path)
     context = detail.get("ctx", {})
     match detail["type"]:
         case "extra_forbidden":
-            known = sorted(_known_keys(tree, path[:-1]))
-            hint = nearest(str(path[-1]), known) or f"; known are {', '.join(known)}"
-            return Complaint(path, f"unknown key{hint}")
+            return Complaint(path, f"unknown key{_key_hint(tree, path)}")
         case "missing":
             return Complaint(path, "is missing")
         case "value_error":
@@ -99,7 +103,9 @@ def _complaint(tree: Any, detail: ErrorDetails) -> Complaint:
             )
         case "union_tag_not_found":
             discriminator = str(context["discriminator"]).strip("'")
-            return Complaint((*path, discriminator), "is missing")
+            other = [key for key in value if key in CALLED_KIND] if isinstance(value, dict) else []
+            hint = f"; what is `{other[0]}` elsewhere is `{discriminator}` here" if other else ""
+            return Complaint((*path, discriminator), f"is missing{hint}")
         case "string_pattern_mismatch":
             return Complaint(path, f"{value!r} must be {_PATTERNS[str(context['pattern'])]}")
         case "model_type" | "model_attributes_type" | "dict_type":
@@ -109,6 +115,28 @@ def _complaint(tree: Any, detail: ErrorDetails) -> Complaint:
             for words, ours in _WORDS.items():
                 rule = rule.replace(words, ours)
             return Complaint(path, f"{_show(value)} {rule}")
+
+
+def _key_hint(tree: Any, path: TreePath) -> str:
+    """Which key is meant by an unknown one: of this section, or of another one."""
+    known = sorted(_known_keys(tree, path[:-1]))
+    key, section = str(path[-1]), ".".join(map(str, path[:-1]))
+    same = [name for name in known if normalised(name) == normalised(key)]
+    ours = None if same else our_key(section, key, has_kinds="kind" in known)
+    places = [ours] if ours else [] if same else [*_other_places(key)]
+    if places and ours not in {f"{section}.{name}" for name in known}:
+        *most, last = (f"`{place}`" for place in places)
+        return f"; did you mean {', '.join(most)}{' or ' if most else ''}{last}?"
+    if ours:
+        return f"; did you mean `{ours.rpartition('.')[2]}`?"
+    return nearest(key, known) or f"; known are {', '.join(known)}"
+
+
+def _other_places(key: str) -> Iterator[str]:
+    """The sections of a study in which a key may stand."""
+    for name, field in Study.model_fields.items():
+        if any(key in section.model_fields for section in _sections(field.annotation)):
+            yield f"{name}.{key}"
 
 
 def _show(value: Any) -> str:

@@ -35,6 +35,10 @@ class _Stored:
     channels: int | None = None
 
 
+PATH_PATTERN = r"/|^[~.]|\.(npy|npz)$"
+"""What `is_path` looks for, as a regular expression that editors understand."""
+
+
 def is_path(dataset: str) -> bool:
     """Whether a data set is given by a path: `./cats`, `~/cats`, `data/cats`, `cats.npy`."""
     return "/" in dataset or dataset.startswith(("~", ".")) or dataset.endswith((".npy", ".npz"))

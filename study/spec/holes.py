@@ -57,14 +57,26 @@ class Range:
             return self.high
         return self._at(math.floor((self.high - self.low) / self.step + 1e-8))
 
-    def grid(self) -> Sequence[Label] | None:
-        """Every value if there are finitely many worth trying, None for a continuous range."""
+    @property
+    def size(self) -> int | None:
+        """How many values there are, None for a continuous range."""
         if self.step is not None:
-            count = math.floor((self.high - self.low) / self.step + 1e-8) + 1
-            return [self._at(index) for index in range(count)]
-        if self.kind == "float" or self.log:
-            return None
-        return range(int(self.low), int(self.high) + 1)
+            return math.floor((self.high - self.low) / self.step + 1e-8) + 1
+        if self.low == self.high:
+            return 1
+        return int(self.high) - int(self.low) + 1 if self.kind == "int" else None
+
+    def values(self) -> Sequence[Label] | None:
+        """Every value, None for a continuous range."""
+        if self.step is not None:
+            return [self._at(index) for index in range(self.size or 0)]
+        if self.kind == "int":
+            return range(int(self.low), int(self.high) + 1)
+        return [float(self.low)] if self.low == self.high else None
+
+    def grid(self) -> Sequence[Label] | None:
+        """Every value if all are worth trying, None for a continuous or logarithmic range."""
+        return None if self.step is None and (self.kind == "float" or self.log) else self.values()
 
     def _at(self, index: int) -> float:
         assert self.step is not None

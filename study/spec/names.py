@@ -10,6 +10,8 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from study.spec.foreign_names import normalised, other_names
+
 
 @dataclass(frozen=True)
 class DatasetInfo:
@@ -68,6 +70,15 @@ def is_import_path(name: str) -> bool:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` for the known name most like a mistaken one, else an empty string."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; did you mean `{close[0]}`?" if close else ""
+    """`; did you mean 'x'?` for the known name that a mistaken one means, else an empty string.
+
+    That is one that differs in case and dashes alone, one that other tools call so, or the one most
+    like it.
+    """
+    names = [*known]
+    plain = normalised(name)
+    same = [each for each in names if normalised(each) == plain]
+    called = [e for e in names if plain in map(normalised, other_names(e).split())]
+    like = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    meant = [*same, *called, *like]
+    return f"; did you mean `{meant[0]}`?" if meant else ""

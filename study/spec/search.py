@@ -132,19 +132,26 @@ class SearchSamplerInfo:
     Attributes:
         several_objectives: Whether it can minimise more than one.
         enumerates: Whether it goes through a finite space point by point, and ends with it.
+        searches_choices: Whether it searches choices; if not, it draws them at random.
+        searches_branches: Whether it searches dimensions inside a branch, which not all trials
+            have; if not, it draws them at random.
     """
 
     several_objectives: bool = True
     enumerates: bool = False
+    searches_choices: bool = True
+    searches_branches: bool = True
 
 
 SEARCH_SAMPLERS: Mapping[SearchSampler, SearchSamplerInfo] = {
     "tpe": SearchSamplerInfo(),
-    "gp": SearchSamplerInfo(),
+    "gp": SearchSamplerInfo(searches_branches=False),
     "random": SearchSamplerInfo(),
-    "qmc": SearchSamplerInfo(),
+    "qmc": SearchSamplerInfo(searches_branches=False),
     "grid": SearchSamplerInfo(enumerates=True),
-    "cma-es": SearchSamplerInfo(several_objectives=False),
+    "cma-es": SearchSamplerInfo(
+        several_objectives=False, searches_choices=False, searches_branches=False
+    ),
 }
 
 

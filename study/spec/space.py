@@ -9,6 +9,7 @@ in turn.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -86,8 +87,8 @@ class Space:
         Raises:
             HoleError: There are more than `limit` ways.
         """
-        yield from itertools.islice(self._ways(branches_only=True), limit)
-        if next(itertools.islice(self._ways(branches_only=True), limit, None), None) is not None:
+        yield from itertools.islice(self._ways(_branch_values), limit)
+        if next(itertools.islice(self._ways(_branch_values), limit, None), None) is not None:
             raise HoleError(f"more than {limit} ways through the choices")
 
     def grid(self) -> Iterator[Filled]:
@@ -96,7 +97,22 @@ class Space:
         Raises:
             HoleError: A continuous range, which has no finite grid without a `step`.
         """
-        return self._ways(branches_only=False)
+        return self._ways(_grid_values)
+
+    @property
+    def size(self) -> int | None:
+        """How many points there are, None if a range is continuous."""
+        return _size(self.tree)
+
+    def points(self) -> Iterator[Filled]:
+        """Every filled tree of a space that has a size, those of logarithmic ranges too."""
+        return self._ways(_all_values)
+
+    def conditional(self, dimension: Dimension) -> bool:
+        """Whether there are points without this dimension: it lies in a branch of several."""
+        holes = {each.name: each.hole for each in self.dimensions()}
+        above = (holes[name] for name, _ in self.branches_above(dimension.name))
+        return any(isinstance(hole, Choice) and len(hole.labels) > 1 for hole in above)
 
     def corners(self) -> Iterator[Filled]:
         """Filled trees that together try every option and both ends of every range.
@@ -164,7 +180,7 @@ class Space:
         self.fill(note)
         return reached
 
-    def _ways(self, branches_only: bool) -> Iterator[Filled]:
+    def _ways(self, values_of: Callable[[Dimension], Sequence[Label]]) -> Iterator[Filled]:
         # Depth first over the answers: the first run takes every first value and records what else
         # could have been answered; each later run replays a prefix and takes the next value.
         prefix: list[Label] = []
@@ -176,7 +192,7 @@ class Space:
                 answers: list[tuple[Label, Sequence[Label]]] = answers,
                 prefix: list[Label] = prefix,
             ) -> Label:
-                values = _values(dimension, branches_only)
+                values = values_of(dimension)
                 chosen = prefix[len(answers)] if len(answers) < len(prefix) else values[0]
                 answers.append((chosen, values))
                 return chosen
@@ -195,19 +211,43 @@ def _index(answer: tuple[Label, Sequence[Label]]) -> int:
     return next(i for i, v in enumerate(values) if v == chosen and type(v) is type(chosen))
 
 
-def _values(dimension: Dimension, branches_only: bool) -> Sequence[Label]:
+def _branch_values(dimension: Dimension) -> Sequence[Label]:
+    """All options of a choice between sub-trees, the first value of anything else."""
     hole = dimension.hole
-    if isinstance(hole, Choice):
-        has_branches = any(hole.is_branch(label) for label in hole.labels)
-        return [*hole.labels] if has_branches or not branches_only else [hole.labels[0]]
-    if branches_only:
-        return [_ends(hole)[0]]
-    grid = hole.grid()
+    if isinstance(hole, Choice) and any(map(hole.is_branch, hole.labels)):
+        return [*hole.labels]
+    return _ends(hole)[:1]
+
+
+def _grid_values(dimension: Dimension) -> Sequence[Label]:
+    hole = dimension.hole
+    grid = [*hole.labels] if isinstance(hole, Choice) else hole.grid()
     if grid is None:
         raise HoleError(
             f"`{dimension.name}` has no finite grid: give it a `step`, or make it a choice"
         )
     return grid
+
+
+def _all_values(dimension: Dimension) -> Sequence[Label]:
+    hole = dimension.hole
+    values = [*hole.labels] if isinstance(hole, Choice) else hole.values()
+    assert values is not None  # the space has a size
+    return values
+
+
+def _size(node: Any) -> int | None:
+    """How many ways there are to fill a part of a parsed tree, None if a range is continuous."""
+    if isinstance(node, Range):
+        return node.size
+    if isinstance(node, Mapping | list):
+        below = node.values() if isinstance(node, Mapping) else node
+        sizes = [_size(value) for value in below]
+        return None if None in sizes else math.prod(size for size in sizes if size)
+    if isinstance(node, Choice):
+        sizes = [_size(option) for option in node.options]
+        return None if None in sizes else sum(size for size in sizes if size)
+    return 1
 
 
 def _ends(hole: Hole) -> list[Label]:

@@ -17,6 +17,7 @@ from study.spec.mistakes import Checker
 from study.spec.names import nearest
 from study.spec.overlays import with_overlays
 from study.spec.overrides import apply_override, parse_override
+from study.spec.reach import not_searched, open_dimensions, reach_notes
 from study.spec.recipes import read_file_or_recipe
 from study.spec.search import SEARCH_SAMPLERS
 from study.spec.section import Misfit
@@ -75,6 +76,10 @@ class StudyFile:
     def most_epochs(self) -> int:
         """The longest training that a trial can ask for."""
         return max(corner.study.train.epochs for corner in self.corners)
+
+    def reach_notes(self) -> list[str]:
+        """What a user may not expect of the search, a line each."""
+        return reach_notes(self.space, self.study.search)
 
     def branches(self) -> list[Corner]:
         """The first corner of each way through the choices between sub-trees."""
@@ -264,6 +269,14 @@ def _check_sampler(space: Space, study: Study, checker: Checker) -> None:
             next(space.grid())
         except HoleError as error:
             raise checker.error(("search", "sampler"), str(error)) from None
+    drawn = not_searched(space, search)
+    if drawn and len(drawn) == len(open_dimensions(space)):
+        listed = ", ".join(f"{name} ({why})" for name, why in drawn.items())
+        raise checker.error(
+            ("search", "sampler"),
+            f"the sampler '{search.sampler}' searches none of the dimensions, {listed}: "
+            "use tpe, gp or qmc",
+        )
     if not space.dimensions() and search.trials > 1:
         raise checker.error(
             ("search", "trials"),

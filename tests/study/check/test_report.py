@@ -137,6 +137,17 @@ def test_one_is_not_told_as_several() -> None:
     assert "1 trial: at most" in page
 
 
+def test_a_check_says_what_a_search_does_not_reach() -> None:
+    file = changed(
+        search={"sampler": "cma-es", "trials": 9},
+        model={"timesteps": {"int": [10, 11]}, "network": "cnn", "schedule": "cosine"},
+        train={"learning_rate": 1e-3},
+    )
+    page = checked(parse_study(file))
+    assert "does not search, but draws at random: train.batch_size (a choice)\n" in page
+    assert "the space has 4 points: at most 4 of 9 trials can differ" in page
+
+
 def test_a_study_that_does_not_fit_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checking, "this_machine", lambda: {"CPU": 2.0, "GPU": 0.0})
     with pytest.raises(UserError, match="3 workers with 1 CPU each can never be placed"):

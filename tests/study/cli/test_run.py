@@ -18,6 +18,7 @@ from study.results import parquet_tables
 from study.results.leaderboard import read_leaderboard
 from study.results.storage import Storage
 from study.spec.schema import study_schema
+from study.spec.schema_section import section_schema
 
 Output = pytest.CaptureFixture[str]
 
@@ -210,6 +211,10 @@ def test_the_storage_may_come_from_the_environment(
 def test_the_schema_is_json(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
     assert call(monkeypatch, "schema") == 0
     assert json.loads(capsys.readouterr().out) == study_schema()
+    assert call(monkeypatch, "schema", "train.optimizer") == 0
+    assert json.loads(capsys.readouterr().out) == section_schema("train.optimizer")
+    assert call(monkeypatch, "schema", "train.optimzer") == 2
+    assert "did you mean `optimizer`?" in capsys.readouterr().err
 
 
 def study(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,7 @@ from study.driver.display import (
     Tally,
     make_display,
 )
-from study.driver.events import Event, TrialEnded, TrialReported, TrialStarted
+from study.driver.events import Event, SearchStopped, TrialEnded, TrialReported, TrialStarted
 from study.driver.messages import EpochResult, Progress, Report, ScoreResult
 
 
@@ -108,3 +108,15 @@ def test_a_silent_display_shows_nothing(capsys: pytest.CaptureFixture[str]) -> N
     display.message("hello")
     display.close()
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_search_that_ends_early_says_why() -> None:
+    for terminal in (False, True):
+        stream = io.StringIO()
+        display = make_display(
+            9, "fd_vae", console=Console(file=stream, force_terminal=terminal, width=100)
+        )
+        display.event(SearchStopped(2, 9, "all 2 points of the space have failed"))
+        display.close()
+        line = "the search ends after 2 of 9 trials: all 2 points of the space have failed"
+        assert line in stream.getvalue()

@@ -10,6 +10,7 @@ import pytest
 from simulated import EPOCHS, content, grid_study, in_folder, learning, table
 from study_trees import changed, parse_study
 
+from study.driver.events import Event, SearchStopped
 from study.driver.messages import Assignment
 from study.results.storage import Storage
 from study.simulation.clock import START
@@ -240,3 +241,52 @@ def test_a_name_that_is_taken_is_refused_and_one_that_is_not_cannot_go_on(tmp_pa
     again = simulate(study, storage, learning(), lanes=1, resume=True)
     assert replace(again, seconds=0.0) == replace(again, busy=(0.0,), seconds=0.0)
     assert again.states == {}
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "cma-es", "qmc"])
+def test_a_point_that_has_diverged_is_not_tried_again_after_a_resume_either(
+    tmp_path: Path, sampler: str
+) -> None:
+    file = changed(
+        search={"sampler": sampler, "trials": 12},
+        train={"epochs": EPOCHS, "batch_size": 32, "learning_rate": 1e-3},
+        model={"timesteps": {"int": [10, 13]}, "schedule": "cosine", "network": "cnn"},
+    )
+
+    def curves(assignment: Assignment, picks: Picks) -> Curve:
+        failure = "diverged" if picks["model.timesteps"] != 12 else ""
+        return Curve([Point(100, 30.0, 1.0, failure=failure)] * EPOCHS)
+
+    storage = in_folder(tmp_path)
+    study = parse_study(file)
+    simulate(study, storage, curves, lanes=1, faults=[Interrupt(300.0)])
+    before = len(table(storage, "trials"))
+    assert 0 < before < 12
+    simulate(study, storage, curves, lanes=1, resume=True)
+    trials = table(storage, "trials")
+    assert len(trials) == 12
+    failed = [row["picks"] for row in trials if row["state"] == "failed"]
+    assert len(failed) == len({*failed}) == 3
+
+
+def test_a_study_ends_when_every_point_has_diverged(tmp_path: Path) -> None:
+    file = changed(
+        search={"sampler": "tpe", "trials": 9},
+        train={"batch_size": 32, "learning_rate": 1e-3},
+        model={"timesteps": {"choice": [10, 20]}, "schedule": "cosine", "network": "cnn"},
+    )
+    events: list[Event] = []
+    storage = in_folder(tmp_path)
+
+    def curves(assignment: Assignment, picks: Picks) -> Curve:
+        return Curve([Point(100, 30.0, None, failure="diverged")])
+
+    simulate(parse_study(file), storage, curves, lanes=1, listeners=[events.append])
+    assert len(table(storage, "trials")) == 2
+    stopped = [event for event in events if isinstance(event, SearchStopped)]
+    assert [str(event) for event in stopped] == [
+        "the search ends after 2 of 9 trials: all 2 points of the space have failed"
+    ]
+    simulate(parse_study(file), storage, curves, lanes=1, resume=True, listeners=[events.append])
+    assert len(table(storage, "trials")) == 2
+    assert events[-1] == stopped[0]

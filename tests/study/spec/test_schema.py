@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,14 @@ def test_there_is_a_study_file() -> None:
     assert SPACES
 
 
+def test_what_the_readme_shows_is_valid() -> None:
+    shown = re.findall(r"```yaml\n(.*?)```", (SEARCH_SPACES.parent / "README.md").read_text(), re.S)
+    assert len(shown) >= 4
+    for text in shown:
+        part = yaml.safe_load(text)
+        VALIDATOR.validate(part if "name" in part else {**tree(), "variants": {"part": part}})
+
+
 @pytest.mark.parametrize(
     "file",
     [
@@ -64,6 +73,30 @@ def test_there_is_a_study_file() -> None:
         {**tree(), "smoke": {"train": {"epochs": 1}, "model": {"network": {"channels": [8]}}}},
         {**tree(), "variants": {"a": {"data": {"edges": "sobel"}, "smoke": {"name": "b"}}}},
         {**tree(), "scale": {"lanes": 2, "gpus_per_worker": 0.25}},
+        {**tree(), "scale": {"gpus_per_worker": 4}},
+        changed(train={"learning_rate": {"int": [1, 2]}}),
+        changed(train={"batch_size": {"int": [8, 64], "log": True}}),
+        changed(score={"metric": "fd", "embedder": "my.module:Net", "also": ["recall", "kid"]}),
+        changed(score={"metric": "fd_pixels", "embedder": "pixels"}),
+        changed(data={"dataset": "data/cats", "size": 16, "count": 9, "fraction": None}),
+        changed(data={"split": {"kind": "k_fold", "folds": 9, "fold": 7}}),
+        changed(search={"sampler": "cma-es", "pruner": {"kind": "threshold", "upper": 3}}),
+        changed(search={"objectives": ["score", "parameters"], "pruner": "none"}),
+        {"name": "sweep", "weights": {"study": "a", "trial": 1}, "search": {"trials": 2}},
+        {
+            **tree(),
+            "weights": {"study": "a", "trial": 1, "checkpoint": "c", "digest": "d"},
+        },
+        {
+            **tree(),
+            "model": {"choice": [{"family": "gan"}, tree()["model"]]},
+            "score": {"sampler": "auto"},
+        },
+        {**tree(), "model": {"family": "gan", "loss": "wasserstein", "penalty": "clip"}},
+        {
+            **changed(data={"split": "leave_one_out"}),
+            "score": {"against": "everything", "samples": 16},
+        },
     ],
 )
 def test_what_may_be_written_is_valid(file: dict[str, Any]) -> None:

@@ -42,6 +42,25 @@ def test_search_samplers_take_as_many_objectives_as_declared(name: SearchSampler
             sample()
 
 
+@pytest.mark.parametrize("name", ["tpe", "gp", "qmc", "cma-es"])
+def test_search_samplers_search_what_is_declared(name: SearchSampler) -> None:
+    study = optuna.create_study(sampler=SAMPLERS[name](0))
+    study.enqueue_trial({"branch": "without"})
+    for _ in range(12):  # past the random trials that samplers start with
+        trial = study.ask()
+        x = trial.suggest_float("x", 0, 1)
+        if trial.suggest_categorical("branch", ["with", "without"]) == "with":
+            trial.suggest_float("inside", 0, 1)
+        study.tell(trial, x)
+    assert any("inside" in trial.params for trial in study.get_trials())
+    trial = study.ask()
+    searched = {*study.sampler.infer_relative_search_space(study, study.get_trials()[-1])}
+    info = SEARCH_SAMPLERS[name]
+    assert "x" in searched
+    assert ("branch" in searched) == info.searches_choices
+    assert ("inside" in searched) == info.searches_branches
+
+
 @pytest.mark.parametrize("kind", kinds(Pruner))
 def test_pruners_keep_rungs_and_stop_trials_as_declared(kind: str) -> None:
     settings = pruner_of(kind)

@@ -165,3 +165,45 @@ def test_a_way_is_that_of_the_sub_trees_and_of_nothing_else() -> None:
     assert names == {"linear", "cosine", "constant"}
     assert len({space.way(filled.picks) for filled in space.corners()}) == 3
     assert len({space.way(filled.picks) for filled in space.branches()}) == 3
+
+
+@quickly
+@given(trees)
+def test_the_size_of_a_space_is_how_many_points_it_has(tree: dict[str, Any]) -> None:
+    space = Space(tree)
+    size = space.size
+    if size is not None and size <= 2000:
+        points = [tuple(filled.picks.items()) for filled in space.points()]
+        assert len(points) == len({*points}) == size
+    elif size is None:
+        assert any(
+            isinstance(dimension.hole, Range) and dimension.hole.values() is None
+            for dimension in space.dimensions()
+        )
+
+
+@pytest.mark.parametrize(
+    ("hole", "size"),
+    [
+        ({"int": [10, 20]}, 11),
+        ({"int": [10, 20], "log": True}, 11),
+        ({"int": [10, 20], "step": 3}, 4),
+        ({"float": [0, 1], "step": 0.1}, 11),
+        ({"float": [0, 1]}, None),
+        ({"float": [1, 1]}, 1),
+        ({"choice": [1, 2, 3]}, 3),
+        ({"choice": [{"kind": "a", "x": {"int": [1, 4]}}, {"kind": "b"}]}, 5),
+        ({"choice": [{"kind": "a", "x": {"float": [1, 4]}}, {"kind": "b"}]}, None),
+        (7, 1),
+    ],
+)
+def test_sizes(hole: Any, size: int | None) -> None:
+    assert Space({"a": hole}).size == size
+    assert Space({"a": hole, "b": {"choice": [1, 2]}}).size == (None if size is None else 2 * size)
+
+
+def test_what_lies_in_one_branch_of_several_is_conditional() -> None:
+    inner = {"kind": "a", "x": {"int": [1, 4]}}
+    space = Space({"one": {"choice": [inner]}, "two": {"choice": [inner, {"kind": "b"}]}})
+    conditional = {each.name: space.conditional(each) for each in space.dimensions()}
+    assert conditional == {"one": False, "one.a.x": False, "two": False, "two.a.x": True}

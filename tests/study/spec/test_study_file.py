@@ -126,3 +126,28 @@ def test_starting_points_may_leave_something_open() -> None:
         {"model.network.channels": "[8, 16]"},
         {},
     )
+
+
+def test_sections_and_holes_may_be_merged_and_aliased() -> None:
+    rate = "{float: [1e-4, 1e-2], log: true}"
+    merged = (
+        TEXT.replace("{kind: linear,", "&linear {kind: linear, scaled: false,")
+        .replace("{kind: constant, beta: 0.01}", "{<<: *linear, beta_end: 0.03}")
+        .replace(rate, f"&rate {rate}\n  weight_decay: *rate")
+    )
+    written = (
+        TEXT.replace("{kind: linear,", "{kind: linear, scaled: false,")
+        .replace("{kind: constant, beta: 0.01}", "{kind: linear, scaled: false, beta_end: 0.03}")
+        .replace(rate, f"{rate}\n  weight_decay: {rate}")
+    )
+    study_file = read_study_text(merged, "study")
+    assert same(study_file, read_study_text(written, "study"))
+    assert len(study_file.space.dimensions()) == 8
+
+
+def test_a_mistake_in_what_is_merged_stands_where_it_is_written() -> None:
+    text = TEXT.replace("- {kind: linear,", "- &linear {kind: linear, scald: false,").replace(
+        "- {kind: constant, beta: 0.01}", "- {<<: *linear, beta_end: 0.03}"
+    )
+    with pytest.raises(UserError, match=r"^study:8: model\.schedule\.scald: unknown key"):
+        read_study_text(text, "study")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from study_trees import quickly
@@ -90,6 +91,18 @@ def test_every_path_knows_its_line() -> None:
         ("a: !!python/name:os.system x\n", "file:1: broken YAML: could not determine"),
         ("a: \x00\n", "broken YAML"),
         ("a: &x [*x]\n", "within itself"),
+        ("a: &x {b: *x}\n", "within itself"),
+        ("a: &x {<<: *x}\n", "within itself"),
+        ("a: &x {<<: [*x, *x]}\n", "within itself"),
+        ("a: &x {b: {<<: *x}}\n", "within itself"),
+        ("? &x [*x]\n: 1\n", "file:1: a list or a section is no key"),
+        ("a: &x {b: 1}\nc:\n  <<: *x\n  <<: *x\n", "file:4: `<<` stands here twice: several"),
+        ("a: &x {b: 1}\nc:\n  <<: *x\n  d: 1\n  d: 2\n", "file:5: the key `d` stands here twice"),
+        ("a: &x {b: 1, b: 2}\nc: {<<: *x}\n", "file:1: the key `b` stands here twice"),
+        ("a: 1\nc:\n  <<: 3\n", "file:3: `<<` merges sections: it is written <<: *one or"),
+        ("a: &x {b: 1}\nc:\n  <<: [*x, 3]\n", "file:3: `<<` merges sections"),
+        ("a: &x [1]\nc:\n  <<: *x\n", "`<<` merges sections"),
+        ("c:\n  <<:\n", "`<<` merges sections"),
         ("[" * 600, "nested too deeply"),
     ],
 )
@@ -110,6 +123,70 @@ def test_any_text_is_a_tree_or_one_line(text: str) -> None:
     except UserError as error:
         message = str(error)
     assert "\n" not in message
+
+
+MERGED = """\
+one: &one
+  kind: linear
+  rate: 1
+other: &other {rate: 2, steps: [1, 2]}
+own: {rate: 3, <<: *one}
+several:
+  <<: [*one, *other]
+  more: true
+chain: &chain {<<: *other, rate: 4}
+chained: {<<: *chain}
+written: {<<: {a: 1}, b: 2}
+named: {"<<": 5}
+"""
+
+
+def test_merge_keys_are_those_of_yaml_1_1() -> None:
+    document = parse_yaml(MERGED, "file")
+    tree = document.tree
+    assert tree["own"] == {"kind": "linear", "rate": 3}
+    assert tree["several"] == {"kind": "linear", "rate": 1, "steps": [1, 2], "more": True}
+    assert tree["chained"] == {"rate": 4, "steps": [1, 2]}
+    assert tree["written"] == {"a": 1, "b": 2}
+    assert tree["named"] == {"<<": 5}
+    assert tree == yaml.safe_load(MERGED)
+    assert parse_yaml(dump_yaml(tree), "file").tree == tree
+    assert parse_yaml("value: <<\n", "file").tree == {"value": "<<"}
+
+
+def test_what_is_merged_has_the_lines_on_which_it_is_written() -> None:
+    document = parse_yaml(MERGED, "file")
+    assert document.where(("several", "rate")) == "file:3"
+    assert document.where(("several", "steps", 1)) == "file:4"
+    assert document.where(("several", "more")) == "file:8"
+    assert document.where(("own", "rate")) == "file:5"
+
+
+def test_an_alias_stands_for_a_value_of_its_own() -> None:
+    document = parse_yaml("a: &x {float: [1, 2]}\nb: *x\nc: {<<: *x, log: true}\n", "file")
+    assert document.tree["b"] == {"float": [1, 2]}
+    assert document.tree["c"] == {"float": [1, 2], "log": True}
+    document.tree["a"]["float"][0] = 5  # as an override does
+    assert document.tree["b"] == {"float": [1, 2]}
+    assert document.tree["c"]["float"] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # each line stands for ten of the one before
+        "a0: &a0 [1]\n"
+        + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 12)),
+        "a0: &a0 {k: 1}\n"
+        + "".join(
+            f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 10)}]}}\n" for i in range(1, 12)
+        ),
+    ],
+    ids=["lists", "merges"],
+)
+def test_aliases_that_stand_for_billions_of_values_are_one_line(text: str) -> None:
+    with pytest.raises(UserError, match="with its aliases the file holds more than 100,000 values"):
+        parse_yaml(text, "file")
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
