@@ -27,6 +27,7 @@ from study.results.reader import read_rows
 from study.results.storage import Storage
 from study.results.tables import TrialRow
 from study.spec import Study, UserError
+from study.trained.load import load_trial
 from study.worker.checkpoints import read_checkpoint
 from study.worker.team import Team
 from study.worker.trial import TrialRun
@@ -252,16 +253,28 @@ def test_more_workers_than_the_cluster_can_place_start_nothing(tmp_path: Path) -
     assert not (tmp_path / "s").exists()
 
 
-def test_the_python_interface_runs_a_study_file(tmp_path: Path) -> None:
+def test_the_python_interface_runs_a_study_scored_by_fid(tmp_path: Path) -> None:
     path = tmp_path / "study.yaml"
-    path.write_text(yaml.safe_dump(plain(train={"epochs": 1})))
-    results = study.Study.from_file(path, ["score.samples=32"], name="named").run(
+    sections = {"data": {"count": 60}, "train": {"epochs": 1}, "score": {"metric": "fid"}}
+    path.write_text(yaml.safe_dump(plain(**sections)), encoding="utf-8")
+    results = study.Study.from_file(path, ["score.samples=16"], name="named").run(
         storage=str(tmp_path / "s")
     )
     assert results.name == "named"
     assert list(results.trials["state"]) == ["complete"]
-    assert list(results.scores["samples"]) == [32]
+    (score,) = results.scores.to_dict("records")
+    assert (score["metric"], score["samples"]) == ("fid", 16)
     assert set(results.artifacts["kind"]) == {"checkpoint", "samples"}
+
+    # The lane's FID is that of its images to those held out, measured apart from any study.
+    storage = Storage.from_uri(str(tmp_path / "s"))
+    trial = load_trial(storage, "named", 0)
+    images = trial.generate(16, score["seed"]).cpu()
+    apart = study.score_images(
+        images, trial.images.held_out.cpu(), metrics=["fid"], cache_folder=tmp_path / "cache"
+    )
+    assert score["value"] == pytest.approx(apart["fid"], rel=1e-3)
+    assert score["value"] > 1
 
 
 def test_finalists_are_trained_again_and_a_resumed_final_goes_on(tmp_path: Path) -> None:
