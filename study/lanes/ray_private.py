@@ -6,6 +6,7 @@ Ray is pinned below its next minor release because of them.
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
@@ -69,7 +70,9 @@ class OwnJob(JobConfig):  # type: ignore[misc]
     """
 
     def _serialize(self) -> bytes:
-        if hides_us(os.getcwd()):
+        # These two Ray puts first in the paths of its processes.
+        folders = {os.getcwd(), os.path.dirname(os.path.realpath(sys.argv[0]))}
+        if any(map(hides_us, folders)):
             self._py_driver_sys_path.append(str(HOME))  # the last one is looked into first
         return super()._serialize()  # type: ignore[no-any-return]
 
