@@ -100,14 +100,12 @@ def sample(
 ) -> None:
     """Generate images with a trial's weights, as a PNG grid."""
     check_picture("-o", output)
-    from study.results.image_grid import image_grid
-    from study.trained.load import best_trial, sample_trial
+    from study.trained.load import best_trial, sample_picture
 
     place = open_storage(storage)
     name = resolve_study(place, name)
     trial = best_trial(place, name) if trial is None else trial
-    images = sample_trial(place, name, trial, count, seed)
-    picture = image_grid(images, scale=max(1, 48 // images.shape[-1]))
+    picture = sample_picture(place, name, trial, count, seed)
     try:
         picture.save(output, format="PNG")
     except OSError as error:

@@ -11,7 +11,9 @@ import hashlib
 import os
 import tempfile
 import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -33,6 +35,24 @@ _MD5 = {
         _LABELS: "9018921c3c673c538a1fc5bad174d6f9",
     },
 }
+
+CLASS_NAMES: Mapping[str, Sequence[str]] = MappingProxyType(
+    {
+        "fashion_mnist": (
+            "T-shirt",
+            "trouser",
+            "pullover",
+            "dress",
+            "coat",
+            "sandal",
+            "shirt",
+            "sneaker",
+            "bag",
+            "ankle boot",
+        )
+    }
+)
+"""What the labels of a data set stand for, where they are not the numbers themselves."""
 
 _SYSTEM = Path("/usr/share/datasets")
 _TORCHVISION_NAMES = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}

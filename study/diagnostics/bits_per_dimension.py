@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from models.bound import Bound, bits_per_dim
 from models.ddpm import DDPM, LearnedVariance
 from models.predictions import Variance
 from study.diagnostics.figures import lines
 from study.diagnostics.subject import Finding, Measure, Subject
+from study.results.picture_titles import set_title
 
 IMAGES = 32
 TERMS = 51
@@ -21,12 +23,17 @@ FULL_IMAGES = 128
 """Images looked at by `--full`."""
 
 
-def bound_figure(bounds: Mapping[str, Bound]) -> Figure:
-    """The terms of the bound against t, a curve for each set of images."""
+def bound_figure(bounds: Mapping[str, Bound], evaluated: str) -> Figure:
+    """The terms of the bound against t, a curve for each set of images.
+
+    Args:
+        bounds: By the set's name.
+        evaluated: How many of the terms, in words.
+    """
     figure = Figure(figsize=(8, 4.2), layout="constrained")
     panel = figure.subplots()
     curves = {
-        f"{name}: {float(b.total.mean()):.3g} bits per dimension": (
+        f"{name} images: {_mean_and_error(b.total)} bits per dimension": (
             b.timesteps.numpy(),
             b.by_t.mean(0).cpu().numpy(),
         )
@@ -37,14 +44,24 @@ def bound_figure(bounds: Mapping[str, Bound]) -> Figure:
         curves,
         x="timestep t",
         y="term of the bound [bits per dimension]",
-        title="Variational bound by timestep; at t = 0, the decoder of 256 bins",
         scale="log",
         marker=".",
     )
     last = max(int(b.timesteps[-1]) for b in bounds.values())
     panel.set_xscale("symlog", linthresh=10)  # most of it falls to the first timesteps
     panel.set_xlim(-0.5, max(last, 1) * 1.1)
+    images = max(len(b.total) for b in bounds.values())
+    set_title(
+        figure,
+        f"Variational bound by timestep, {evaluated}, of N = {images} images of each set; "
+        "at t = 0, the decoder of 256 bins; ± is the standard error over the images",
+    )
     return figure
+
+
+def _mean_and_error(totals: Tensor) -> str:
+    mean = f"{float(totals.mean()):.3g}"
+    return mean if len(totals) < 2 else f"{mean} ± {float(totals.std() / len(totals) ** 0.5):.1g}"
 
 
 def diagnose(subject: Subject) -> Finding:
@@ -58,12 +75,12 @@ def diagnose(subject: Subject) -> Finding:
     terms = all_terms if subject.full else min(TERMS, all_terms)
     count = FULL_IMAGES if subject.full else IMAGES
     bounds = {}
-    for name, images in (("held out", subject.held_out), ("training", subject.train)):
+    for name, images in (("held-out", subject.held_out), ("training", subject.train)):
         x0 = subject.batch(images, count, "bound")
         generator = subject.generator("bound")
         bounds[name] = bits_per_dim(family, x0, generator, variance=variance, timesteps=terms)
     measures = []
-    for suffix, bound in (("", bounds["held out"]), (".train", bounds["training"])):
+    for suffix, bound in (("", bounds["held-out"]), (".train", bounds["training"])):
         looked_at = len(bound.total)
         for quantity, values in (
             ("bits_per_dim", bound.total),
@@ -76,11 +93,11 @@ def diagnose(subject: Subject) -> Finding:
             Measure(f"term{suffix}", float(value), samples=looked_at, axis="t", x=int(t))
             for t, value in zip(bound.timesteps, by_t, strict=True)
         ]
-    total = float(bounds["held out"].total.mean())
+    total = float(bounds["held-out"].total.mean())
     measures.append(Measure("terms", terms, samples=0))
     evaluated = f"all {all_terms} terms" if terms == all_terms else f"{terms} of {all_terms} terms"
     return Finding(
         headline=f"{total:.3g} bits per dimension, from {evaluated}",
         measures=measures,
-        pictures={"bound": bound_figure(bounds)},
+        pictures={"bound": bound_figure(bounds, evaluated)},
     )

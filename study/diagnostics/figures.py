@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from study.results.plots import COLOURS
+from study.results.picture_titles import set_title
+from study.results.plot_style import COLOURS, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,9 +61,9 @@ def image_rows(
     canvas = canvas[:, : -gap or None]
     label = 0.085 * max(map(len, rows)) + 0.15  # inches, by characters
     wide, high = canvas.shape[1] / width * _CELL, canvas.shape[0] / width * _CELL
-    titles = 0.3 + 0.2 * title.count("\n") + (0.25 if any(columns) else 0)
+    above = 0.15 + (0.25 if any(columns) else 0)
     figure = Figure(
-        figsize=(max(wide + label + 0.8 * bool(noise), _NARROWEST), high + titles + 0.1),
+        figsize=(max(wide + label + 0.8 * bool(noise), _NARROWEST), high + above + 0.1),
         layout="compressed",
     )
     panel = figure.subplots()
@@ -80,7 +81,7 @@ def image_rows(
     if noise:
         scale = ScalarMappable(Normalize(-limit, limit), _NOISE_MAP)
         figure.colorbar(scale, ax=panel, label="noise", shrink=0.75, pad=0.02)
-    figure.suptitle(title, fontsize=11)
+    set_title(figure, title)
     return figure
 
 
@@ -129,11 +130,9 @@ def lines(
         panel.legend(frameon=False, fontsize=8)
 
 
-def tidy(panel: Axes) -> None:
-    """A light grid, and no frame on the right and above."""
-    panel.grid(alpha=0.25, linewidth=0.6)
-    panel.set_axisbelow(True)
-    panel.spines[["top", "right"]].set_visible(False)
+def counted(count: int, noun: str) -> str:
+    """A number of things in words: `1 step`, `20 steps`."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def _pixels(image: Tensor) -> NDArray[np.float32]:

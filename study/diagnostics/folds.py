@@ -11,10 +11,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from study.diagnostics.figures import tidy
 from study.diagnostics.subject import Finding, Measure, Subject
 from study.diagnostics.training_curves import read_reports
-from study.results.plots import COLOURS
+from study.results.picture_titles import set_title
+from study.results.plot_style import COLOURS, tidy
 from study.results.reader import read_rows
 from study.results.storage import Storage
 from study.results.tables import TrialRow
@@ -122,7 +122,7 @@ def folds_figure(folds: Folds, shown: Mapping[str, Mapping[int, pd.Series[Any]]]
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         tidy(panel)
         panel.legend(frameon=False, fontsize=8)
-    figure.suptitle(f"Cross-validation: {_in_words(folds)}", fontsize=11)
+    set_title(figure, f"Cross-validation: {_in_words(folds)}; ±: deviation over them")
     return figure
 
 

@@ -113,7 +113,7 @@ def diagnose(subject: Subject) -> Finding:
     if isinstance(family, GAN):
         z = family.latents(2 * PAIRS, subject.generator("latents"))
         decode: Callable[[Tensor], Tensor] = family.decode
-        title = "Between random latent vectors"
+        title = f"Interpolated between {PAIRS} pairs of random latent vectors"
     else:
         assert isinstance(family, DDPM)
         # The real images themselves have no latents of an even number where few are held out.
@@ -138,7 +138,8 @@ def diagnose(subject: Subject) -> Finding:
             )
             return last.x
 
-        title = f"Between real images, inverted by DDIM in {steps} steps"
+        pairs = f"{len(x0) // 2} pairs of real images"
+        title = f"Interpolated between {pairs}, inverted by DDIM in {steps} steps"
         error = (decode(z) - x0).square().mean().sqrt() / 2
         measures.append(
             Measure("inversion_error", float(error), len(x0), sampler="ddim", steps=steps)

@@ -17,10 +17,12 @@ from torch import Generator, Tensor
 from models.images import to_uint8
 from models.morphing import Morphing
 from models.samplers import MORPH_SAMPLERS
-from study.diagnostics.figures import image_rows, lines
+from study.diagnostics.figures import counted, image_rows, lines
 from study.diagnostics.paths import draw_start
 from study.diagnostics.samples import quality
 from study.diagnostics.subject import Finding, Measure, Subject
+from study.results.picture_titles import set_title
+from study.results.plot_style import COLOURS
 
 LEVELS = (0.0, 0.001, 0.005, 0.01, 0.1, 0.25, 0.5)
 AVERAGES = (1, 5, 10, 20)
@@ -104,9 +106,15 @@ def series_figure(shown: Mapping[float, tuple[Tensor, Tensor]], title: str, axis
     return image_rows(rows, [""] * count, title)
 
 
-def scores_figure(measures: Sequence[Measure], metric: str) -> Figure:
-    """Quality and variety against the noise level, and against the number of images averaged."""
-    figure = Figure(figsize=(10, 6), layout="constrained")
+def scores_figure(measures: Sequence[Measure], metric: str, why: str = "") -> Figure:
+    """Quality and variety against the noise level, and against the number of images averaged.
+
+    Args:
+        measures: Of all starts.
+        metric: What the scores are.
+        why: Why these are not the study's, in words.
+    """
+    figure = Figure(figsize=(12.5, 6.5), layout="constrained")
     panels = figure.subplots(2, 2)
     labels = {"noise": "noise level λ", "average": "images averaged, N"}
     for column, (series, label) in enumerate(labels.items()):
@@ -123,28 +131,43 @@ def scores_figure(measures: Sequence[Measure], metric: str) -> Figure:
             upper,
             {metric: curve(metric)},
             x=label,
-            y=f"quality: {metric} (less is better)",
+            y=f"{metric} (less is better)",
             marker=".",
+            legend=False,
         )
         variety = {name: curve(name) for name in ("recall", "coverage", "unique_share")}
-        lines(lower, variety, x=label, y="variety (more is better)", marker=".")
+        lines(lower, variety, x=label, y="variety (more is better)", marker=".", legend=False)
         lower.set_ylim(-0.05, 1.05)
         for panel in (upper, lower):
             if series == "noise":
                 panel.set_xscale("symlog", linthresh=LEVELS[1], linscale=0.5)
                 panel.set_xlim(-LEVELS[1] / 3, LEVELS[-1] * 1.3)
-                panel.set_xticks(LEVELS, [f"{level:g}" for level in LEVELS])
+                panel.set_xticks(LEVELS, [f"{level:g}" for level in LEVELS], rotation=45)
                 panel.minorticks_off()
             else:
                 panel.set_xticks(AVERAGES)
             for m in measures:  # the mixture has no axis of its own
                 name, _, which = m.quantity.partition(".")
                 if which == "mixture" and name == metric and panel is upper:
-                    label = f"mixture of {m.x:g}"
-                    style = ":" if m.x == COMPONENTS[0] else "-."
-                    panel.axhline(m.value, color="black", linestyle=style, label=label)
-                    panel.legend(frameon=False, fontsize=8)
-    figure.suptitle(f"Other starts than one morph image, by the {SAMPLER} algorithm", fontsize=11)
+                    few = m.x == COMPONENTS[0]
+                    panel.axhline(
+                        m.value,
+                        color=COLOURS[1 if few else 2],
+                        linestyle=":" if few else (0, (6, 4)),
+                        linewidth=2.6 if few else 1.4,  # one below the other can be seen
+                        label=f"Gaussian mixture of {m.x:g}: {metric} {m.value:.4g}",
+                    )
+        for row in (0, 1):  # beside the panels, where it covers no curve
+            handles, labels = panels[row, 0].get_legend_handles_labels()
+            panels[row, 1].legend(
+                handles, labels, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9
+            )
+    count = measures[0].samples
+    set_title(
+        figure,
+        f"Other starts than one morph image, N = {count} samples from each by the {SAMPLER} "
+        f"algorithm{f' ({why})' if why else ''}",
+    )
     return figure
 
 
@@ -185,15 +208,19 @@ def diagnose(subject: Subject) -> Finding:
     }
     short = {"noise": "λ", "average": "N", "mixture": "components"}
     pictures = {
-        f"starts-{name}": series_figure(rows, titles[name], short[name])
+        f"starts-{name}": series_figure(
+            rows, f"{titles[name]}: {SHOWN} of N = {count} starts, above their samples", short[name]
+        )
         for name, rows in shown.items()
         if rows
     }
     distances = [m for m in measures if m.quantity.partition(".")[0] == metric]
     best = min(distances, key=lambda m: m.value)
+    why = subject.why_another_score(count)
     return Finding(
         headline=f"best {metric} {best.value:.4g}: {best.quantity.partition('.')[2]}, "
-        f"{best.axis} {best.x:g}; all by {SAMPLER}, {steps} step" + ("s" if steps > 1 else ""),
+        f"{best.axis} {best.x:g}; all of {count} images by {SAMPLER}, {counted(steps, 'step')}"
+        + (f" ({why})" if why else ""),
         measures=measures,
-        pictures={**pictures, "starts": scores_figure(measures, metric)},
+        pictures={**pictures, "starts": scores_figure(measures, metric, why)},
     )

@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 from models.ddpm import DDPM
 from study.diagnostics.figures import Numbers, image_rows, lines
 from study.diagnostics.subject import Finding, Measure, Subject
+from study.results.picture_titles import set_title
 
 SHOWN = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 """Where in 0 .. T-1 noise is shown."""
@@ -88,11 +89,16 @@ def noise_figure(predictions: Sequence[NoisePrediction]) -> Figure:
     }
     columns = [f"t = {p.t}" for p in predictions]
     shown = ("real noise", "predicted", "difference")
-    return image_rows(rows, columns, "Real and predicted noise", noise=shown)
+    return image_rows(rows, columns, "Noise in one held-out image, and as predicted", noise=shown)
 
 
-def curve_figure(curves: Mapping[str, NoiseCurve]) -> Figure:
-    """Error and deviation against t, a curve for each set of images."""
+def curve_figure(curves: Mapping[str, NoiseCurve], images: int) -> Figure:
+    """Error and deviation against t, a curve for each set of images.
+
+    Args:
+        curves: By the set's name.
+        images: How many images of each set were looked at, at most.
+    """
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     left, right = figure.subplots(1, 2)
     x = "timestep t"
@@ -102,7 +108,7 @@ def curve_figure(curves: Mapping[str, NoiseCurve]) -> Figure:
     lines(right, deviation, x=x, y="standard deviation predicted", marker=".")
     right.axhline(1, color="black", linewidth=0.8, linestyle=":", label="real noise")
     right.legend(frameon=False, fontsize=8)
-    figure.suptitle("How well the noise is predicted", fontsize=11)
+    set_title(figure, f"How well the noise is predicted in N = {images} images of each set")
     return figure
 
 
@@ -134,5 +140,8 @@ def diagnose(subject: Subject) -> Finding:
     return Finding(
         headline=f"mean squared error {mean:.3g}",
         measures=measures,
-        pictures={"noise": noise_figure(side_by_side), "noise-by-t": curve_figure(curves)},
+        pictures={
+            "noise": noise_figure(side_by_side),
+            "noise-by-t": curve_figure(curves, max(len(train), len(held_out))),
+        },
     )

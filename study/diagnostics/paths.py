@@ -19,6 +19,9 @@ from models.starts import STARTS, MorphSet
 CLEAN = -1
 """The "timestep" of clean images, one before the first."""
 
+PREDICTED = "predicted $x_0$"
+"""What the clean images that a sampler predicts on its way are called in pictures."""
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
@@ -27,10 +30,13 @@ class Frame:
     Attributes:
         t: The timestep that they stand at, `CLEAN` for clean images.
         x: The images, [B, C, H, W].
+        x0: The clean images that a sampler predicted there, [B, C, H, W]; `x` where they are clean
+            themselves, None where nothing was predicted.
     """
 
     t: int
     x: Tensor
+    x0: Tensor | None = None
 
 
 def noising(
@@ -113,9 +119,9 @@ def denoising(
         x = torch.randn(count, *family.image_shape, generator=generator, device=family.device)
         states = SAMPLERS[sampler](family, x, steps=steps, generator=generator, **settings)
     for state in states:
-        yield Frame(state.t, x)  # what the step started from
+        yield Frame(state.t, x, state.x0)  # what the step started from, and headed for
         x = state.x
-    yield Frame(CLEAN, x)
+    yield Frame(CLEAN, x, x)
 
 
 def pick(frames: Iterable[Frame], timesteps: Sequence[int]) -> list[Frame]:
@@ -126,6 +132,11 @@ def pick(frames: Iterable[Frame], timesteps: Sequence[int]) -> list[Frame]:
             if t not in nearest or abs(frame.t - t) < abs(nearest[t].t - t):
                 nearest[t] = frame
     return [nearest[t] for t in timesteps]
+
+
+def first(frame: Frame, count: int) -> Frame:
+    """A frame of its first images alone."""
+    return Frame(frame.t, frame.x[:count], None if frame.x0 is None else frame.x0[:count])
 
 
 def every(timesteps: int, step: int) -> list[int]:

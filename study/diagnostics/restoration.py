@@ -14,6 +14,7 @@ from models.samplers import MORPH_SAMPLERS
 from study.diagnostics.figures import image_rows, lines
 from study.diagnostics.paths import draw_start
 from study.diagnostics.subject import Finding, Measure, Subject
+from study.results.picture_titles import set_title
 
 IMAGES = 16
 COLUMNS = 10
@@ -80,7 +81,7 @@ def restoration_figure(x0: Tensor, restorations: Sequence[Restoration]) -> Figur
     for way in restorations[0].restored:
         rows[way.replace("_", " ")] = torch.stack([r.restored[way][0] for r in restorations])
     columns = ["original", *(f"t = {r.t}" for r in restorations)]
-    return image_rows(rows, columns, "Restored from each timestep")
+    return image_rows(rows, columns, "One held-out image, restored from each timestep")
 
 
 def error_figure(x0: Tensor, restorations: Sequence[Restoration]) -> Figure:
@@ -92,8 +93,8 @@ def error_figure(x0: Tensor, restorations: Sequence[Restoration]) -> Figure:
         w.replace("_", " "): (t, [r.error(w, x0) for r in restorations])
         for w in restorations[0].restored
     }
-    title = "Error of the restored images"
-    lines(panel, curves, x="restored from t", y="mean squared error", title=title, marker=".")
+    lines(panel, curves, x="restored from t", y="mean squared error", marker=".")
+    set_title(figure, f"Error of N = {len(x0)} restored held-out images")
     return figure
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
+from study.diagnostics.figures import counted, image_rows
 from study.diagnostics.subject import Finding, Measure, Subject
-from study.results.image_grid import image_grid
 from study.scoring.coverage import density_coverage, precision_recall
 from study.scoring.neighbours import squared_distances
 
@@ -68,12 +70,38 @@ def quality(
 def headline(measures: Sequence[Measure]) -> str:
     """The distance, for quality, and the recall, for variety."""
     distance, _, recall, *_ = measures
-    return f"{distance.quantity} {distance.value:.4g}, recall {recall.value:.2f}"
+    return (
+        f"{distance.quantity} {distance.value:.4g}, recall {recall.value:.2f} "
+        f"of {distance.samples:,} images"
+    )
+
+
+def samples_figure(subject: Subject, distance: Measure, why: str = "") -> Figure:
+    """The first of a trial's samples, ten a row, with the number of the first on the left.
+
+    Args:
+        subject: The trial.
+        distance: The score of all its samples.
+        why: Why it is not the study's score, in words.
+    """
+    shown = subject.generated[:SHOWN].cpu()
+    missing = -len(shown) % COLUMNS if len(shown) > COLUMNS else 0
+    white = shown.new_full((missing, *shown.shape[1:]), 255)
+    full = torch.cat([shown, white])
+    rows = {str(i + 1): full[i : i + COLUMNS] for i in range(0, len(full), COLUMNS)}
+    sampling = f"{subject.sampler}, {counted(subject.steps, 'step')}"
+    what = (
+        f"{len(shown)} of N = {len(subject.generated)} random samples by {sampling}; "
+        f"all of them: {distance.quantity} {distance.value:.4g}"
+    )
+    columns = [""] * min(COLUMNS, len(shown))
+    return image_rows(rows, columns, f"{what} ({why})" if why else what)
 
 
 def diagnose(subject: Subject) -> Finding:
     """The samples' distance to real images, their fidelity and their variety."""
     measures = quality(subject, subject.generated, subject.generated_features)
-    shown = subject.generated[:SHOWN].cpu().numpy()
-    grid = image_grid(shown, columns=COLUMNS, scale=max(1, 64 // shown.shape[-1]))
-    return Finding(headline(measures), measures, {"samples": grid})
+    why = subject.why_another_score(len(subject.generated))
+    figure = samples_figure(subject, measures[0], why)
+    lead = headline(measures)
+    return Finding(f"{lead} ({why})" if why else lead, measures, {"samples": figure})

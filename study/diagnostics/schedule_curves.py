@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from matplotlib.figure import Figure
@@ -15,11 +16,19 @@ from models.noise_schedule import Schedule
 from models.schedules import SCHEDULES
 from study.diagnostics.figures import lines
 from study.diagnostics.subject import Finding, Measure, Subject
+from study.results.picture_titles import set_title
+from study.results.plot_style import COLOURS, DASHES, MARKERS, tidy
 
 SEVERAL_TIMESTEPS = (100, 300, 1000, 4000)
 """The T for which the decay is drawn, beside the trial's own."""
 
 OWN = "this trial's"
+
+SCALED = "alike at every T: betas scaled by 1000 / T, or by t / T alone"
+UNSCALED = "betas as they are: less noise below T = 1000 than at 1000"
+
+_UNIT = 1000  # the T at which scaling by 1000 / T changes nothing
+_ALIKE = 0.01  # two schedules whose alpha_bar is never further apart can hardly be told apart
 
 
 def schedule_section(subject: Subject) -> tuple[str, dict[str, Any]]:
@@ -28,18 +37,30 @@ def schedule_section(subject: Subject) -> tuple[str, dict[str, Any]]:
     return section.pop("kind", "custom"), section
 
 
-def named_schedules(own: Schedule) -> dict[str, Schedule]:
+def own_name(kind: str, options: Mapping[str, Any]) -> str:
+    """What the trial's own schedule is called in legends."""
+    return f"{OWN} ({kind}{_convention(kind, options.get('scaled', False))})"
+
+
+def named_schedules(own: Schedule) -> dict[str, dict[str, Schedule]]:
     """Each schedule of `SCHEDULES` by its defaults at this one's T, but for this one.
 
-    Those that are not defined there are left out: at a large T, some leave nothing of an image.
+    Those whose betas may be scaled by 1000 / T are there with both conventions. Those that are not
+    defined there are left out: at a large T, some leave nothing of an image.
+
+    Returns:
+        Schedules by name, under `SCALED` and under `UNSCALED`.
     """
-    made = {name: over_timesteps(name, {}, [own.timesteps]) for name in SCHEDULES}
-    return {
-        name: s
-        for name, by_timesteps in made.items()
-        for s in by_timesteps.values()
-        if not torch.equal(s.betas, own.betas)
-    }
+    groups: dict[str, dict[str, Schedule]] = {SCALED: {}, UNSCALED: {}}
+    both = (True, False) if own.timesteps != _UNIT else (True,)  # where both are one
+    for kind in SCHEDULES:
+        for scaled in both if _can_be_scaled(kind) else (None,):
+            options = {} if scaled is None else {"scaled": scaled}
+            group = groups[UNSCALED if scaled is False else SCALED]
+            for schedule in over_timesteps(kind, options, [own.timesteps]).values():
+                if not torch.equal(schedule.betas, own.betas):
+                    group[kind + _convention(kind, scaled)] = schedule
+    return groups
 
 
 def over_timesteps(
@@ -61,6 +82,19 @@ def over_timesteps(
     return schedules
 
 
+def hardly_differ(schedules: Mapping[str, Schedule]) -> dict[str, str]:
+    """Of schedules at one T, the first one that each is drawn on top of, if there is any."""
+    names = [*schedules]
+    alike = {}
+    for i, name in enumerate(names):
+        bars = schedules[name].alpha_bars
+        for other in names[:i]:
+            if float((bars - schedules[other].alpha_bars).abs().max()) < _ALIKE:
+                alike[name] = other
+                break
+    return alike
+
+
 def _betas(schedule: Schedule) -> Tensor:
     return schedule.betas
 
@@ -73,23 +107,85 @@ def _signal_scales(schedule: Schedule) -> Tensor:
     return schedule.alpha_bars.sqrt()
 
 
-def schedule_figure(schedules: Mapping[str, Schedule], bold: Sequence[str] = ()) -> Figure:
-    """beta, alpha_bar and sqrt(alpha_bar) against t, a curve a schedule."""
-    figure = Figure(figsize=(13, 3.8), layout="constrained")
-    panels = figure.subplots(1, 3)
-    quantities = {
-        r"variance added, $\beta_t$": _betas,
-        r"variance left of the image, $\bar\alpha_t$": _alpha_bars,
-        r"scale of the image, $\sqrt{\bar\alpha_t}$": _signal_scales,
-    }
-    for panel, (label, quantity) in zip(panels, quantities.items(), strict=True):
-        curves = {name: (range(s.timesteps), quantity(s).numpy()) for name, s in schedules.items()}
-        scale: Literal["log", "linear"] = "log" if panel is panels[0] else "linear"
-        lines(panel, curves, x="timestep t", y=label, bold=bold, scale=scale, legend=False)
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=9)
-    figure.suptitle("Noise schedules", fontsize=11)
+_QUANTITIES = {
+    r"variance added, $\beta_t$": _betas,
+    r"variance left of the image, $\bar\alpha_t$": _alpha_bars,
+    r"scale of the image, $\sqrt{\bar\alpha_t}$": _signal_scales,
+}
+
+
+def schedule_figure(
+    own: tuple[str, Schedule], groups: Mapping[str, Mapping[str, Schedule]]
+) -> Figure:
+    """beta, alpha_bar and sqrt(alpha_bar) against t, a row of panels for each group of schedules.
+
+    Curves on top of each other stay visible: each has dashes and a marker of its own, markers stand
+    at places of their own, and the trial's own is wide, below the others. The legend says which
+    hardly differ.
+
+    Args:
+        own: Name and schedule of the trial's own, which is in every row.
+        groups: The others by name, under what they have in common.
+    """
+    shown = {name: group for name, group in groups.items() if group}
+    figure = Figure(figsize=(13, 3.9 * len(shown)), layout="constrained")
+    rows = figure.subfigures(len(shown), 1, squeeze=False)[:, 0]
+    for row, (name, group) in zip(rows, shown.items(), strict=True):
+        panels = row.subplots(1, len(_QUANTITIES))
+        members = {own[0]: own[1], **group}
+        alike = hardly_differ(members)
+        for panel, (label, quantity) in zip(panels, _QUANTITIES.items(), strict=True):
+            for index, (member, schedule) in enumerate(members.items()):
+                values = quantity(schedule).numpy()
+                panel.plot(
+                    range(len(values)),
+                    values,
+                    label=f"{member}\n(hardly differs from {_short(alike[member])})"
+                    if member in alike
+                    else member,
+                    **_style(index, len(members), len(values)),
+                )
+            panel.set(xlabel="timestep t", ylabel=label)
+            tidy(panel)
+        panels[0].set_yscale("log")
+        handles, labels = panels[0].get_legend_handles_labels()
+        row.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=9)
+        row.suptitle(name, fontsize=10, x=0.01, ha="left", fontweight="bold")
     return figure
+
+
+def _style(index: int, curves: int, points: int) -> dict[str, Any]:
+    """The first curve is wide and black, the others ever thinner on top of it."""
+    apart = max(1, points // 6)
+    style = {
+        "marker": MARKERS[index % len(MARKERS)],
+        "markersize": 5,
+        "markevery": (index * apart // curves, apart),
+        "zorder": 2 + index / curves,
+    }
+    if index == 0:
+        return {**style, "color": "black", "linewidth": 4, "alpha": 0.35, "linestyle": "-"}
+    return {
+        **style,
+        "color": COLOURS[(index - 1) % (len(COLOURS) - 1)],
+        "linewidth": 1.4,
+        "linestyle": DASHES[(index - 1) % len(DASHES)],
+    }
+
+
+def _short(name: str) -> str:
+    return OWN if name.startswith(OWN) else name
+
+
+def _can_be_scaled(kind: str) -> bool:
+    return kind in SCHEDULES and "scaled" in inspect.signature(SCHEDULES[kind]).parameters
+
+
+def _convention(kind: str, scaled: bool | None) -> str:
+    """How betas are taken, where a kind of schedule leaves a choice."""
+    if not _can_be_scaled(kind):
+        return ""
+    return ", scaled" if scaled else ", unscaled"
 
 
 def decay_figure(schedules: Mapping[int, Schedule], name: str) -> Figure:
@@ -103,7 +199,7 @@ def decay_figure(schedules: Mapping[int, Schedule], name: str) -> Figure:
     lines(left, by_t, x="steps of noise", y=label)
     left.set_xscale("log")
     lines(right, by_share, x="share of all steps", y="")
-    figure.suptitle(f"Decay of the image under the {name} schedule", fontsize=11)
+    set_title(figure, f"Decay of the image under the schedule {name}, for several T")
     return figure
 
 
@@ -115,7 +211,9 @@ def diagnose(subject: Subject) -> Finding:
     several = {own.timesteps: own}  # of a family from elsewhere no more is known
     if kind in SCHEDULES:
         several = over_timesteps(kind, options, sorted({*SEVERAL_TIMESTEPS, own.timesteps}))
-    compared = {f"{OWN} ({kind})": own, **named_schedules(own)}
+    groups = named_schedules(own)
+    figure = schedule_figure((own_name(kind, options), own), groups)
+    set_title(figure, f"Noise schedules at this trial's T = {own.timesteps}, by their defaults")
     left = {count: float(s.alpha_bars[-1].sqrt()) for count, s in several.items()}
     return Finding(
         headline=f"sqrt(alpha_bar) ends at {float(own.alpha_bars[-1].sqrt()):.3g}",
@@ -124,7 +222,7 @@ def diagnose(subject: Subject) -> Finding:
             for count, value in left.items()
         ],
         pictures={
-            "schedules": schedule_figure(compared, bold=[f"{OWN} ({kind})"]),
-            "decay": decay_figure(several, kind),
+            "schedules": figure,
+            "decay": decay_figure(several, kind + _convention(kind, options.get("scaled"))),
         },
     )

@@ -19,8 +19,9 @@ from models.family import Family
 from models.images import to_uint8
 from models.morphing import Morphing
 from study.diagnostics.figures import image_rows, lines
-from study.diagnostics.paths import CLEAN, denoising, pick
+from study.diagnostics.paths import CLEAN, PREDICTED, denoising, pick
 from study.results.image_grid import image_grid
+from study.results.picture_titles import set_title
 
 SAMPLES = 50
 REAL = 10
@@ -31,8 +32,20 @@ STATES = 10
 
 _A_ROW = 6  # trials
 _TITLE = 38  # characters that a trial's column is wide
-_TITLE_LINES = 5
-_WIDEST = 110  # characters above a row of paths
+_TITLE_LINES = 8
+
+
+@dataclass(frozen=True, eq=False)
+class DenoisingPath:
+    """Images on their way through a sampler, uint8 [n, C, H, W] each.
+
+    Attributes:
+        states: What the sampler stood at.
+        predicted: The clean images that were predicted from each of these.
+    """
+
+    states: Sequence[Tensor]
+    predicted: Sequence[Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,14 +55,15 @@ class Exhibit:
     Attributes:
         label: Which trial it is.
         differs: In what it differs from the others, in words.
-        score: The score of its weights, in words.
+        score: The score of its weights, with their epoch and N, in words.
         sampling: What made its samples, in words.
         real: Some of the images of its data, uint8 [n, C, H, W].
         samples: Images that it made, uint8 [N, C, H, W].
-        path: `STATES` states of images on their way, then their end, uint8 [n, C, H, W] each; None
-            of a family that has no such way.
+        path: `STATES` states of images on their way, then their end; None of a family that has no
+            such way.
         timesteps: Those of its forward process, T; None as above.
         metric: What its scores are.
+        scored: N, the number of images that were scored; None if none were.
         scores: By epoch.
         group: Scores are comparable within a group alone; None if it has none.
     """
@@ -60,9 +74,10 @@ class Exhibit:
     sampling: str
     real: Tensor
     samples: Tensor
-    path: Sequence[Tensor] | None
+    path: DenoisingPath | None
     timesteps: int | None
     metric: str
+    scored: int | None
     scores: Mapping[int, float]
     group: int | None
 
@@ -80,7 +95,7 @@ def denoising_path(
     steps: int,
     options: Mapping[str, Any],
     count: int = PATHS,
-) -> list[Tensor] | None:
+) -> DenoisingPath | None:
     """`STATES` states of a sampler's way, and its end; None of a family that has no such way.
 
     They are nearest to evenly spaced timesteps, so that a sampler of few steps repeats some.
@@ -92,15 +107,16 @@ def denoising_path(
         steps: How many steps it takes.
         options: The sampler's own.
         count: How many images.
-
-    Returns:
-        uint8 [count, C, H, W] each, on the CPU.
     """
     if not isinstance(family, DDPM | Morphing):
         return None
     way = denoising(family, count, generator, sampler=sampler, steps=steps, options=options)
     shown = _stops(family.schedule.timesteps)
-    return [to_uint8(frame.x).cpu() for frame in pick(way, [*shown, CLEAN])]
+    frames = pick(way, [*shown, CLEAN])
+    predicted = [frame.x if frame.x0 is None else frame.x0 for frame in frames]
+    return DenoisingPath(
+        [to_uint8(frame.x).cpu() for frame in frames], [to_uint8(x0).cpu() for x0 in predicted]
+    )
 
 
 def samples_figure(exhibits: Sequence[Exhibit], note: str = "") -> Figure:
@@ -127,31 +143,45 @@ def samples_figure(exhibits: Sequence[Exhibit], note: str = "") -> Figure:
             grid = image_grid(images.numpy(), COLUMNS, scale=max(1, 64 // images.shape[-1]))
             panel.imshow(grid, cmap="gray", vmin=0, vmax=255)
         upper.set_title(title, fontsize=9)
-    _headed(figure, f"Real images, and below them {SAMPLES} random samples of each trial", note)
+    what = f"{REAL} real images, and below them N = {SAMPLES} random samples of each trial"
+    set_title(figure, "\n".join(filter(None, [what, note])))
     return figure
 
 
 def paths_figure(exhibits: Sequence[Exhibit], note: str = "") -> Figure | None:
-    """Denoising paths of each trial, one a row, from left to right; None if there are none."""
-    shown = [exhibit for exhibit in exhibits if exhibit.path is not None]
+    """Denoising paths of each trial from left to right, above the clean images predicted there.
+
+    None if there are none.
+    """
+    shown = [(exhibit, exhibit.path) for exhibit in exhibits if exhibit.path is not None]
     if not shown:
         return None
-    states = [path for exhibit in shown for path in exhibit.path or ()]
+    states = [state for _, path in shown for state in path.states]
     channels = max(state.shape[1] for state in states)
     side = max(state.shape[-1] for state in states)
     rows = {}
-    for exhibit in shown:
-        path = [_alike(state, channels, side) for state in exhibit.path or ()]
-        for i in range(len(path[0])):
-            rows[f"{exhibit.label}, {i + 1}"] = torch.stack([state[i] for state in path])
-    several = {exhibit.timesteps for exhibit in shown}
+    for exhibit, path in shown:
+        for i in range(len(path.states[0])):
+            name = f"{exhibit.label}, {i + 1}"
+            for row, images in ((name, path.states), (f"{name}: {PREDICTED}", path.predicted)):
+                rows[row] = torch.stack([_alike(each, channels, side)[i] for each in images])
+    several = {exhibit.timesteps for exhibit, _ in shown}
     columns = (
         [f"t = {t}" for t in _stops(next(iter(several)) or 1)]
         if len(several) == 1
         else [f"{1 - i / (STATES - 1):.2f} T" for i in range(STATES)]
     )
-    captions = [textwrap.shorten(exhibit.summary, _WIDEST, placeholder=" …") for exhibit in shown]
-    title = "\n".join(["Denoising paths", *captions, *_lines(note)])
+    without = [exhibit.label for exhibit in exhibits if exhibit.path is None]
+    none = f"{', '.join(without)}: no such paths, as its family samples in one step"
+    title = "\n".join(
+        [
+            f"Denoising paths of N = {PATHS} samples of each trial: the state at t, "
+            "above the clean image predicted there",
+            *(exhibit.summary for exhibit, _ in shown),
+            *([none] if without else []),
+            *filter(None, [note]),
+        ]
+    )
     return image_rows(rows, [*columns, "image"], title)
 
 
@@ -165,11 +195,14 @@ def scores_figure(exhibits: Sequence[Exhibit], note: str = "") -> Figure | None:
     for panel, group in zip(panels, groups, strict=True):
         members = [exhibit for exhibit in exhibits if exhibit.group == group]
         curves = {_named(e): ([*e.scores], [*e.scores.values()]) for e in members}
-        metric = members[0].metric
-        lines(panel, curves, x="epoch", y=f"{metric} (less is better)", marker=".")
-        panel.legend(frameon=False, fontsize=8)
+        count = members[0].scored
+        metric = members[0].metric + ("" if count is None else f", N = {count:,}")
+        lines(panel, curves, x="epoch", y=f"{metric} (less is better)", marker=".", legend=False)
+        panel.legend(  # below the panel, where it covers no curve
+            loc="upper left", bbox_to_anchor=(0, -0.15), frameon=False, fontsize=9
+        )
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _headed(figure, "Score by epoch", note)
+    set_title(figure, "\n".join(filter(None, ["Score by epoch", note])))
     return figure
 
 
@@ -186,16 +219,7 @@ def _title(exhibit: Exhibit) -> str:
 
 def _named(exhibit: Exhibit) -> str:
     name = f"{exhibit.label}: {exhibit.differs}" if exhibit.differs else exhibit.label
-    return textwrap.shorten(name, 2 * _TITLE, placeholder=" …")
-
-
-def _headed(figure: Figure, title: str, note: str) -> None:
-    width = int(figure.get_size_inches()[0] * 12)  # characters
-    figure.suptitle("\n".join([title, *_lines(note, width)]), fontsize=11)
-
-
-def _lines(note: str, width: int = _WIDEST) -> list[str]:
-    return textwrap.wrap(note, width)
+    return textwrap.fill(name, 2 * _TITLE)
 
 
 def _alike(images: Tensor, channels: int, side: int) -> Tensor:

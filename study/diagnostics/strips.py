@@ -9,8 +9,18 @@ from matplotlib.figure import Figure
 
 from models.ddpm import DDPM
 from models.morphing import Morphing
-from study.diagnostics.figures import image_rows
-from study.diagnostics.paths import CLEAN, Frame, degrading, denoising, every, noising, pick
+from study.diagnostics.figures import counted, image_rows
+from study.diagnostics.paths import (
+    CLEAN,
+    PREDICTED,
+    Frame,
+    degrading,
+    denoising,
+    every,
+    first,
+    noising,
+    pick,
+)
 from study.diagnostics.subject import Finding, Subject
 
 IMAGES = 2
@@ -26,6 +36,8 @@ def strips_figure(
 ) -> Figure:
     """Images on their way to noise, above others on their way back, by timestep.
 
+    Below each way back are the clean images that were predicted on it.
+
     Args:
         clean: The images that the forward way starts from, [n, C, H, W].
         forward: At rising timesteps.
@@ -38,21 +50,31 @@ def strips_figure(
         for i in range(len(clean))
     }
     end, way = backward[-1], backward[:-1]
-    rows |= {
-        f"backward {i + 1}  ←": torch.stack([end.x[i], *(frame.x[i] for frame in way)])
-        for i in range(len(end.x))
-    }
-    return image_rows(rows, columns, f"The forward process, and back by {sampler}")
+    for i in range(len(end.x)):
+        rows[f"backward {i + 1}  ←"] = torch.stack([end.x[i], *(frame.x[i] for frame in way)])
+        if all(frame.x0 is not None for frame in way):
+            predicted = torch.stack([frame.x0[i] for frame in way if frame.x0 is not None])
+            rows[f"{PREDICTED} {i + 1}"] = predicted
+    title = (
+        f"{len(clean)} training images on their way to noise, "
+        f"and {len(end.x)} samples on their way back by {sampler}, above what was predicted there"
+    )
+    return image_rows(rows, columns, title)
 
 
 def paths_figure(frames: Sequence[Frame], sampler: str) -> Figure:
-    """Random ways from noise to images, one a row, from left to right."""
+    """Random ways from noise to images from left to right, above the predicted clean images."""
     columns = ["image" if frame.t == CLEAN else f"t = {frame.t}" for frame in frames]
-    rows = {
-        f"path {i + 1}": torch.stack([frame.x[i] for frame in frames])
-        for i in range(len(frames[0].x))
-    }
-    return image_rows(rows, columns, f"Denoising paths of {sampler}")
+    rows = {}
+    for i in range(len(frames[0].x)):
+        rows[f"path {i + 1}"] = torch.stack([frame.x[i] for frame in frames])
+        if all(frame.x0 is not None for frame in frames):
+            predicted = torch.stack([frame.x0[i] for frame in frames if frame.x0 is not None])
+            rows[f"{PREDICTED} {i + 1}"] = predicted
+    title = f"Denoising paths of N = {len(frames[0].x)} samples by {sampler}"
+    return image_rows(
+        rows, columns, f"{title}: the state at t, above the clean image predicted there"
+    )
 
 
 def diagnose(subject: Subject) -> Finding:
@@ -68,7 +90,7 @@ def diagnose(subject: Subject) -> Finding:
     else:
         forward = noising(family.schedule, clean, stops, generator)
     shown = {round(i * last / (PATH_COLUMNS - 2)) for i in range(PATH_COLUMNS - 1)}
-    sampling = f"{subject.sampler}, {subject.steps} step" + ("s" if subject.steps > 1 else "")
+    sampling = f"{subject.sampler}, {counted(subject.steps, 'step')}"
     way = denoising(
         family,
         PATHS,
@@ -79,7 +101,7 @@ def diagnose(subject: Subject) -> Finding:
     )
     # One way for both pictures: sampling it is what takes the time.
     frames = pick(way, [*stops, CLEAN, *shown])
-    backward = [Frame(f.t, f.x[: len(clean)]) for f in frames[: len(stops) + 1]]
+    backward = [first(f, len(clean)) for f in frames[: len(stops) + 1]]
     path = sorted({f.t: f for f in frames[len(stops) :]}.values(), key=lambda f: -f.t)
     return Finding(
         headline=f"{PATHS} paths by {sampling}",

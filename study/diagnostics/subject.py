@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from PIL import Image
 from torch import Generator, Tensor
 
 from models.family import Family
@@ -18,10 +17,10 @@ from models.images import to_float
 from models.seeding import derive_seed
 from study.data import ImageSet
 from study.diagnostics.descriptions import SAMPLES
+from study.results.picture_titles import picture_title
 from study.results.storage import Storage
+from study.results.tables import ScoreRow
 from study.scoring import Scorer
-
-Picture: TypeAlias = Figure | Image.Image
 
 FEWEST_HELD_OUT = 50
 """With fewer held-out images than these, samples are compared with all the real images."""
@@ -57,7 +56,7 @@ class Finding:
 
     headline: str
     measures: Sequence[Measure] = ()
-    pictures: Mapping[str, Picture] = field(default_factory=dict)
+    pictures: Mapping[str, Figure] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +76,8 @@ class Subject:
         options: The sampler's own.
         generate: Makes `count` images by `seed` with that sampler, uint8 [count, C, H, W].
         prepare_scorer: Makes the scorer of its study.
+        epoch: Of its weights.
+        score: What these scored in the study; None if they did not.
         samples: How many images to generate, 16 or more.
         seed: Decides everything random in a diagnostic.
         full: Whether to leave nothing out that takes long.
@@ -94,9 +95,33 @@ class Subject:
     options: Mapping[str, Any]
     generate: Callable[[int, int], Tensor]
     prepare_scorer: Callable[[], Scorer]
+    epoch: int = 0
+    score: ScoreRow | None = None
     samples: int = SAMPLES
     seed: int = 0
     full: bool = False
+
+    @property
+    def title(self) -> str:
+        """Whose every picture is: study, trial, epoch, metric and N, for its second line."""
+        score = self.score
+        return picture_title(
+            study=self.study,
+            trials=f"trial {self.trial} ({self.model.get('family', 'custom')})",
+            epoch=self.epoch,
+            metric="no score" if score is None else score.metric,
+            value=None if score is None else score.value,
+            samples=None if score is None else score.samples,
+        )
+
+    def why_another_score(self, images: int) -> str:
+        """Why a score of so many images is not that of the study, in words; empty without one."""
+        if self.score is None:
+            return ""
+        own = f"the study's {self.score.value:.4g} is of {self.score.samples:,} images"
+        if images == self.score.samples:
+            return f"{own} too, by other seeds"
+        return f"{own}, and scores of other N do not compare"
 
     @property
     def device(self) -> torch.device:

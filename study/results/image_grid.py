@@ -6,9 +6,11 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 _LINE = 128  # grey: seen beside black and beside white
+_FONT_SIZE = 13  # pixels
+_AROUND = 6  # pixels beside and above a title
 
 
 def image_grid(
@@ -44,3 +46,38 @@ def image_grid(
     canvas = np.pad(canvas, ((0, pad), (0, pad), (0, 0)), constant_values=_LINE)  # [H', W', C]
     canvas = canvas.repeat(scale, axis=0).repeat(scale, axis=1)
     return Image.fromarray(canvas[..., 0] if channels == 1 else canvas)
+
+
+def titled(image: Image.Image, title: str) -> Image.Image:
+    """An image below its title, in black on white; lines are wrapped to the image's width.
+
+    Args:
+        image: Grey or colour.
+        title: Words that are wider than the image make the result wider.
+    """
+    font = ImageFont.load_default(_FONT_SIZE)
+    lines = [line for each in title.splitlines() for line in _wrapped(each, font, image.width)]
+    width = max([image.width, *(math.ceil(font.getlength(line)) + 2 * _AROUND for line in lines)])
+    step = round(_FONT_SIZE * 1.35)
+    above = step * len(lines) + 2 * _AROUND
+    white = 255 if image.mode == "L" else (255, 255, 255)
+    whole = Image.new(image.mode, (width, above + image.height), white)
+    whole.paste(image, ((width - image.width) // 2, above))
+    draw = ImageDraw.Draw(whole)
+    for place, line in enumerate(lines):
+        draw.text((_AROUND, _AROUND + place * step), line, 0, font=font)
+    return whole
+
+
+def _wrapped(
+    text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int
+) -> list[str]:
+    """Lines of words that fit into so many pixels, or are one word."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and font.getlength(longer) <= width - 2 * _AROUND:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from statistics import fmean
+from typing import Any
 
 from study.results.tables import ScoreRow, TrialRow
 from study.spec.names import METRICS, metric_name
@@ -20,7 +23,12 @@ def objectives(trials: Iterable[TrialRow]) -> tuple[str, ...]:
 
 def full_score(trial: TrialRow) -> tuple[str, int] | None:
     """Metric and number of images of the score at a trial's end; None if its row does not say."""
-    score = trial.spec.get("score")
+    return scored_in_full(trial.spec)
+
+
+def scored_in_full(spec: Mapping[str, Any]) -> tuple[str, int] | None:
+    """The same of a trial's filled-in configuration."""
+    score = spec.get("score")
     if not isinstance(score, Mapping) or not {"metric", "samples"} <= score.keys():
         return None
     measure, embedder = METRICS.get(score["metric"], (None, None))
@@ -65,6 +73,19 @@ def objective_by_epoch(trial: TrialRow, scores: Iterable[ScoreRow]) -> dict[int,
 def objective_score(trial: TrialRow, scores: Iterable[ScoreRow]) -> ScoreRow | None:
     """The score that the value of a trial of the search is: of the last epoch that has one."""
     return next(reversed(objective_by_epoch(trial, scores).values()), None)
+
+
+def scores_by_epoch(trial: TrialRow, scores: Iterable[ScoreRow]) -> dict[int, ScoreRow]:
+    """What a trial scored, by rising epoch: of a final run, the mean over its sampling seeds.
+
+    Args:
+        trial: A trial of the search, or a final run.
+        scores: Scores of this trial.
+    """
+    if trial.stage == "search":
+        return objective_by_epoch(trial, scores)
+    last = final_scores(trial, scores)
+    return {s.epoch: replace(s, value=fmean(each.value for each in last)) for s in last[:1]}
 
 
 def final_scores(run: TrialRow, scores: Iterable[ScoreRow]) -> Sequence[ScoreRow]:

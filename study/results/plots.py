@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from study.results.config_differences import shorten, varying
 from study.results.image_grid import image_grid
+from study.results.learning_curves import learning_curves
 from study.results.pareto import Front, objective_value
+from study.results.picture_titles import picture_title, set_title
+from study.results.plot_style import COLOURS, GREY, scale, tidy
 from study.results.ranking import Z95, RankedTrial
 
 if TYPE_CHECKING:
@@ -22,52 +24,17 @@ if TYPE_CHECKING:
 
 __all__ = ["best_trials", "image_grid", "learning_curves", "pareto_front", "score_against"]
 
-# Okabe and Ito's palette: told apart with any kind of colour vision.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_GREY = "#B8B8B8"
-_DECADES = 1.0  # a range that spans more goes on a logarithmic axis
 _MOST_PANELS_A_ROW = 3
 _LONGEST_TICK = 18
 _MOST_TICK_TEXT = 30  # characters of all labels below a panel before they are turned
 
 
-def learning_curves(
-    reports: pd.DataFrame, top: int = 5, leaders: Sequence[int] | None = None
-) -> Figure:
-    """Losses and objective of each trial over its epochs; the best trials are in colour.
-
-    The validation loss has a panel if any trial has one.
-
-    Args:
-        reports: Rows of the table `reports`, of one study.
-        top: Number of trials in colour.
-        leaders: Trials to colour, best first; by default by their last objective. To be given if
-            early objectives are of fewer images or another metric.
-    """
-    scored = reports.dropna(subset=["value"]).sort_values("epoch")
-    last = scored.groupby("trial")["value"].last()
-    best_first = last.sort_values().index
-    leaders = [int(trial) for trial in (best_first if leaders is None else leaders)[:top]]
-    shown = [("loss", "training loss"), ("value", "objective")]
-    if reports["validation_loss"].notna().any():
-        shown.insert(1, ("validation_loss", "validation loss"))
-    figure = Figure(figsize=(5 * len(shown), 4), layout="constrained")
-    panels = figure.subplots(1, len(shown))
-    for panel, (column, label) in zip(panels, shown, strict=True):
-        _curves(panel, reports.dropna(subset=[column]), column, label, leaders)
-    names = [f"trial {trial}" for trial in leaders]
-    handles, labels = panels[-1].get_legend_handles_labels()
-    if handles:
-        ordered = sorted(zip(handles, labels, strict=True), key=lambda each: names.index(each[1]))
-        panels[-1].legend(*zip(*ordered, strict=True), frameon=False, fontsize=9)
-    return figure
-
-
-def score_against(ranked: Sequence[RankedTrial]) -> Figure:
+def score_against(ranked: Sequence[RankedTrial], study: str = "") -> Figure:
     """The objective against each parameter that varies: dots are complete, crosses pruned.
 
     Args:
         ranked: The ranked trials of one study.
+        study: Its name, for the title.
     """
     names = [
         name
@@ -86,8 +53,8 @@ def score_against(ranked: Sequence[RankedTrial]) -> Figure:
         _scatter(panel, [row for row in ranked if names[index] in row.config], names[index])
         panel.set_xlabel(titles[names[index]])
         if index % columns == 0:
-            panel.set_ylabel("objective")
-    _scale(panels[0, 0], "y", pd.Series([row.value for row in ranked], dtype=np.float64))
+            panel.set_ylabel(_axis(_measured(ranked)[0]))
+    scale(panels[0, 0], "y", pd.Series([row.value for row in ranked], dtype=np.float64))
     if len(names):
         handles, labels = panels[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False)
@@ -95,16 +62,23 @@ def score_against(ranked: Sequence[RankedTrial]) -> Figure:
         panels[0, 0].set_visible(True)
         panels[0, 0].set_axis_off()
         panels[0, 0].text(0.5, 0.5, "no parameter varies among scored trials", ha="center")
+    metric, samples = _measured(ranked)
+    what = "The score against each parameter that varies"
+    title = picture_title(
+        what, study=study, trials=f"{len(ranked)} trials", metric=metric, samples=samples
+    )
+    set_title(figure, title)
     return figure
 
 
-def pareto_front(front: Front) -> Figure:
+def pareto_front(front: Front, study: str = "") -> Figure:
     """The trials of a study with two objectives: the front is a line, the dominated ones are grey.
 
     Bars at the front's scores are 95 % intervals over the choice of generated images.
 
     Args:
         front: What `study.results.pareto.front` found, of two objectives.
+        study: The study's name, for the title.
 
     Raises:
         ValueError: There are not two objectives.
@@ -117,21 +91,27 @@ def pareto_front(front: Front) -> Figure:
     panel = figure.subplots()
     members = sorted(front.members, key=lambda row: objective_value(row, across) or 0.0)
     worse = _points(front.dominated, across), _points(front.dominated, up)
-    panel.scatter(*worse, s=24, color=_GREY, label="dominated")
+    panel.scatter(*worse, s=24, color=GREY, marker="x", label="dominated")
     x, y = _points(members, across), _points(members, up)
     panel.plot(x, y, color=COLOURS[0], drawstyle="steps-post", linewidth=1, zorder=2)
     bars = [Z95 * (row.spread or 0.0) for row in members]
-    panel.errorbar(x, y, bars, fmt="o", color=COLOURS[0], capsize=2, label="front", zorder=3)
+    panel.errorbar(x, y, bars, fmt="o", color=COLOURS[0], capsize=2, label="front, 95 %", zorder=3)
     for row, left, height in zip(members, x, y, strict=True):
         panel.annotate(
             str(row.trial), (left, height), xytext=(5, 4), textcoords="offset points", fontsize=8
         )
-    panel.set_xlabel(across.replace("_", " "))
-    panel.set_ylabel(up)
-    _scale(panel, "x", pd.Series(np.concatenate([x, worse[0]])))
-    _scale(panel, "y", pd.Series(np.concatenate([y, worse[1]])))
-    _tidy(panel)
+    metric, samples = _measured([*front.members, *front.dominated])
+    panel.set_xlabel(_UNITS.get(across, across))
+    panel.set_ylabel(_axis(metric) if up == "score" else _UNITS.get(up, up))
+    scale(panel, "x", pd.Series(np.concatenate([x, worse[0]])))
+    scale(panel, "y", pd.Series(np.concatenate([y, worse[1]])))
+    tidy(panel)
     panel.legend(frameon=False, fontsize=9)
+    count = len(front.members) + len(front.dominated)
+    title = picture_title(
+        "Pareto front", study=study, trials=f"{count} trials", metric=metric, samples=samples
+    )
+    set_title(figure, title)
     return figure
 
 
@@ -159,30 +139,26 @@ def best_trials(ranked: Sequence[RankedTrial]) -> pd.DataFrame:
     ).set_index("rank")
 
 
+_UNITS = {
+    "steps": "steps of the sampler",
+    "parameters": "parameters of the networks",
+    "train_seconds": "training [s]",
+}
+
+
+def _axis(metric: str) -> str:
+    """The label of an axis of scores."""
+    return f"{metric or 'objective'} (less is better)"
+
+
+def _measured(ranked: Sequence[RankedTrial]) -> tuple[str, int | None]:
+    """Metric and number of images of ranked trials, where they say."""
+    measured = next((row.measured for row in ranked if row.measured is not None), None)
+    return ("", None) if measured is None else (measured.metric, measured.samples)
+
+
 def _points(rows: Sequence[RankedTrial], objective: str) -> NDArray[np.float64]:
     return np.array([objective_value(row, objective) for row in rows], dtype=np.float64)
-
-
-def _curves(
-    panel: Axes, reports: pd.DataFrame, column: str, label: str, leaders: list[int]
-) -> None:
-    for trial in reports["trial"].unique():
-        rows = reports[reports["trial"] == trial].sort_values("epoch")
-        place = leaders.index(trial) if trial in leaders else None
-        panel.plot(
-            rows["epoch"],
-            rows[column],
-            color=_GREY if place is None else COLOURS[place % len(COLOURS)],
-            linewidth=1 if place is None else 2,
-            marker="." if len(rows) == 1 else None,
-            zorder=2 if place is None else 3,
-            label=None if place is None else f"trial {trial}",
-        )
-    panel.set_xlabel("epoch")
-    panel.set_ylabel(label)
-    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _scale(panel, "y", reports[column])
-    _tidy(panel)
 
 
 def _scatter(panel: Axes, ranked: Sequence[RankedTrial], name: str) -> None:
@@ -211,8 +187,8 @@ def _scatter(panel: Axes, ranked: Sequence[RankedTrial], name: str) -> None:
         )
         panel.set_xlim(-0.5, len(categories) - 0.5)
     else:
-        _scale(panel, "x", parameter)
-    _tidy(panel)
+        scale(panel, "x", parameter)
+    tidy(panel)
 
 
 def _positions(values: pd.Series[Any]) -> tuple[NDArray[np.float64], list[str]]:
@@ -227,21 +203,3 @@ def _positions(values: pd.Series[Any]) -> tuple[NDArray[np.float64], list[str]]:
     return codes + spread, [
         c if len(c) <= _LONGEST_TICK else f"{c[: _LONGEST_TICK - 1]}…" for c in categories
     ]
-
-
-def _scale(panel: Axes, axis: Literal["x", "y"], values: pd.Series[Any]) -> None:
-    """Make the axis logarithmic if the values span decades."""
-    finite = values[np.isfinite(values)]
-    if len(finite) and finite.min() > 0 and finite.max() > 10**_DECADES * finite.min():
-        panel.set(**{f"{axis}scale": "log"})
-        ticks = panel.xaxis if axis == "x" else panel.yaxis
-        if finite.max() < 100 * finite.min():  # too few powers of ten to read it by
-            ticks.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-            ticks.set_major_formatter("{x:g}")
-        ticks.set_minor_formatter(NullFormatter())
-
-
-def _tidy(panel: Axes) -> None:
-    panel.grid(alpha=0.25, linewidth=0.6)
-    panel.set_axisbelow(True)
-    panel.spines[["top", "right"]].set_visible(False)

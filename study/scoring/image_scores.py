@@ -20,7 +20,7 @@ from study.scoring.embedders import make_embedder
 from study.scoring.image_input import Images, alike, first, streamed
 from study.scoring.kernel_distance import SUBSET_SIZE
 from study.scoring.measures import Comparison, measure, note
-from study.scoring.neighbours import Neighbours, nearest
+from study.scoring.novelty import Closeness, closeness
 from study.scoring.score_table import score_table
 from study.scoring.scorer import Measured
 from study.scoring.statistics_cache import (
@@ -67,7 +67,7 @@ class Scores:
     kid_subset_size: int | None
     notes: tuple[str, ...]
     seconds: float
-    nearest: Neighbours | None = field(default=None, repr=False)
+    nearest: Closeness | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
         """The values, and of how many images they are."""
@@ -197,7 +197,7 @@ def score_images(
     neighbourhood = None
     if neighbours:
         assert statistics.features is not None
-        neighbourhood = nearest(features, statistics.features, neighbours)
+        neighbourhood = closeness(features, statistics.features, neighbours)
     notes = _notes(
         chosen, metrics is None and real is not None, subset_size, fewest, features.shape[1]
     )

@@ -24,7 +24,8 @@ from study.diagnostics.side_by_side import (
 from study.results.config_differences import shorten, varying
 from study.results.identity import IDENTITY, differing, first_conflict, identity
 from study.results.ledger import Ledger
-from study.results.objective import objective_by_epoch
+from study.results.objective import scores_by_epoch
+from study.results.picture_titles import add_title, picture_title
 from study.results.reader import read_rows
 from study.results.render import cell
 from study.results.storage import Storage, join
@@ -127,6 +128,9 @@ def compare_trials(
         "scores": scores_figure(exhibits, note),
     }
     drawn = {name: figure for name, figure in pictures.items() if figure is not None}
+    whose = picture_title(study=study, trials=", ".join(exhibit.label for exhibit in exhibits))
+    for figure in drawn.values():
+        add_title(figure, whose)
     parts = [str(number) if name == study else f"{name}-{number}" for name, number in chosen]
     place = PictureFolder(storage, join(study, "explain", "beside-" + "-".join(parts)), folder)
     with Ledger(storage, study) as ledger:
@@ -211,14 +215,18 @@ def _entry(storage: Storage, loaded: LoadedTrial, own: str) -> _Entry:
     sections = loaded.spec.trial_config()
     del sections["score"]  # what made the samples is shown apart, and no score compares the rest
     config = leaves(sections, {})
-    return _Entry(label, loaded.study, config, trial, objective_by_epoch(trial, scores))
+    return _Entry(label, loaded.study, config, trial, scores_by_epoch(trial, scores))
+
+
+def _alike(one: ScoreRow, other: ScoreRow | None) -> bool:
+    """Whether two scores are of one metric and N: those of early rungs may be of others."""
+    return other is not None and (one.metric, one.samples) == (other.metric, other.samples)
 
 
 def _exhibit(
     entry: _Entry, loaded: LoadedTrial, group: int | None, differs: str, seed: int
 ) -> Exhibit:
     family, sampling, score = loaded.family, loaded.sampling, entry.score
-    sampler = family.default_sampler if sampling.sampler == "auto" else sampling.sampler
     whole = loaded.images.whole
     # By the seed alone: edges stand beside the pictures that they are edges of.
     picked = np.random.default_rng(derive_seed(seed, "real")).permutation(len(whole))[:REAL]
@@ -226,7 +234,7 @@ def _exhibit(
         path = denoising_path(
             family,
             Generator(family.device).manual_seed(derive_seed(seed, "paths")),
-            sampler=sampler,
+            sampler=loaded.sampler,
             steps=sampling.steps,
             options=sampling.options,
         )
@@ -234,13 +242,19 @@ def _exhibit(
     return Exhibit(
         label=entry.label,
         differs=differs,
-        score="no score yet" if score is None else f"{score.metric} {score.value:.4g}",
-        sampling=f"{sampler}, {sampling.steps} step" + ("s" if sampling.steps > 1 else ""),
+        score=picture_title(
+            epoch=loaded.epoch,
+            metric="no score yet" if score is None else score.metric,
+            value=None if score is None else score.value,
+            samples=None if score is None else score.samples,
+        ),
+        sampling=loaded.sampling_text,
         real=whole.take(picked.astype(np.int64), part=f"{whole.part}, some").tensor(),
         samples=loaded.generate(SAMPLES, derive_seed(seed, "explain")).cpu(),
         path=path,
         timesteps=None if path is None or schedule is None else schedule.timesteps,
         metric="" if score is None else score.metric,
-        scores={epoch: row.value for epoch, row in entry.scores.items()},
+        scored=None if score is None else score.samples,
+        scores={epoch: row.value for epoch, row in entry.scores.items() if _alike(row, score)},
         group=group,
     )

@@ -16,10 +16,11 @@ from study.diagnostics.catalogue import DIAGNOSTICS, applying
 from study.diagnostics.descriptions import DESCRIPTIONS, FEWEST_SAMPLES, MOST_SAMPLES, SAMPLES
 from study.diagnostics.subject import Finding, Measure, Subject
 from study.results.ledger import Ledger
+from study.results.picture_titles import add_title
 from study.results.storage import Storage, join
 from study.results.tables import DiagnosticRow
 from study.spec import UserError
-from study.trained.load import LoadedTrial, best_trial, load_trial
+from study.trained.load import LoadedTrial, best_trial, load_trial, weights_score
 from study.trained.picture_folder import PictureFolder
 
 
@@ -126,6 +127,8 @@ def explain_trial(
                 explained.append(Explained(name, f"not possible: {error}"))
                 continue
             seconds = time.perf_counter() - clock
+            for picture in finding.pictures.values():
+                add_title(picture, subject.title)
             files = place.write(finding.pictures, ledger, loaded.trial, loaded.epoch)
             _append(ledger, loaded, name, finding, seed, seconds)
             explained.append(
@@ -178,11 +181,13 @@ def _subject(storage: Storage, loaded: LoadedTrial, samples: int, seed: int, ful
         family=loaded.family,
         train=loaded.images.parts.train,
         held_out=loaded.images.parts.held_out,
-        sampler=loaded.family.default_sampler if sampling.sampler == "auto" else sampling.sampler,
+        sampler=loaded.sampler,
         steps=sampling.steps,
         options=sampling.options,
         generate=loaded.generate,
         prepare_scorer=loaded.scorer,
+        epoch=loaded.epoch,
+        score=weights_score(storage, loaded),
         samples=samples,
         seed=seed,
         full=full,

@@ -8,15 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from models.family import Family
 from models.precision import in_precision
 from models.sampling import generate
+from study.diagnostics.figures import counted
 from study.driver.trial_weights import find_weights
 from study.results.failures import have_all_failed
+from study.results.image_grid import image_grid, titled
 from study.results.leaderboard import read_leaderboard
+from study.results.objective import scores_by_epoch
+from study.results.picture_titles import picture_title
+from study.results.reader import read_rows
 from study.results.storage import Storage
+from study.results.tables import ScoreRow, TrialRow
 from study.scoring import Scorer
 from study.spec import Sampling, Study, UserError
 from study.worker.build import build_model
@@ -48,6 +55,17 @@ class LoadedTrial:
     def sampling(self) -> Sampling:
         """The sampler that scored it."""
         return self.spec.sampling
+
+    @property
+    def sampler(self) -> str:
+        """Its name: that of the family's own where the study says `auto`."""
+        name = self.sampling.sampler
+        return self.family.default_sampler if name == "auto" else name
+
+    @property
+    def sampling_text(self) -> str:
+        """What makes its samples, in words."""
+        return f"{self.sampler}, {counted(self.sampling.steps, 'step')}"
 
     def generate(self, count: int, seed: int) -> Tensor:
         """Images made as those that were scored, uint8 [count, C, H, W] on the family's device."""
@@ -112,6 +130,36 @@ def sample_trial(
         UserError: There is no such study, trial or checkpoint.
     """
     return load_trial(storage, study, trial).generate(count, seed).cpu().numpy()
+
+
+def sample_picture(
+    storage: Storage, study: str, trial: int, count: int, seed: int = 0
+) -> Image.Image:
+    """The images of `sample_trial` in a grid, below a title that says whose they are.
+
+    Raises:
+        UserError: There is no such study, trial or checkpoint.
+    """
+    loaded = load_trial(storage, study, trial)
+    images = loaded.generate(count, seed).cpu().numpy()
+    score = weights_score(storage, loaded)
+    title = picture_title(
+        f"N = {count:,} samples by {loaded.sampling_text}, seed {seed}",
+        study=study,
+        trials=f"trial {trial} ({loaded.spec.model.family})",
+        epoch=loaded.epoch,
+        metric="no score" if score is None else score.metric,
+        value=None if score is None else score.value,
+        samples=None if score is None else score.samples,
+    )
+    return titled(image_grid(images, scale=max(1, 48 // images.shape[-1])), title)
+
+
+def weights_score(storage: Storage, loaded: LoadedTrial) -> ScoreRow | None:
+    """What a trial's weights scored in its study; None if they did not."""
+    (trial,) = read_rows(storage, TrialRow, loaded.study, loaded.trial)
+    rows = read_rows(storage, ScoreRow, loaded.study, loaded.trial)
+    return scores_by_epoch(trial, rows).get(loaded.epoch)
 
 
 def best_trial(storage: Storage, study: str) -> int:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from study.diagnostics.subject import Picture
 from study.results.ledger import Ledger
 from study.results.storage import Storage, join
 from study.results.tables import ArtifactRow
@@ -38,7 +37,7 @@ class PictureFolder:
         return self.storage.locate(self.name) if self.folder is None else str(self.folder)
 
     def write(
-        self, pictures: Mapping[str, Picture], ledger: Ledger, trial: int, epoch: int
+        self, pictures: Mapping[str, Figure], ledger: Ledger, trial: int, epoch: int
     ) -> tuple[str, ...]:
         """Write pictures; those in the storage go into the ledger too, as the trial's.
 
@@ -79,11 +78,8 @@ class PictureFolder:
         return tuple(files)
 
 
-def to_png(picture: Picture) -> bytes:
-    """A figure or an image as a PNG file."""
+def to_png(picture: Figure) -> bytes:
+    """A figure as a PNG file."""
     buffer = io.BytesIO()
-    if isinstance(picture, Figure):
-        picture.savefig(buffer, format="png", dpi=_DPI)
-    else:
-        picture.save(buffer, format="PNG")
+    picture.savefig(buffer, format="png", dpi=_DPI)
     return buffer.getvalue()

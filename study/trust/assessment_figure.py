@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from study.diagnostics.figures import tidy
-from study.results.plots import COLOURS
+from study.results.picture_titles import set_title
+from study.results.plot_style import COLOURS, tidy
 from study.trust.assessment import Assessment, MetricAssessment
 from study.trust.assessment_report import headline, limit_text
 from study.trust.corruptions import Corruption
@@ -47,7 +47,7 @@ def assessment_figure(assessment: Assessment) -> Figure:
     heights = [each + _CURVES + _AROUND for each in above]
     figure = Figure(figsize=(13, sum(heights) + 0.7), layout="constrained")
     legend = "stars: told apart from clean images; bands: one standard deviation of a score"
-    figure.suptitle(f"{headline(assessment)}\n{legend}", fontsize=11)
+    set_title(figure, f"{headline(assessment)}\n{legend}")
     grid = figure.add_gridspec(len(heights), 1, hspace=0.04, height_ratios=heights)
     for index, kind in enumerate(assessment.corruptions):
         part = figure.add_subfigure(grid[index])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,11 @@ from subjects import MODELS, build, make_subject
 
 from models import FAMILIES
 from study.diagnostics.catalogue import DIAGNOSTICS, applying
-from study.diagnostics.subject import Picture
+
+IMAGES = re.compile(r"\bN = \d|\b\d+ (?:training images|pairs of)|One held-out|one held-out")
+"""How a title says of how many images it is."""
+
+WITHOUT_IMAGES = {"losses", "trials", "epochs", "schedules", "decay"}
 
 FITTING = {
     kind: [n for n, d in DIAGNOSTICS.items() if d.fits(build(kind)) and n != "folds"]
@@ -22,12 +27,10 @@ FITTING = {
 }
 
 
-def pixels(picture: Picture) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    if isinstance(picture, Figure):
-        buffer = io.BytesIO()
-        picture.savefig(buffer, format="png", dpi=40)
-        picture = Image.open(buffer)
-    return np.asarray(picture.convert("L"))
+def pixels(picture: Figure) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    buffer = io.BytesIO()
+    picture.savefig(buffer, format="png", dpi=40)
+    return np.asarray(Image.open(buffer).convert("L"))
 
 
 def test_folds_apply_where_some_were_gone_through(tmp_path: Path) -> None:
@@ -64,8 +67,10 @@ def test_every_diagnostic_is_a_function_of_the_seed(tmp_path: Path, kind: str, n
     assert all(math.isfinite(measure.value) for measure in first.measures)
     assert all((measure.x is None) == (measure.axis == "") for measure in first.measures)
     assert first.pictures
-    for picture in first.pictures.values():
+    for file, picture in first.pictures.items():
         assert pixels(picture).std() > 0  # an untrained network may make grey images
+        title = " ".join(picture.get_suptitle().split())
+        assert IMAGES.search(title) or file in WITHOUT_IMAGES, title
 
 
 def test_a_family_from_elsewhere_may_be_a_ddpm(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.container import BarContainer
 from subjects import make_subject, repeating
 
 from study.data import ImageSet, load_images, split
@@ -55,9 +56,52 @@ def test_images_without_labels_have_clusters(tmp_path: Path) -> None:
     assert collapsed["divergence"] > 4 * varied["divergence"]
 
 
-def test_shares_of_the_modes_are_drawn() -> None:
-    modes = collapse.Modes(["0", "1"], torch.tensor([3, 1]), torch.tensor([10, 10]), "label")
-    (panel,) = collapse.collapse_figure(modes).axes
-    heights = [bar.get_height() for bars in panel.containers for bar in bars]
-    assert heights == [50, 50, 75, 25]
-    assert "2 of 2" in panel.get_title()
+def test_shares_of_the_modes_are_drawn_with_their_names_and_errors() -> None:
+    names = ["boot", "bag", "coat"]
+    counts = torch.tensor([90, 30, 0]), torch.tensor([40, 40, 40])
+    figure = collapse.collapse_figure(collapse.Modes(names, *counts, "label"))
+    (panel,) = figure.axes
+    bars = [each for each in panel.containers if isinstance(each, BarContainer)]
+    heights = [bar.get_height() for each in bars for bar in each]
+    assert heights == pytest.approx([100 / 3] * 3 + [75, 25, 0])
+    assert [text.get_text() for text in panel.get_xticklabels()] == names
+    title = " ".join(figure.get_suptitle().split())
+    assert "2 of 3 modes found (missing: coat) in N = 120 samples" in title
+    (legend,) = figure.legends
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert {"real, N = 120", "generated, N = 120"} < {*labels}
+    assert any("differs from the real share" in label for label in labels)
+    for each in bars:
+        assert each.errorbar is not None
+        assert each.errorbar.has_yerr
+
+
+def test_error_bars_are_wilsons_and_do_not_vanish_where_nothing_was_made() -> None:
+    share, reach = collapse.shares(torch.tensor([90, 30, 0]))
+    assert share.tolist() == [75, 25, 0]
+    # Wilson 1927: centre and half width of the score interval.
+    z, n, p = 1.959964, 120, 0.25
+    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    assert reach[:, 1] / 100 == pytest.approx([p - (centre - half), centre + half - p], rel=1e-5)
+    assert reach[0, 2] == 0
+    assert reach[1, 2] == pytest.approx(100 * z**2 / n / (1 + z**2 / n), rel=1e-5)
+
+
+def test_many_clusters_are_all_numbered() -> None:
+    names = [str(i) for i in range(50)]
+    even = torch.full((50,), 8)
+    figure = collapse.collapse_figure(collapse.Modes(names, even, even, "cluster"))
+    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == names
+    assert len(figure.legends[0].get_texts()) == 2  # none differs, so no star
+
+
+def test_labels_of_fashion_are_classes() -> None:
+    images = np.zeros((20, 1, 8, 8), np.uint8)
+    images[10:] = 255
+    labels = np.repeat([2, 9], 10).astype(np.int64)
+    features = torch.tensor(images).flatten(1).float()
+    for name, names in (("fashion_mnist", ["pullover", "ankle boot"]), ("mnist", ["2", "9"])):
+        modes = collapse.find_modes(features[:3], ImageSet(name, images, labels), features, 0)
+        assert modes.names == names
+        assert modes.generated.tolist() == [3, 0]

@@ -7,9 +7,15 @@ from scipy import stats
 from models.schedules import SCHEDULES
 from study.data import load_images
 from study.diagnostics.gaussianity import (
+    TESTS,
+    NoiseTests,
+    batches_of,
     first_gaussian_step,
     gaussianity_figure,
+    images_needed,
+    onset_text,
     p_values,
+    repeated_tests,
     running_mean,
 )
 
@@ -60,9 +66,44 @@ def test_running_means() -> None:
     assert running_mean(np.array([0.0, 1.0, 2.0, 6.0]), 3).tolist() == [0.5, 1, 3, 4]
 
 
-def test_a_figure_tells_the_first_step() -> None:
-    figure = gaussianity_figure({"a": np.array([0.0, 0.2]), "b": np.array([0.0, 0.01])}, 3)
+def test_a_figure_tells_the_first_step_its_range_and_how_many_images() -> None:
+    t = np.array([0, 5, 9])
+    a = NoiseTests(t, np.array([[0.0, 0.2, 0.2], [0.0, 0.3, 0.1], [0.0, 0.01, 0.6]]))
+    b = NoiseTests(t, np.array([[0.0, 0.0, 0.01], [0.0, 0.0, 0.02], [0.0, 0.1, 0.2]]))
+    figure = gaussianity_figure({"a": a, "b": b}, 30)
     (panel,) = figure.axes
     labels = panel.get_legend_handles_labels()[1]
-    assert labels == ["a: from t = 1", "b: never"]
-    assert "3 images" in panel.get_title()
+    assert labels == ["a: from t = 5 (5 .. 9)", "b: never"]
+    assert "3 tests of N = 30 other images each" in " ".join(figure.get_suptitle().split())
+    assert len(panel.collections) == 2  # a band each
+    assert onset_text(NoiseTests(t, np.array([[0, 1, 1], [0, 0, 0], [0, 1, 1.0]]))) == (
+        "from t = 5 (5 .. never)"
+    )
+
+
+def test_images_of_any_size_make_tests_of_about_as_many_pixels() -> None:
+    assert images_needed((1, 16, 16)) == TESTS * 32
+    assert images_needed((1, 28, 28)) == TESTS * 10
+    assert images_needed((3, 64, 64)) == TESTS
+    images = np.arange(100, dtype=np.uint8).reshape(100, 1, 1, 1)
+    batches = batches_of(images)
+    assert len(batches) == TESTS
+    assert sorted(np.concatenate(batches).ravel()) == list(range(100))  # each image in one test
+    assert [len(batch) for batch in batches_of(images[:3])] == [3] * TESTS
+
+
+def test_repeated_tests_agree_better_than_tests_of_three_images() -> None:
+    images = load_images("mnist5k").images
+    schedule = SCHEDULES["linear"](1000)
+
+    def onsets(tests: int, count: int) -> list[int | None]:
+        found = []
+        for seed in range(4):
+            chosen = np.random.default_rng(seed).permutation(len(images))[: tests * count]
+            found.append(repeated_tests(schedule, batches_of(images[chosen], tests), seed).onset)
+        return found
+
+    many, three = onsets(TESTS, 10), onsets(1, 3)
+    assert None not in many
+    assert np.ptp(np.array(many, float)) < np.ptp(np.array(three, float))
+    assert np.ptp(np.array(many, float)) <= 40  # of 1000

@@ -48,7 +48,7 @@ def test_starts_are_compared_by_the_improved_sampler_whatever_scored(tmp_path: P
     subject = make_subject(tmp_path, "morphing", family=family.eval().requires_grad_(False))
     finding = diagnose(replace(subject, sampler="one_shot", steps=1))
     assert {(m.sampler, m.steps) for m in finding.measures} == {("improved", STEPS)}
-    assert "all by improved, 20 steps" in finding.headline
+    assert "all of 16 images by improved, 20 steps" in finding.headline
     assert {*finding.pictures} == {"starts", "starts-noise", "starts-average"}
     again = diagnose(replace(subject, steps=7))
     assert {m.steps for m in again.measures} == {7}

@@ -75,7 +75,8 @@ def test_noise_has_one_scale_of_colours() -> None:
 
 def test_a_curve_for_each_set_repeating() -> None:
     curve = noise_curve(predict_noise(knows_the_images(), X0, [0, 10, 39], seeded()))
-    figure = curve_figure({"training images": curve, "held-out images": curve})
+    figure = curve_figure({"training images": curve, "held-out images": curve}, 8)
+    assert "N = 8 images of each set" in figure.get_suptitle()
     assert [len(panel.lines) for panel in figure.axes] == [2, 3]
 
 

@@ -9,7 +9,7 @@ import torch
 from matplotlib.figure import Figure
 from subjects import build, make_subject
 
-from study.diagnostics.paths import CLEAN, Frame
+from study.diagnostics.paths import CLEAN, PREDICTED, Frame
 from study.diagnostics.strips import diagnose, paths_figure, strips_figure
 
 
@@ -45,7 +45,21 @@ def test_forward_reads_from_left_to_right_and_backward_from_right_to_left() -> N
         [1.0, 0.6, 0.8],
         [0.95, 0.7, 0.9],
     ]
-    assert "back by ddim, 5 steps" in figure.get_suptitle()
+    assert "back by ddim, 5 steps" in " ".join(figure.get_suptitle().split())
+
+
+def test_what_was_predicted_stands_below_its_state() -> None:
+    def state(t: int, grey: float, predicted: float) -> Frame:
+        return Frame(t, frame(t, grey).x, frame(t, predicted).x)
+
+    frames = [state(9, 0.2, 0.6), state(CLEAN, 0.4, 0.4)]
+    figure = paths_figure(frames, "ddim, 5 steps")
+    assert titles(figure) == (["t = 9", "image"], ["path 1", f"{PREDICTED} 1"])
+    assert levels(figure) == [[0.2, 0.4], [0.6, 0.4]]
+    assert "N = 1 samples by ddim, 5 steps" in " ".join(figure.get_suptitle().split())
+    figure = strips_figure(frame(CLEAN, 0.0).x, [frame(9, 0.1)], frames, "ddim, 5 steps")
+    assert titles(figure)[1] == ["forward 1  →", "backward 1  ←", f"{PREDICTED} 1"]
+    assert levels(figure) == [[0.0, 0.1], [0.4, 0.2], [1.0, 0.6]]  # none of the clean image
 
 
 def test_a_path_is_a_row_that_ends_in_its_image() -> None:
@@ -64,7 +78,7 @@ def test_both_pictures_show_the_samplers_own_way(tmp_path: Path, kind: str) -> N
     assert isinstance(paths, Figure)
     assert titles(strips)[0] == ["clean", *(f"t = {t}" for t in (7, 15, 23, 31, 39))]
     across, down = titles(paths)
-    assert (across[0], across[-1], len(down)) == ("t = 39", "image", 5)
+    assert (across[0], across[-1], len(down)) == ("t = 39", "image", 10)
     times = [int(title.removeprefix("t = ")) for title in across[:-1]]
     assert times == sorted(times, reverse=True)
     assert len(set(times)) == len(times) <= 5  # no more than the sampler takes

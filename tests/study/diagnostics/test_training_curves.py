@@ -7,7 +7,13 @@ import numpy as np
 import pandas as pd
 from subjects import make_subject
 
-from study.diagnostics.training_curves import diagnose, epochs_figure, read_grids, spread
+from study.diagnostics.training_curves import (
+    diagnose,
+    epochs_figure,
+    losses_figure,
+    read_grids,
+    spread,
+)
 from study.results.image_grid import image_grid
 from study.results.ledger import Ledger
 from study.results.tables import ArtifactRow, ReportRow
@@ -77,3 +83,28 @@ def test_epochs_stand_in_two_rows_of_five() -> None:
         f"epoch {5 * i + 5}\nfd {i}" for i in range(7)
     ]
     assert len(figure.axes) == 10
+
+
+def losses(**columns: list[float | None]) -> pd.DataFrame:
+    count = len(next(iter(columns.values())))
+    return pd.DataFrame({"epoch": range(1, count + 1), "value": [None] * count, **columns})
+
+
+def test_the_losses_of_a_gan_are_its_players() -> None:
+    figure = losses_figure(losses(loss=[1.0, 2.0], discriminator_loss=[0.5, 0.4]), "fd")
+    left, _ = figure.axes
+    assert [line.get_label() for line in left.lines] == ["generator", "discriminator"]
+    assert left.get_title() == "Losses of generator and discriminator"
+    alone = losses_figure(losses(loss=[1.0, 2.0], discriminator_loss=[None, None]), "fd")
+    assert [line.get_label() for line in alone.axes[0].lines] == ["training"]
+
+
+def test_scores_of_early_rungs_are_curves_of_their_own() -> None:
+    reports = losses(loss=[1.0] * 4, value=[9.0, 8.0, 30.0, 20.0])
+    early, late = ("kid", 100), ("fd", 400)
+    figure = losses_figure(reports, "fd", {1: early, 2: early, 3: late, 4: late})
+    right = figure.axes[1]
+    assert [line.get_label() for line in right.lines] == ["kid, N = 100", "fd, N = 400"]
+    assert right.get_title() == "Scores of different metric or N do not compare"
+    one = losses_figure(reports, "fd", dict.fromkeys(range(1, 5), late)).axes[1]
+    assert (one.get_ylabel(), one.get_title()) == ("fd, N = 400 (less is better)", "Score")

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from study.results.image_grid import image_grid
+from study.results.image_grid import image_grid, titled
 
 
 @given(
@@ -44,3 +44,19 @@ def test_every_image_is_in_the_grid(
 def test_what_is_no_batch_of_images_is_refused(images: NDArray[np.uint8]) -> None:
     with pytest.raises(ValueError, match="images"):
         image_grid(images)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_title_stands_above_and_changes_no_pixel(channels: int) -> None:
+    grid = image_grid(np.full((4, channels, 60, 60), 9, np.uint8))
+    whole = titled(grid, "N = 4 samples\nstudy s, trial 0, epoch 1")
+    above = whole.height - grid.height
+    left = (whole.width - grid.width) // 2
+    below = np.asarray(whole)[above:, left : left + grid.width]
+    assert np.array_equal(below, np.asarray(grid))
+    strip = np.asarray(whole)[:above]
+    assert strip.min() == 0  # ink
+    assert (strip[:, -3:] == 255).all()  # none of it cut
+    longer = titled(grid, "study s, trial 0, epoch 1 " * 5)
+    assert longer.width == whole.width
+    assert longer.height > whole.height + 40

@@ -174,8 +174,8 @@ def test_neighbours_are_found_for_each_generated_image(digits: Split, cache: Pat
     )
     expected = nearest(pixels(generated), pixels(real), 3)
     assert scores.nearest is not None
-    assert torch.equal(scores.nearest.indices, expected.indices)
-    torch.testing.assert_close(scores.nearest.distances, expected.distances)
+    assert torch.equal(scores.nearest.neighbours.indices, expected.indices)
+    torch.testing.assert_close(scores.nearest.neighbours.distances, expected.distances)
 
 
 def test_progress_is_told_in_images(digits: Split, tmp_path: Path) -> None:

@@ -7,7 +7,14 @@ from scipy.spatial.distance import cdist
 
 from study.data import load_images
 from study.scoring.neighbours import nearest
-from study.scoring.novelty import authenticity, memorisation_ratio, memorised
+from study.scoring.novelty import (
+    COPY_RATIO,
+    authenticity,
+    closeness,
+    distinct,
+    memorisation_ratio,
+    memorised,
+)
 from study.spec.errors import UserError
 
 
@@ -49,8 +56,9 @@ def test_authenticity_point_by_point() -> None:
 
 def test_a_copy_is_not_authentic_even_of_an_image_that_the_set_holds_twice() -> None:
     train = torch.tensor([[0.0], [0.0], [9.0]])
-    assert authenticity(torch.tensor([[0.0], [9.0]]), train) == 0
-    assert authenticity(torch.tensor([[0.5]]), train) == 1
+    assert authenticity(torch.tensor([[0.0], [9.0], [0.5]]), train) == 0
+    assert authenticity(torch.tensor([[4.0]]), torch.tensor([[0.0], [0.0], [3.0]])) == 0
+    assert authenticity(torch.tensor([[-3.5]]), torch.tensor([[0.0], [0.0], [3.0]])) == 1
 
 
 def test_real_digits_are_as_new_as_each_other() -> None:
@@ -59,3 +67,47 @@ def test_real_digits_are_as_new_as_each_other() -> None:
     noisy = images[300:400] + torch.rand(100, 64, generator=torch.Generator().manual_seed(0))
     assert memorisation_ratio(noisy, images[300:]) > 0.9
     assert authenticity(noisy, images[300:]) < authenticity(images[:300], images[300:]) - 0.2
+
+
+def test_near_copies_of_images_that_the_set_holds_repeatedly() -> None:
+    train, samples = cloud(100, 0), cloud(60, 1)
+    samples[:30] = train[:30] + 1e-3
+    for times in (1, 2, 3, 20):
+        repeated = train.repeat(times, 1)
+        assert memorisation_ratio(samples, repeated) == 0.5
+        assert authenticity(samples, repeated) == authenticity(samples, train)
+    # By the two smallest distances alone, there would be none.
+    assert not memorised(nearest(samples, train.repeat(2, 1), 2)).any()
+
+
+def test_where_nothing_is_repeated_the_numbers_are_those_of_the_two_smallest_distances() -> None:
+    images = load_images("digits").tensor().flatten(1).float()
+    samples, train = images[:300], images[300:]
+    near = nearest(samples, train, 2)
+    assert memorisation_ratio(samples, train) == float(memorised(near).double().mean())
+    ratio = near.distances[:, 0] / near.distances[:, 1]
+    assert torch.equal(closeness(samples, train, 2).ratio, ratio)
+    kept, which = distinct(train)
+    assert torch.equal(kept, torch.arange(len(train)))
+    assert torch.equal(which, kept)
+
+
+def test_equal_rows_are_found_whatever_the_sign_of_zero() -> None:
+    kept, which = distinct(torch.tensor([[1.0, 0.0], [2.0, 0.0], [1.0, -0.0], [2.0, 0.0]]))
+    assert kept.tolist() == [0, 1]
+    assert which.tolist() == [0, 1, 0, 1]
+
+
+def test_closeness_to_pictures_that_are_nearly_equal() -> None:
+    train = torch.tensor([[0.0], [0.1], [0.1], [10.0], [20.0]])
+    close = closeness(torch.tensor([[0.5], [7.0], [0.1]]), train, 3)
+    # The first three are one picture: to the next one it is 9.5.
+    assert close.ratio.tolist() == pytest.approx([0.4 / 9.5, 3.0 / 6.9, 0.0], abs=1e-6)
+    assert close.same.tolist() == [[True] * 3, [True, False, False], [True] * 3]
+    assert (close.ratio < COPY_RATIO).tolist() == [True, False, True]
+
+
+def test_one_picture_alone_has_no_other() -> None:
+    with pytest.raises(UserError, match="1 training image that differs"):
+        closeness(cloud(3, 0), cloud(1, 1).repeat(5, 1), 2)
+    assert memorisation_ratio(cloud(3, 0), cloud(1, 1).repeat(5, 1)) == 0

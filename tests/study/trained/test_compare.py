@@ -44,8 +44,8 @@ def test_trials_of_a_study_side_by_side(storage: Storage) -> None:
     found = compare_trials(storage, "small", 0, ["1", "small:1", "0"], watch=seen.append)
     assert seen == ["trial 0", "trial 1"]
     assert found.lines == (
-        "trial 0: fd_pixels 3; learning_rate 0.003; ddim, 5 steps",
-        "trial 1: fd_pixels 2; learning_rate 0.001; ddim, 5 steps",
+        "trial 0: epoch 1, fd_pixels 3 (N = 16 images); learning_rate 0.003; ddim, 5 steps",
+        "trial 1: epoch 1, fd_pixels 2 (N = 16 images); learning_rate 0.001; ddim, 5 steps",
     )
     assert found.note == ""
     assert found.files == ("samples.png", "paths.png", "scores.png")
@@ -67,7 +67,7 @@ def test_what_is_measured_beside_the_objective_is_not_its_score(storage: Storage
     with Ledger(storage, "small") as ledger:
         ledger.append(replace(row, metric="precision", value=0.5))
     compared = compare_trials(storage, "small", 0, ["1"])
-    assert compared.lines[0].startswith("trial 0: fd_pixels 3;")
+    assert compared.lines[0].startswith("trial 0: epoch 1, fd_pixels 3 (")
     assert compared.note == ""
 
 
@@ -75,8 +75,11 @@ def test_another_studys_trial_and_its_score(storage: Storage, tmp_path: Path) ->
     folder = tmp_path / "mine"
     found = compare_trials(storage, "small", None, ["small-sobel:0"], folder=folder)
     assert [line.split(";")[:2] for line in found.lines] == [
-        ["trial 1: fd_pixels 2", " edges none, learning_rate 0.001"],
-        ["small-sobel:0: fd_pixels 2", " edges sobel, learning_rate 0.003"],
+        ["trial 1: epoch 1, fd_pixels 2 (N = 16 images)", " edges none, learning_rate 0.001"],
+        [
+            "small-sobel:0: epoch 1, fd_pixels 2 (N = 16 images)",
+            " edges sobel, learning_rate 0.003",
+        ],
     ]
     assert found.note == (
         "Scores are not comparable between trial 1 | small-sobel:0: they differ in their reference"
@@ -131,7 +134,7 @@ def call(monkeypatch: pytest.MonkeyPatch, storage: Storage) -> Call:
 def test_the_command(storage: Storage, call: Call, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("small", "0", "--beside", "1", "--beside", "small-sobel:0") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.partition(": fd_pixels")[0] for line in lines[:3]] == [
+    assert [line.partition(": epoch 1, fd_pixels")[0] for line in lines[:3]] == [
         "trial 0",
         "trial 1",
         "small-sobel:0",

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 from trained_trials import MODELS, trained
 
@@ -17,6 +18,7 @@ from study.diagnostics.subject import Finding, Subject
 from study.results.storage import Storage
 from study.spec import UserError
 from study.trained.explain import chosen_names, explain_trial
+from study.trained.picture_folder import to_png
 
 pytestmark = pytest.mark.slow
 
@@ -31,8 +33,17 @@ def storage(tmp_path: Path) -> Storage:
 
 
 @pytest.mark.parametrize("kind", MODELS)
-def test_each_family_is_explained(storage: Storage, kind: str) -> None:
+def test_each_family_is_explained(
+    storage: Storage, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trained(storage, kind=kind)
+    titles: list[str] = []
+
+    def png(figure: Figure) -> bytes:
+        titles.append(figure.get_suptitle())
+        return to_png(figure)
+
+    monkeypatch.setattr("study.trained.picture_folder.to_png", png)
     seen: list[str] = []
     found = explain_trial(storage, "small", 0, watch=seen.append, samples=FEW)
     assert (found.trial, found.epoch, found.family) == (0, 1, kind)
@@ -44,6 +55,11 @@ def test_each_family_is_explained(storage: Storage, kind: str) -> None:
     folder = Path(storage.path("small/explain/trial-0000"))
     assert found.folder == str(folder)
     files = [file for row in found.explained for file in row.files]
+    assert len(titles) == len(files)
+    whose = f"study small, trial 0 ({kind}), epoch 1, fd_pixels 2 (N = 16 images)"
+    for title in titles:
+        assert " ".join(title.split()).endswith(whose)
+        assert title.splitlines()[0] != whose
     assert sorted(files) == sorted(path.name for path in folder.iterdir())
     for file in files:
         with Image.open(folder / file) as picture:
