@@ -22,8 +22,9 @@ def make_object(path: str, where: str, *arguments: Any, **options: Any) -> Any:
     make = load_object(path, where)
     try:
         return make(*arguments, **options)
-    except TypeError as error:
-        raise ValueError(f"`{where}`, {path!r}, cannot be made: {error}") from error
+    except Exception as error:  # whatever the user's code raises
+        reason = str(error) if isinstance(error, TypeError | ValueError) else _named(error)
+        raise ValueError(f"`{where}`, {path!r}, cannot be made: {reason}") from error
 
 
 def load_object(path: str, where: str) -> Callable[..., Any]:
@@ -50,9 +51,17 @@ def load_object(path: str, where: str) -> Callable[..., Any]:
         ) from error
     except (ImportError, SyntaxError) as error:
         raise ValueError(f"The value of `{where}` is {path!r}, but {error}") from error
+    except Exception as error:  # whatever the user's code raises
+        raise ValueError(
+            f"The value of `{where}` is {path!r}, whose import fails: {_named(error)}"
+        ) from error
     target = getattr(module, name, None)
     if not callable(target):
         raise ValueError(
             f"The value of `{where}` is {path!r}, but `{module_name}` has no class `{name}`"
         )
     return target  # type: ignore[no-any-return]
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

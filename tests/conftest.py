@@ -18,7 +18,7 @@ settings.register_profile("any machine", deadline=None)  # it may be busy
 settings.load_profile("any machine")
 
 RAY_FIXTURES = {"ray_session", "two_nodes"}
-RAY_FILES = ("tests/study/lanes/", "tests/test_recipes_run.py")
+RAY_FILES = ("tests/study/lanes/", "tests/test_recipes_run.py", "tests/test_own_packages.py")
 """Files of tests that take a Ray: they share one, in one process."""
 
 

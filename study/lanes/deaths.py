@@ -33,7 +33,7 @@ class DeathReporter(UserCallback):  # type: ignore[misc]  # ray has no types
         if any(is_preemption(error) or is_trial_failure(error) for error in errors):
             return
         # The controller's event loop must not wait. The group's next start takes seconds.
-        self.mailbox.died.remote(self.lane, " ".join(str(errors[0]).split())[:300])
+        self.mailbox.died.remote(self.lane, in_a_line(str(errors[0]), 300))
 
 
 def is_preemption(error: Exception) -> bool:
@@ -45,3 +45,12 @@ def is_preemption(error: Exception) -> bool:
 def is_trial_failure(error: Exception) -> bool:
     """Whether a worker ended because its trial had failed."""
     return isinstance(base_exception(error), TrialFailedError)
+
+
+def in_a_line(text: str, most: int) -> str:
+    """A text in one line of so many characters.
+
+    The end is kept where it is too long: Ray's errors are tracebacks, which end with the cause.
+    """
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"... {line[len(line) - most + 4 :]}"

@@ -16,7 +16,7 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from study.driver.messages import Assignment, Report, Rest
-from study.lanes.deaths import DeathReporter
+from study.lanes.deaths import DeathReporter, in_a_line
 from study.lanes.process_group import ProcessGroup
 from study.lanes.settings import LaneSettings
 
@@ -85,7 +85,7 @@ class Lane(tune.Trainable):  # type: ignore[misc]  # ray has no types
                 make_group(self.settings, self.lane, folder).fit()
         except Exception as error:
             cause = error.__cause__ or error
-            message = f"{type(cause).__name__}: {' '.join(str(cause).split())}"[:500]
+            message = f"{type(cause).__name__}: {in_a_line(str(cause), 450)}"
             ray.get(self.mailbox.fail.remote(self.lane, message))
 
 

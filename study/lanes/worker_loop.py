@@ -107,7 +107,7 @@ class _Worker:
         except Exception as error:
             # A trial that cannot be built or run fails alone; its lane goes on. The cause
             # is one line, as a reason for the ledger.
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"[:5000]
             report = failed(assignment.number, reason, last)
             self._answer(sequence, report)
             self.trial = None

@@ -49,6 +49,10 @@ class Flat(nn.Module):
 def small_ddpm(image_shape, timesteps):
     return DDPM(Flat(image_shape), cosine(timesteps), image_shape)
 
+class Refusing(Flat):
+    def __init__(self, image_shape):
+        raise RuntimeError("not today")
+
 limit = 3
 """
     )

@@ -96,13 +96,17 @@ def test_a_study_gives_back_all_that_it_held_and_leaves_the_cluster_running(
 
 
 def test_study_run_joins_with_the_token(two_nodes: RayNodes, tmp_path: Path) -> None:
-    path = file(tmp_path, scale={"workers_per_trial": 3, "gpus_per_worker": 0})
+    scale = {"workers_per_trial": 3, "gpus_per_worker": 0}
+    path = file(tmp_path, name="joining", scale=scale)
     storage = tmp_path / "s"
     ended = run(
         two_nodes.environment, path, "--address", two_nodes.address, "--storage", str(storage)
     )
     assert_one_line(ended, "there is room for 2")
     assert not storage.exists()
+    # Its job was called by the study's name, in the dashboard too.
+    jobs = two_nodes.get("/api/jobs/")
+    assert "joining" in [job["metadata"].get("job_name") for job in jobs if job["metadata"]]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from ray.train.v2._internal.exceptions import (
     WorkerHealthCheckFailedError,
 )
 
-from study.lanes.deaths import DeathReporter, TrialFailedError
+from study.lanes.deaths import DeathReporter, TrialFailedError, in_a_line
 
 
 class MailboxHandle:
@@ -60,3 +60,14 @@ def test_a_preemption_is_no_death_nor_is_what_comes_of_it(collateral: Exception)
 def test_workers_that_end_as_their_trial_failed_have_not_died() -> None:
     failure = raised(TrialFailedError("ValueError: no such layer"))
     assert reported(one=failure, other=raised(RuntimeError("gloo"))) == []
+
+
+def test_of_a_long_error_the_end_is_kept_which_has_the_cause() -> None:
+    traceback = "Traceback\n" + "  File ...\n" * 100 + "ModuleNotFoundError: No module named 'nets'"
+    line = in_a_line(traceback, 80)
+    assert len(line) == 80
+    assert line.startswith("... ")
+    assert line.endswith("ModuleNotFoundError: No module named 'nets'")
+    assert in_a_line("a\n b", 80) == "a b"
+    (call,) = reported(rank=raised(ImportError("x" * 400 + " the cause")))
+    assert call[1].endswith(" the cause")

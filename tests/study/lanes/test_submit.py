@@ -64,6 +64,8 @@ def test_a_study_runs_as_a_job_with_lanes_on_both_nodes(
     actors = [a for a in two_nodes.listed("actors") if a["state"] == "ALIVE"]
     assert {"pair lane-0", "pair lane-1"} <= {actor["repr_name"] for actor in actors}
     assert any(actor["name"].startswith("pair mailbox") for actor in actors)
+    jobs = two_nodes.get("/api/jobs/")
+    assert "pair" in [job["metadata"].get("job_name") for job in jobs if job["metadata"]]
 
     assert client.wait(240) == 0, log.read_text()
     text = log.read_text()
