@@ -68,7 +68,7 @@ class StudyFile:
     def study(self) -> Study:
         """The study with its holes filled with first values.
 
-        Everything outside `study.spec.mistakes.SEARCHABLE` is the same in every trial.
+        Everything outside `study.spec.searchable.SEARCHABLE` is the same in every trial.
         """
         return self.corners[0].study
 
