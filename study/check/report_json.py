@@ -66,6 +66,7 @@ def check_json(
             }
             for branch in study_file.branches()
         ],
+        "notes": study_file.reach_notes(),
         "placement": placement,
         "cost": dataclasses.asdict(cost),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Mapping
 
@@ -24,8 +25,11 @@ def _tpe(seed: int) -> BaseSampler:
         return TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
 
 
+# What samplers draw at random beside their search is said by `study.spec.reach`, once and before
+# anything runs; Optuna would say it for each trial.
+
+
 def _cma_es(seed: int) -> BaseSampler:
-    # Choices and dimensions of a branch are outside CMA-ES's continuous space, and sampled alone.
     return CmaEsSampler(seed=seed, warn_independent_sampling=False)
 
 
@@ -34,6 +38,8 @@ def _gp(seed: int) -> BaseSampler:
 
 
 def _qmc(seed: int) -> BaseSampler:
+    # The one of QMC's warnings that no option switches off, and its only other one is about seeds.
+    logging.getLogger("optuna.samplers._qmc").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)

@@ -11,15 +11,18 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from study.spec.errors import UserError
 from study.spec.fit import misfits_with_images
 from study.spec.foreign_holes import in_our_words
 from study.spec.foreign_names import CALLED_KIND, normalised, our_key
 from study.spec.holes import DISCRIMINATORS
 from study.spec.model.networks import IMPORT_PATTERN
 from study.spec.names import nearest
+from study.spec.near_holes import hole_hint, hole_in
+from study.spec.searchable import is_searchable, listed
 from study.spec.section import Misfit
 from study.spec.study import NAME_PATTERN, Study
-from study.spec.yaml_file import TreePath
+from study.spec.yaml_file import TreePath, parse_scalar
 
 _MISSING = object()
 
@@ -36,6 +39,12 @@ _WORDS = {
     "Value": "value",
 }
 """What pydantic says, and what it is called in a study file."""
+
+_NUMBERS = ("int_type", "float_type")
+_SCALARS = (*_NUMBERS, "bool_type", "string_type")
+"""Pydantic's complaints of a value that is none of its type."""
+
+UNQUOTED = ": write it without quotes"
 
 
 @dataclass(frozen=True)
@@ -72,10 +81,11 @@ def complaints(tree: Any) -> list[Complaint]:
 
 def _complaint(tree: Any, detail: ErrorDetails) -> Complaint:
     path = _real_path(tree, detail["loc"])
-    for depth in range(1, len(path) + 1):
-        foreign = in_our_words(_at(tree, path[:depth]))
-        if foreign is not None:
-            return Complaint(path[:depth], foreign)
+    unknown = detail["type"] == "extra_forbidden"
+    for depth in range(1, len(path) + (not unknown)):
+        rule = _written_otherwise(_at(tree, path[:depth]), path[:depth])
+        if rule:
+            return Complaint(path[:depth], rule)
     value = _at(tree, path)
     context = detail.get("ctx", {})
     match detail["type"]:
@@ -87,19 +97,24 @@ def _complaint(tree: Any, detail: ErrorDetails) -> Complaint:
             error = context["error"]
             if isinstance(error, Misfit):
                 path = (*path, *error.path)
-            return Complaint(path, str(error))
+            hint = _hole_hint(tree, path) if isinstance(value, str) else ""
+            return Complaint(path, f"{error}{hint}")
         case "union_tag_invalid" | "literal_error" | "enum":
             if detail["type"] == "union_tag_invalid":
                 path = (*path, str(context["discriminator"]).strip("'"))
-                value = context["tag"]
                 expected = str(context["expected_tags"])
             else:
                 expected = str(context["expected"])
             options = [
                 option.strip().strip("'") for option in expected.replace(" or ", ", ").split(",")
             ]
+            listed_options = ", ".join(options)
+            value = _at(tree, path)
+            quoted = isinstance(value, str) and value in options
+            hint = nearest(str(value), options) + _hole_hint(tree, path)
             return Complaint(
-                path, f"{value!r} is not one of {', '.join(options)}{nearest(str(value), options)}"
+                path,
+                f"{value!r} is not one of {listed_options}{UNQUOTED if quoted else hint}",
             )
         case "union_tag_not_found":
             discriminator = str(context["discriminator"]).strip("'")
@@ -109,12 +124,45 @@ def _complaint(tree: Any, detail: ErrorDetails) -> Complaint:
         case "string_pattern_mismatch":
             return Complaint(path, f"{value!r} must be {_PATTERNS[str(context['pattern'])]}")
         case "model_type" | "model_attributes_type" | "dict_type":
-            return Complaint(path, f"{_show(value)} must be a section with keys of its own")
+            rule = f"{_show(value)} must be a section with keys of its own"
+            return Complaint(path, f"{rule}{_hole_hint(tree, path)}")
         case _:
             rule = detail["msg"]
             for words, ours in _WORDS.items():
                 rule = rule.replace(words, ours)
-            return Complaint(path, f"{_show(value)} {rule}")
+            hint = _hole_hint(tree, path, list_wanted=detail["type"] not in _SCALARS)
+            if detail["type"] in _NUMBERS and isinstance(value, str) and _is_number(value):
+                hint = UNQUOTED
+            return Complaint(path, f"{_show(value)} {rule}{hint}")
+
+
+def _written_otherwise(value: Any, path: TreePath) -> str:
+    """The rule for a hole that is written in another way than ours; empty for anything else."""
+    foreign = in_our_words(value)
+    if foreign is not None and isinstance(foreign.ours, Mapping) and not is_searchable(path):
+        return f"a hole as in {foreign.tool}, but holes can stand in {listed()} alone"
+    if foreign is not None:
+        return str(foreign)
+    ours = hole_in(value) if is_searchable(path) else ""
+    return f"a hole is written {ours}" if ours else ""
+
+
+def _hole_hint(tree: Any, path: TreePath, *, list_wanted: bool = False) -> str:
+    """Which hole may be meant by a value that cannot stand there; empty if none can."""
+    value = _at(tree, path)
+    if isinstance(value, list) and path and isinstance(path[-1], int):
+        path = path[:-1]  # of a list of lists each is meant as an option
+        value = _at(tree, path)
+    hint = hole_hint(value, list_wanted=list_wanted) if is_searchable(path) else ""
+    return f"; {hint}" if hint else ""
+
+
+def _is_number(text: str) -> bool:
+    try:
+        value = parse_scalar(text)
+    except UserError:
+        return False
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _key_hint(tree: Any, path: TreePath) -> str:

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from study.spec.complaints import validate
 from study.spec.errors import UserError
+from study.spec.searchable import SEARCHABLE, SEARCHABLE_IN_SCORING, is_searchable, listed
 from study.spec.space import Filled, Space
 from study.spec.study import Study
 from study.spec.yaml_file import Document, TreePath
-
-SEARCHABLE: tuple[TreePath, ...] = (
-    ("model",),
-    ("train",),
-    ("data", "split"),
-    ("score", "sampler"),
-    ("score", "steps"),
-)
-"""Where holes may stand. Everything else is what all trials share: two scores against different
-images are never ranked against each other, and so a split is searched only if the scores do not
-depend on it."""
-
-SEARCHABLE_IN_SCORING: tuple[TreePath, ...] = (("score", "sampler"), ("score", "steps"))
-"""Where holes may stand in a study with `weights`."""
 
 
 class Checker:
@@ -69,10 +56,10 @@ class Checker:
             searchable, why = SEARCHABLE_IN_SCORING, "with `weights` nothing is trained"
         for dimension in space.dimensions():
             path = dimension.path
-            if not any(path[: len(allowed)] == allowed for allowed in searchable):
+            if not is_searchable(path, searchable):
                 if not path or path[0] in Study.model_fields:
                     raise self.error(
-                        path, f"a hole cannot stand here, only in {_listed(searchable)}: {why}"
+                        path, f"a hole cannot stand here, only in {listed(searchable)}: {why}"
                     )
             elif path[0] == "data" and not _scored_against_everything(space.tree):
                 raise self.error(
@@ -92,11 +79,6 @@ class Checker:
             return outcome
         path = space.locate(outcome[0].path, filled.picks)
         raise self.error(path, outcome[0].rule, ".".join(map(str, outcome[0].path)))
-
-
-def _listed(paths: Sequence[TreePath]) -> str:
-    *most, last = (".".join(map(str, path)) for path in paths)
-    return f"{', '.join(most)} and {last}"
 
 
 def _scored_against_everything(tree: Any) -> bool:

@@ -37,10 +37,16 @@ def reach_notes(space: Space, search: Search) -> list[str]:
     if drawn:
         listed = ", ".join(f"{name} ({why})" for name, why in drawn.items())
         notes.append(f"the sampler {search.sampler} does not search, but draws at random: {listed}")
+    info = SEARCH_SAMPLERS[search.sampler]
+    if 1 < search.trials <= info.random_trials and open_dimensions(space):
+        notes.append(
+            f"the sampler {search.sampler} draws at random until {info.random_trials} trials have "
+            f"ended: all {search.trials} of this study"
+        )
     size = space.size
     if size is not None and size < search.trials:
         points = "1 point" if size == 1 else f"{size:,} points"
-        if SEARCH_SAMPLERS[search.sampler].enumerates:
+        if info.enumerates:
             notes.append(f"the grid has {points}: {size:,} of {search.trials:,} trials are run")
         else:
             notes.append(

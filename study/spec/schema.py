@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from study.spec.holes import DISCRIMINATORS
-from study.spec.mistakes import SEARCHABLE
 from study.spec.overlays import SMOKE, VARIANTS
 from study.spec.schema_rules import RULES, VALUES, study_rules
+from study.spec.searchable import SEARCHABLE
 from study.spec.study import Study
 from study.spec.weights import TAKEN
 

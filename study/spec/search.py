@@ -135,22 +135,28 @@ class SearchSamplerInfo:
         searches_choices: Whether it searches choices; if not, it draws them at random.
         searches_branches: Whether it searches dimensions inside a branch, which not all trials
             have; if not, it draws them at random.
+        random_trials: How many trials have to end before it searches; until then it draws at
+            random.
     """
 
     several_objectives: bool = True
     enumerates: bool = False
     searches_choices: bool = True
     searches_branches: bool = True
+    random_trials: int = 0
 
 
 SEARCH_SAMPLERS: Mapping[SearchSampler, SearchSamplerInfo] = {
-    "tpe": SearchSamplerInfo(),
-    "gp": SearchSamplerInfo(searches_branches=False),
+    "tpe": SearchSamplerInfo(random_trials=10),
+    "gp": SearchSamplerInfo(searches_branches=False, random_trials=10),
     "random": SearchSamplerInfo(),
     "qmc": SearchSamplerInfo(searches_branches=False),
     "grid": SearchSamplerInfo(enumerates=True),
     "cma-es": SearchSamplerInfo(
-        several_objectives=False, searches_choices=False, searches_branches=False
+        several_objectives=False,
+        searches_choices=False,
+        searches_branches=False,
+        random_trials=1,
     ),
 }
 

@@ -68,7 +68,7 @@ class StudyFile:
     def study(self) -> Study:
         """The study with its holes filled with first values.
 
-        Everything outside `study.spec.mistakes.SEARCHABLE` is the same in every trial.
+        Everything outside `study.spec.searchable.SEARCHABLE` is the same in every trial.
         """
         return self.corners[0].study
 
@@ -164,7 +164,7 @@ def _study_file(
         _starting_point(space, point, index, checker)
         for index, point in enumerate(study.search.enqueue)
     )
-    _check_sampler(space, study, checker)
+    _check_sampler(space, study, checker, new=new)
     return StudyFile(space, corners, points, dump_yaml(tree))
 
 
@@ -262,14 +262,15 @@ def _check_point(space: Space, picks: Picks, path: TreePath, checker: Checker) -
         raise checker.point_error(path, f"is no valid study: {complaint}", where)
 
 
-def _check_sampler(space: Space, study: Study, checker: Checker) -> None:
+def _check_sampler(space: Space, study: Study, checker: Checker, *, new: bool) -> None:
     search = study.search
     if SEARCH_SAMPLERS[search.sampler].enumerates:
         try:
             next(space.grid())
         except HoleError as error:
             raise checker.error(("search", "sampler"), str(error)) from None
-    drawn = not_searched(space, search)
+    # A study that was begun before this was a mistake can still be read and resumed.
+    drawn = not_searched(space, search) if new else {}
     if drawn and len(drawn) == len(open_dimensions(space)):
         listed = ", ".join(f"{name} ({why})" for name, why in drawn.items())
         raise checker.error(

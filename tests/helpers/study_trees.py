@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 from hypothesis import settings
 
-from study.spec import StudyFile, read_study_text
+from study.spec import StudyFile, read_study_file, read_study_text
 from study.spec.yaml_file import dump_yaml
 
 quickly = settings(deadline=None, max_examples=40)
@@ -35,8 +36,15 @@ search: {sampler: random, trials: 4}
 
 
 def parse_study(tree: dict[str, Any]) -> StudyFile:
-    """A study from a plain tree."""
+    """A study from a plain tree, as one that was begun is read back."""
     return read_study_text(dump_yaml(tree), "study")
+
+
+def read_new_study(tree: dict[str, Any], folder: Path) -> StudyFile:
+    """A study from a plain tree, as one is read that is to begin, from a file in `folder`."""
+    file = folder / "study.yaml"
+    file.write_text(dump_yaml(tree))
+    return read_study_file(file)
 
 
 def tree() -> dict[str, Any]:

@@ -19,7 +19,7 @@ def test_it_says_what_the_report_says(tmp_path: Path) -> None:
                 "batch_size": {"choice": [8, 16]},
                 "learning_rate": {"float": [1e-4, 1e-2], "log": True},
             },
-            search={"sampler": "random", "trials": 3},
+            search={"sampler": "tpe", "trials": 3},
         )
     )
     storage = Storage.from_uri(str(tmp_path))
@@ -38,6 +38,8 @@ def test_it_says_what_the_report_says(tmp_path: Path) -> None:
     assert len(shown["branches"]) == len(study_file.branches())
     config = shown["branches"][0]["config"]
     assert isinstance(config["model.network.channels"], list)
+    assert shown["notes"] == study_file.reach_notes()
+    assert "draws at random" in shown["notes"][0]
     assert shown["placement"]["workers"] == 1
     networks = shown["cost"]["networks"]
     assert networks

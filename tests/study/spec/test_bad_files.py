@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from study_trees import changed, parse_study, tree
+from study_trees import changed, read_new_study, tree
 
 from study.spec import UserError
 from study.spec.datasets import PATH_PATTERN, is_path
@@ -188,10 +189,10 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_check_flags_a_bad_file(name: str) -> None:
+def test_a_check_flags_a_bad_file(name: str, tmp_path: Path) -> None:
     bad = BAD[name]
     with pytest.raises(UserError) as caught:
-        parse_study(bad.file)
+        read_new_study(bad.file, tmp_path)
     assert bad.line in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 from study_trees import changed, parse_study, quickly
 
 from study.spec import UserError
-from study.spec.foreign_holes import flow_yaml, in_our_words
-from study.spec.yaml_file import parse_scalar
+from study.spec.foreign_holes import in_our_words
 
 LOG = "{float: [1.0e-4, 0.1], log: true}"
-EXP = "{float: [0.1353352832366127, 1.0], log: true}"
+EXP = "{float: [0.1353, 1.0], log: true}"
 STEPS = "{float: [0.0, 1.0], step: 0.1}"
 WANDB, TUNE, NNI = "Weights & Biases", "Ray Tune", "NNI"
 
@@ -62,12 +61,12 @@ WANDB, TUNE, NNI = "Weights & Biases", "Ray Tune", "NNI"
         ("trial.suggest_int('n', 1, 9)", "Optuna", "{int: [1, 9]}"),
         ("trial.suggest_categorical('o', ['adam', 'sgd'])", "Optuna", "{choice: [adam, sgd]}"),
         ("hp.uniform('x', 0, 1)", "hyperopt", "{float: [0.0, 1.0]}"),
-        ("hp.loguniform('x', -2, 0)", "hyperopt", "{float: [0.1353352832366127, 1.0], log: true}"),
+        ("hp.loguniform('x', -2, 0)", "hyperopt", "{float: [0.1353, 1.0], log: true}"),
         ("hp.choice('x', [1, 2])", "hyperopt", "{choice: [1, 2]}"),
     ],
 )  # fmt: skip
 def test_other_tools_holes_are_put_into_our_words(value: Any, tool: str, ours: str) -> None:
-    assert in_our_words(value) == f"a hole as in {tool}: write {ours}"
+    assert str(in_our_words(value)) == f"a hole as in {tool}: write {ours}"
 
 
 @pytest.mark.parametrize(
@@ -75,7 +74,13 @@ def test_other_tools_holes_are_put_into_our_words(value: Any, tool: str, ours: s
     [
         *("adam", "a (b)", "f(", "f()", "range()", "int(choice(1))", "tune.loguniform(0, 1)"),
         *("tune.choice(3)", "tune.loguniform('a', 'b')", "choice()", "((" * 140, "x.y(z)"),
-        *("interval(9**9**9, 1)", "tune.uniform(2, 1)", "f(x)" * 200, "trial.suggest_x(1)"),
+        *(
+            "np.random.uniform(0, 1)",
+            "interval(9**9**9, 1)",
+            "tune.uniform(2, 1)",
+            "f(x)" * 200,
+            "trial.suggest_x(1)",
+        ),
         *({}, {"min": 1}, {"values": 3}, {"kind": "adam"}, {"type": "adam"}, {"low": 1}),
         *({"min": 1, "max": 2, "distribution": "normal"}, {"_type": "normal", "_value": [0, 1]}),
         *(7, None, True, [1, 2], {"float": [1, 2]}, {"low": True, "high": 2}),
@@ -100,25 +105,8 @@ def test_anything_else_is_left_alone(value: Any) -> None:
     )
 )
 def test_whatever_stands_there_it_is_a_line_or_nothing(value: Any) -> None:
-    line = in_our_words(value)
-    assert line is None or line.startswith("a hole as in ")
-
-
-@quickly
-@given(
-    st.recursive(
-        st.integers()
-        | st.floats(1e-9, 1e9).map(lambda x: float(f"{x:.9g}"))
-        | st.booleans()
-        | st.none()
-        | st.sampled_from(["adam", "a b", "1", "true", "a: b", "on_x"]),
-        lambda below: (
-            st.lists(below, max_size=3) | st.dictionaries(st.sampled_from("abc"), below, max_size=3)
-        ),
-    )
-)
-def test_what_is_shown_is_yaml(value: Any) -> None:
-    assert parse_scalar(flow_yaml(value)) == value
+    hole = in_our_words(value)
+    assert hole is None or str(hole).startswith("a hole as in ")
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,23 @@ def test_search_samplers_search_what_is_declared(name: SearchSampler) -> None:
     assert ("inside" in searched) == info.searches_branches
 
 
+@pytest.mark.parametrize("name", ["tpe", "gp", "cma-es"])
+def test_search_samplers_draw_at_random_at_first_as_declared(name: SearchSampler) -> None:
+    study = optuna.create_study(sampler=SAMPLERS[name](0))
+
+    def proposes() -> bool:
+        trial = study.get_trials()[-1]
+        space = study.sampler.infer_relative_search_space(study, trial)
+        return bool(study.sampler.sample_relative(study, trial, space))
+
+    for ended in range(12):
+        trial = study.ask()
+        x, y = trial.suggest_float("x", 0, 1), trial.suggest_float("y", 0, 1)
+        # With nothing ended there is no space yet that could be proposed of.
+        assert proposes() == (ended >= max(1, SEARCH_SAMPLERS[name].random_trials))
+        study.tell(trial, x + y)
+
+
 @pytest.mark.parametrize("kind", kinds(Pruner))
 def test_pruners_keep_rungs_and_stop_trials_as_declared(kind: str) -> None:
     settings = pruner_of(kind)
