@@ -61,4 +61,6 @@ def show(rows: Sequence[Row], path: Path | None) -> None:
     )
     console.print(table)
     if path is not None:
-        path.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
+        path.write_text(
+            json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8"
+        )

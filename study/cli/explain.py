@@ -19,6 +19,7 @@ from study.cli.app import (
     resolve_study,
     watcher,
 )
+from study.cli.streams import print_data
 from study.diagnostics.descriptions import DESCRIPTIONS, FEWEST_SAMPLES, MOST_SAMPLES, SAMPLES
 from study.spec.errors import UserError
 
@@ -107,7 +108,7 @@ def explain(
     if format_ == "json":
         from study.results.json_text import json_text
 
-        print(json_text(explanation))
+        print_data(json_text(explanation))
         return
     print(f"trial {explanation.trial} of {name} ({explanation.family}), epoch {explanation.epoch}")
     print_table(explanation_table(explanation))
@@ -120,7 +121,7 @@ def _print_comparison(comparison: Comparison, format_: str) -> None:
     if format_ == "json":
         from study.results.json_text import json_text
 
-        print(json_text(comparison))
+        print_data(json_text(comparison))
         return
     print("\n".join(comparison.lines))
     if comparison.note:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from study.cli.app import Format, app, complete_recipe, print_table
+from study.cli.streams import print_data
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,13 +33,13 @@ def recipes(
     if name is None:
         every = recipes()
         if format_ == "json":
-            print(json_text([_plain(recipe) for recipe in every]))
+            print_data(json_text([_plain(recipe) for recipe in every]))
         else:
             print_table(recipe_table(every))
         return
     recipe = require_recipe(name)
     if format_ == "json":
-        print(json_text({**_plain(recipe), "text": recipe.text}))
+        print_data(json_text({**_plain(recipe), "text": recipe.text}))
     else:
         sys.stdout.write(recipe.text)
 

@@ -18,6 +18,7 @@ from study.cli.app import (
     resolve_study,
     watcher,
 )
+from study.cli.streams import print_data
 
 
 @app.command()
@@ -109,7 +110,7 @@ def rescore(
         from study.results.json_text import json_text
 
         tree = {"study": name, "measured": done.measured, "kept": done.kept, "rescored": groups}
-        print(json_text(tree))
+        print_data(json_text(tree))
         return
     for group in groups:
         print_table(rescore_table(group))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,6 +20,7 @@ from study.cli.app import (
     print_table,
     resolve_study,
 )
+from study.cli.streams import print_data
 from study.spec.errors import UserError
 
 
@@ -67,7 +67,7 @@ def best(
     place = open_storage(storage)
     board = read_leaderboard(place, resolve_study(place, name))
     if format_ == "json":
-        print(to_json(board, top))
+        print_data(to_json(board, top))
     else:
         print_leaderboard(board, top)
 
@@ -86,7 +86,8 @@ def query(
     from study.results.query import query
     from study.results.render import render
 
-    sys.stdout.write(render(query(open_storage(storage), sql), format_).rstrip("\n") + "\n")
+    text = render(query(open_storage(storage), sql), format_).rstrip("\n")
+    print(text) if format_ == "table" else print_data(text)
 
 
 @app.command()

@@ -29,6 +29,7 @@ from study.cli.app import (
     resolve_study,
 )
 from study.cli.progress import progress_line
+from study.cli.streams import print_data
 
 if TYPE_CHECKING:
     from study.driver.display import Display
@@ -111,7 +112,7 @@ def check(
 
         with progress_line() as watch:
             report = check_json(study_file, place, output, watch)
-        print(json_text(report))
+        print_data(json_text(report))
     else:
         from study.check.report import check_study
 

@@ -20,6 +20,7 @@ from study.cli.app import (
     app,
     check_picture,
 )
+from study.cli.streams import print_data
 from study.spec.embedder_info import EMBEDDERS
 from study.spec.errors import UserError
 from study.spec.measure_info import MEASURES
@@ -134,7 +135,7 @@ def score(
         from study.results.json_text import json_text
 
         sources = {"generated": generated, "reference": against, "seed": seed}
-        print(json_text(as_json(scores, sources)))
+        print_data(json_text(as_json(scores, sources)))
         return
     console = Console()
     whole = "the moments in" if isinstance(real, StoredMoments) else f"{scores.reference} of"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 import sys
 import unicodedata
 from typing import TextIO
@@ -24,8 +25,37 @@ def adapt_streams() -> None:
     `±` becomes `+/-`, a letter loses its accent, and what has no likeness becomes `?`.
     """
     codecs.register_error(_HANDLER, _replace)
-    for stream in (sys.stdout, sys.stderr):
-        _adapt(stream)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed before we started (`>&-`)
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (to the end)
+        _adapt(getattr(sys, name))
+
+
+def print_data(text: str) -> None:
+    """Print JSON or CSV, for a program to read: what cannot be encoded is escaped, not replaced.
+
+    In JSON that is the same text, as such characters only stand in strings.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = "".join(c if _fits(c, encoding) else _escaped(c) for c in text)
+    print(text)
+
+
+def _fits(character: str, encoding: str) -> bool:
+    try:
+        character.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _escaped(character: str) -> str:
+    r"""`\\uXXXX`, or two of them beyond the first 65,536 characters."""
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
 
 
 def _adapt(stream: TextIO) -> None:

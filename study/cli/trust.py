@@ -19,6 +19,7 @@ from study.cli.app import (
     print_table,
     watcher,
 )
+from study.cli.streams import print_data
 from study.spec.embedder_info import EMBEDDERS, embedder_info
 from study.spec.errors import UserError
 from study.spec.names import DATASETS
@@ -105,7 +106,7 @@ def trust(
         watch=watcher(quiet, " ..."),
     )
     if format_ == "json":
-        print(json_text(assessment_json(assessment)))
+        print_data(json_text(assessment_json(assessment)))
     else:
         print_table(assessment_table(assessment))
     if output is not None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import ray
 
-from study.lanes.ray_private import own_job
+from study.lanes.ray_private import own_job, stop_half_started
 from study.spec import UserError
 
 OBJECT_STORE_BYTES = 256 * 2**20
@@ -32,14 +32,17 @@ QUIET = {"log_to_driver": False, "logging_level": logging.CRITICAL}
 LONGEST_SOCKET = 107
 """Bytes in the path of a Unix socket on Linux (`sun_path` in unix(7), less its end)."""
 
-SOCKET_TAIL = "/ray/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store"
+SOCKET_TAIL = "/ray/session_2026-01-01_00-00-00_000000_0000000/sockets/dash_MetricsHead"
 """What Ray adds to its folder for its longest socket; process numbers have up to 7 digits."""
+
+TEMPORARY_TAIL = "/pymp-abcdefgh/listener-abcdefgh"
+"""What Python's multiprocessing, which Ray's dashboard uses, adds to the temporary folder."""
 
 STARTS = 2
 """How often a Ray is started that is only slow."""
 
 ADVICE = {
-    "timed out": "this machine may be busy: try again, or run `ray start --head` first",
+    "imed out": "this machine may be busy: try again, or run `ray start --head` first",
     "No space left": "free some space, or set RAY_TMPDIR to a short folder on another disk",
     "shared memory": "give /dev/shm more memory (docker run --shm-size=1g)",
     "/dev/shm": "give /dev/shm more memory (docker run --shm-size=1g)",
@@ -74,6 +77,7 @@ def start_ray(cpus: int | None = None, name: str = "") -> Any:
         except UserError:
             raise
         except Exception as error:  # Ray raises whatever happened to it, also bare `Exception`
+            stop_half_started(error)
             ray.shutdown()
             if attempt < STARTS and is_slow(error):
                 continue
@@ -94,6 +98,7 @@ def ray_folder() -> str | None:
     named = os.environ.get(variable)
     if named is None:
         return None
+    temporary = os.environ.get("TMPDIR", "")
     try:
         Path(named).mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=named).close()
@@ -102,16 +107,23 @@ def ray_folder() -> str | None:
             f"{variable} is {named}, where Ray cannot keep its files: {error.strerror or error}; "
             "set RAY_TMPDIR to a short folder that you can write"
         ) from None
-    if len(os.fsencode(os.path.abspath(named))) + len(SOCKET_TAIL) <= LONGEST_SOCKET:
+    if not is_too_long(named, SOCKET_TAIL) and not is_too_long(temporary, TEMPORARY_TAIL):
         return None
     short = tempfile.mkdtemp(prefix="fidtune-", dir="/tmp")
     atexit.register(shutil.rmtree, short, ignore_errors=True)
     return short
 
 
+def is_too_long(folder: str, tail: str) -> bool:
+    """Whether the path of a socket in a folder would have too many bytes."""
+    return (
+        len(os.fsencode(os.path.abspath(folder) if folder else "") + tail.encode()) > LONGEST_SOCKET
+    )
+
+
 def is_slow(error: Exception) -> bool:
     """Whether a Ray that did not start may do so at a second try."""
-    return "timed out" in str(error)
+    return any(sign in str(error) for sign in ("timed out", "Timed out waiting for"))
 
 
 def explain_start(error: Exception, seconds: float) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
@@ -19,6 +20,7 @@ from ray._private.authentication.authentication_token_setup import (
     maybe_enable_token_auth_if_token_available,
 )
 from ray._private.grpc_utils import init_grpc_channel
+from ray._private.node import Node
 from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
 from ray.exceptions import AuthenticationError
 from ray.job_config import JobConfig
@@ -60,6 +62,22 @@ def base_exception(error: Exception) -> BaseException:
     if isinstance(error, WorkerHealthCheckFailedError):
         return error.health_check_failure  # type: ignore[no-any-return]
     return error
+
+
+def stop_half_started(error: BaseException) -> None:
+    """End the processes that are left of the Ray whose start raised an error.
+
+    They would slow down the next start. Ray forgets what it was starting: it is found among the
+    frames of the traceback.
+    """
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_name == "start_api_server":
+            process = getattr(frame.f_locals.get("process_info"), "process", None)
+            if process is not None:
+                process.kill()
+                process.wait()
+        if isinstance(node := frame.f_locals.get("self"), Node):
+            node.kill_all_processes(check_alive=False, allow_graceful=False, wait=True)
 
 
 class OwnJob(JobConfig):  # type: ignore[misc]

@@ -74,7 +74,9 @@ class TrialErrors(Callback):  # type: ignore[misc]  # ray has no types
     ) -> None:
         """A trial has lost more lanes than it survives."""
         # Tune has written the traceback to a file; its last line is the error itself.
-        lines = Path(trial.error_file).read_text().split("\n") if trial.error_file else []
+        file = trial.error_file
+        text = Path(file).read_text(encoding="utf-8", errors="replace") if file else ""
+        lines = text.split("\n")
         last = next((line.strip() for line in reversed(lines) if line.strip()), "no reason given")
         self.conductor.lose(trial.config["assignment"].number, f"lane lost: {last}"[:500])
 

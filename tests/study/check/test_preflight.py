@@ -86,7 +86,7 @@ def test_what_is_left_out_is_told_where_a_study_runs_and_is_checked(
         dashboard = ""
 
     @contextmanager
-    def connect(address: str | None) -> Iterator[Nowhere]:
+    def connect(address: str | None, name: str) -> Iterator[Nowhere]:
         yield Nowhere()
 
     class LastLine:

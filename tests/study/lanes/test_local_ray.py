@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import ray
+from paths import ROOT
 
 from study.lanes import local_ray
 from study.lanes.local_ray import LONGEST_SOCKET, SOCKET_TAIL, explain_start, ray_folder, start_ray
@@ -49,6 +52,16 @@ def test_the_limit_is_that_of_rays_own_check() -> None:
     validate_socket_filepath(longest)
     with pytest.raises(OSError, match="AF_UNIX path length"):
         validate_socket_filepath(f"/{longest}")
+
+
+def test_a_long_temporary_folder_beside_a_short_one_of_rays_gets_a_short_one(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    environment.setenv("RAY_TMPDIR", "/tmp")
+    environment.setenv("TMPDIR", str(tmp_path / ("x" * 90)))
+    short = ray_folder()
+    assert short is not None
+    Path(short).rmdir()
 
 
 @pytest.mark.parametrize("variable", ["TMPDIR", "RAY_TMPDIR"])
@@ -133,19 +146,29 @@ def test_an_error_without_words_has_its_name() -> None:
     )
 
 
+START = """
+import os, ray
+from study.lanes.local_ray import start_ray
+start_ray(cpus=1)
+session = ray._private.worker._global_node.get_session_dir_path()
+assert session.startswith("/tmp/fidtune-"), session
+# What Ray's processes start has the short folder too, and we have ours.
+seen = ray.get(ray.remote(lambda: os.environ["TMPDIR"]).remote())
+assert session.startswith(seen), seen
+assert os.environ["TMPDIR"].endswith("a-batch-system")
+ray.shutdown()
+print(seen)
+"""
+
+
 @pytest.mark.ray
-def test_ray_starts_below_a_long_folder(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    if ray.is_initialized():
-        ray.shutdown()
+def test_ray_starts_below_a_long_folder(tmp_path: Path) -> None:
+    # In a process of its own: the other tests share a Ray.
     folder = tmp_path / "slurm_jobdir" / "1355700" / "a-rather-long-folder-name-of-a-batch-system"
-    environment.setenv("TMPDIR", str(folder))
-    try:
-        start_ray(cpus=1)
-        session = ray._private.worker._global_node.get_session_dir_path()
-        assert session.startswith("/tmp/fidtune-")
-        # What Ray's processes start has the short folder too, and we have ours.
-        seen = ray.get(ray.remote(lambda: os.environ["TMPDIR"]).remote())
-        assert session.startswith(seen)
-        assert os.environ["TMPDIR"] == str(folder)
-    finally:
-        ray.shutdown()
+    environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": str(ROOT)}
+    environment.pop("RAY_TMPDIR", None)
+    done = subprocess.run(
+        [sys.executable, "-c", START], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert not Path(done.stdout.split()[-1]).exists()

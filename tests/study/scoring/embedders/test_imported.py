@@ -321,7 +321,7 @@ def test_a_failure_later_on_is_told_as_well(make: Callable[..., Embedder]) -> No
         ("broken_maker", "can not be made: RuntimeError: no such file$"),
         ("leaving", "can not be made: SystemExit: 0"),
         ("Lazy", "has weights that can not be used: "),
-        ("raising_module:Name", "can not be imported: ZeroDivisionError: division by zero"),
+        ("raising_module:Name", "whose import fails: ZeroDivisionError: division by zero"),
         ("numbers", "is made as int, but must be something to call with images"),
         ("levels", r"gave torch.uint8 for 32 images, but must give floating-point features"),
         ("planes", r"gave torch.float32 \[32, 3, 8, 6\] for 32 images, but .*\[32, d\]"),

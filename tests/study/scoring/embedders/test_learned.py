@@ -39,7 +39,9 @@ def test_features_are_the_networks_whatever_stands_beside_an_image() -> None:
     images = torch.randint(0, 256, (300, *SHAPE), generator=generator, dtype=torch.uint8)
     features = embedder(model)(images)
     torch.testing.assert_close(features, model(images.flatten(1).float()).detach())
-    assert torch.equal(embedder(model)(images[131:133]), features[131:133])
+    # But for rounding: a row's place in a product may choose how the processor adds it up.
+    alone = embedder(model)(images[131:133])
+    torch.testing.assert_close(alone, features[131:133], rtol=1e-5, atol=1e-3)
     assert not features.requires_grad
 
 
