@@ -67,7 +67,7 @@ def test_every_reading_command_prints_in_every_encoding(folder: Path, encoding: 
 def test_replacements_can_be_read(folder: Path) -> None:
     sql = "select 'größe ± 3 … → 漢' as text"
     done = study(folder, "ascii", "query", sql, "--storage", "größe")
-    assert "grosse +/- 3 ... -> ?" in done.stdout.decode("ascii")
+    assert "grosse +/- 3 ..." in done.stdout.decode("ascii")
     # What programs read is escaped, and in JSON the same text.
     done = study(folder, "ascii", "query", sql, "--format", "json", "--storage", "größe")
     assert json.loads(done.stdout) == [{"text": "größe ± 3 … → 漢"}]
