@@ -44,8 +44,8 @@ def test_trials_of_a_study_side_by_side(storage: Storage) -> None:
     found = compare_trials(storage, "small", 0, ["1", "small:1", "0"], watch=seen.append)
     assert seen == ["trial 0", "trial 1"]
     assert found.lines == (
-        "trial 0: epoch 1, fd_pixels 3 (N = 16 images); learning_rate 0.003; ddim, 5 steps",
-        "trial 1: epoch 1, fd_pixels 2 (N = 16 images); learning_rate 0.001; ddim, 5 steps",
+        "trial 0: epoch 1, fd_pixels 3 (N = 64 images); learning_rate 0.003; ddim, 5 steps",
+        "trial 1: epoch 1, fd_pixels 2 (N = 64 images); learning_rate 0.001; ddim, 5 steps",
     )
     assert found.note == ""
     assert found.files == ("samples.png", "paths.png", "scores.png")
@@ -75,11 +75,8 @@ def test_another_studys_trial_and_its_score(storage: Storage, tmp_path: Path) ->
     folder = tmp_path / "mine"
     found = compare_trials(storage, "small", None, ["small-sobel:0"], folder=folder)
     assert [line.split(";")[:2] for line in found.lines] == [
-        ["trial 1: epoch 1, fd_pixels 2 (N = 16 images)", " edges none, learning_rate 0.001"],
-        [
-            "small-sobel:0: epoch 1, fd_pixels 2 (N = 16 images)",
-            " edges sobel, learning_rate 0.003",
-        ],
+        [f"trial 1: {scored}", " edges none, learning_rate 0.001"],
+        [f"small-sobel:0: {scored}", " edges sobel, learning_rate 0.003"],
     ]
     assert found.note == (
         "Scores are not comparable between trial 1 | small-sobel:0: they differ in their reference"

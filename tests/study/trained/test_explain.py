@@ -56,7 +56,7 @@ def test_each_family_is_explained(
     assert found.folder == str(folder)
     files = [file for row in found.explained for file in row.files]
     assert len(titles) == len(files)
-    whose = f"study small, trial 0 ({kind}), epoch 1, fd_pixels 2 (N = 16 images)"
+    whose = f"study small, trial 0 ({kind}), epoch 1, fd_pixels 2 (N = 64 images)"
     for title in titles:
         assert " ".join(title.split()).endswith(whose)
         assert title.splitlines()[0] != whose
