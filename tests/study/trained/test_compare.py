@@ -74,6 +74,7 @@ def test_what_is_measured_beside_the_objective_is_not_its_score(storage: Storage
 def test_another_studys_trial_and_its_score(storage: Storage, tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     found = compare_trials(storage, "small", None, ["small-sobel:0"], folder=folder)
+    scored = "epoch 1, fd_pixels 2 (N = 64 images)"
     assert [line.split(";")[:2] for line in found.lines] == [
         [f"trial 1: {scored}", " edges none, learning_rate 0.001"],
         [f"small-sobel:0: {scored}", " edges sobel, learning_rate 0.003"],
@@ -147,7 +148,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
     for arguments, message in (
         (["small", "0", "--beside", "0"], "--beside 0: that is the trial itself"),
         (["small", "0", "--beside", "one"], "--beside one: must be a trial's number, or STUDY:"),
-        (["small", "0", "--beside", "smal-sobel:0"], "did you mean 'small-sobel'?"),
+        (["small", "0", "--beside", "smal-sobel:0"], "did you mean 'small-sobel'"),
         (["small", "0", "--beside", "7"], "no trial 7 in study 'small', which has 0 to 1"),
         (["small", "0", "--beside", "1", "--full"], "--full is of the diagnostics, and --beside"),
         (["small", "0", "--beside", "1", "--only", "noise"], "--only is of the diagnostics"),
