@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import torch
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from study.check.data_summary import summarise_data, write_contact_sheet
-from study.check.estimate import Estimate, estimate
+from study.check.estimate import Estimate
+from study.check.examination import examine
 from study.check.forecast import Forecast
-from study.check.preflight import Watch, preflight
-from study.driver.placement import place, this_machine
+from study.check.preflight import Watch
 from study.results.storage import Storage, default_storage
-from study.search import Search
 from study.spec import StudyFile
 from study.spec.tree import leaves
-from study.worker.workbench import Workbench
 
 
 def check_study(
@@ -46,17 +41,10 @@ def check_study(
     console = console or Console()
     spec = study_file.study
     storage = storage or Storage.from_uri(default_storage())
-    bench = Workbench(storage, torch.device("cpu"))
-    trials = Search(study_file).planned
-    placement = place(spec.scale, (this_machine(),), trials)
-    clock = time.monotonic()
-    preflight(study_file, storage, watch, bench=bench)
-    reading = time.monotonic() - clock  # each lane reads the same
-    watch("")
-    for line in summarise_data(study_file, bench).lines():
+    examination = examine(study_file, storage, picture, watch)
+    for line in examination.data.lines():
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if picture is not None:
-        write_contact_sheet(picture, bench.images(spec.data))
         console.print(f"  contact sheet: {picture}", markup=False, highlight=False, soft_wrap=True)
     console.print()
     dimensions = study_file.space.dimensions()
@@ -79,10 +67,8 @@ def check_study(
             f"{name}={value}" for name, value in shown.items() if name.startswith("model.")
         )
         console.print(f"  {values}", markup=False, highlight=False)
-    console.print(f"\nfits this machine: {placement}")
-    cost = estimate(study_file, placement, trials, watch, reading)
-    watch("")
-    _print_cost(cost, trials, console)
+    console.print(f"\nfits this machine: {examination.placement}")
+    _print_cost(examination.estimate(watch), examination.trials, console)
 
 
 def _print_cost(cost: Estimate, trials: int, console: Console) -> None:

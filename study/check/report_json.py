@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from study.check.data_summary import summarise_data, write_contact_sheet
-from study.check.estimate import estimate
-from study.check.preflight import Watch, preflight
-from study.driver.placement import place, this_machine
+from study.check.examination import examine
+from study.check.preflight import Watch
 from study.results.json_text import decoded
 from study.results.storage import Storage
-from study.search import Search
 from study.spec import StudyFile
 from study.spec.holes import Choice, Hole
 from study.spec.tree import leaves
-from study.worker.workbench import Workbench
 
 
 def check_json(
@@ -40,21 +33,12 @@ def check_json(
         UserError: One trial's workers do not fit this machine, preflight finds a mistake, or the
             picture cannot be written.
     """
-    bench = Workbench(storage, torch.device("cpu"))
-    clock = time.monotonic()
-    preflight(study_file, storage, watch, bench=bench)
-    reading = time.monotonic() - clock
-    watch("")
-    if picture is not None:
-        write_contact_sheet(picture, bench.images(study_file.study.data))
-    spec = study_file.study
-    trials = Search(study_file).planned
-    placement = place(spec.scale, (this_machine(),), trials)
-    cost = estimate(study_file, placement, trials, watch, reading)
+    examination = examine(study_file, storage, picture, watch)
+    cost = examination.estimate(watch)
     return {
-        "study": spec.name,
-        "trials": trials,
-        "data": dataclasses.asdict(summarise_data(study_file, bench)),
+        "study": study_file.study.name,
+        "trials": examination.trials,
+        "data": dataclasses.asdict(examination.data),
         "dimensions": [
             {"name": dimension.name, **_hole(dimension.hole)}
             for dimension in study_file.space.dimensions()
@@ -67,7 +51,7 @@ def check_json(
             for branch in study_file.branches()
         ],
         "notes": study_file.reach_notes(),
-        "placement": placement,
+        "placement": examination.placement,
         "cost": dataclasses.asdict(cost),
     }
 

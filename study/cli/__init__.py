@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 
 # isort: off
 from study.cli.app import app
@@ -13,7 +14,7 @@ from study.cli import recipes, init, run, results, rescore, explain, score, trus
 
 # isort: on
 from study.cli.streams import adapt_streams
-from study.spec.errors import UserError
+from study.spec.errors import StudyWarning, UserError
 
 __all__ = ["app", "main"]
 
@@ -21,6 +22,7 @@ __all__ = ["app", "main"]
 def main() -> None:
     """The entry point: a user's mistake is one line on stderr and exit code 2."""
     adapt_streams()
+    _warn_in_a_line()
     try:
         folder = os.getcwd()
     except FileNotFoundError:  # DuckDB and Ray cannot do without
@@ -38,3 +40,21 @@ def main() -> None:
             raise
         print("study: this command needs ray, which is not installed", file=sys.stderr)
         sys.exit(2)
+
+
+def _warn_in_a_line() -> None:
+    """Show our own warnings without Python's file names and lines of source."""
+    usual = warnings.formatwarning
+
+    def formatted(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        line: str | None = None,
+    ) -> str:
+        if issubclass(category, StudyWarning):
+            return f"study: warning: {message}\n"
+        return usual(message, category, filename, lineno, line)
+
+    warnings.formatwarning = formatted

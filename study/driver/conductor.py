@@ -183,17 +183,11 @@ class Conductor:
         value = None if report.score is None else report.score.value
         final = self._rows[number].stage == "final"
         over = report.outcome == "done"
-        leads = (
-            value is not None
-            and not final
-            # A score of an early rung may be of fewer images: no smaller number can beat it.
-            and (over or self._file.study.score.is_full(report.epoch))
-            and math.isfinite(value)
-            and (self.best is None or value < self.best[0])
-        )
+        ranked = not final and self._ranked_value(report) is not None
+        leads = ranked and value is not None and (self.best is None or value < self.best[0])
         if leads and value is not None:
             self.best = (value, number)
-        self._tell(TrialReported(report, leads))
+        self._tell(TrialReported(report, leads, ranked))
         if report.outcome == "interrupted" or (self.interrupted and report.outcome == "running"):
             self._end(number, "running", "interrupted")
             return False
@@ -282,10 +276,15 @@ class Conductor:
 
     def _note_checkpoint(self, report: Report, row: int) -> None:
         if report.checkpoint is not None:
-            full = self._file.study.score.is_full(report.epoch)
-            score = report.score if full or report.outcome == "done" else None
-            value = None if score is None or not math.isfinite(score.value) else score.value
+            value = self._ranked_value(report)
             self._retention.note(report.number, report.checkpoint.name, value, row)
+
+    def _ranked_value(self, report: Report) -> float | None:
+        """A report's score, if it may be compared with others; an early rung's has fewer images."""
+        full = report.outcome == "done" or self._file.study.score.is_full(report.epoch)
+        if report.score is None or not full or not math.isfinite(report.score.value):
+            return None
+        return report.score.value
 
     def _end(self, number: int, state: State, reason: str) -> None:
         row = self._rows.pop(number)

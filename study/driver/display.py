@@ -42,7 +42,7 @@ class Tally:
         planned: int,
         metric: str,
         ended: Mapping[str, int] | None = None,
-        best: tuple[float, int] | None = None,
+        values: Mapping[int, float] | None = None,
     ) -> None:
         """Count from the start, or go on with the counts of an earlier run.
 
@@ -50,13 +50,13 @@ class Tally:
             planned: How many trials the study has in all, final runs included.
             metric: What is minimised.
             ended: How many trials of an earlier run have ended in which state.
-            best: The best score of an earlier run, and its trial.
+            values: Latest score of each trial of an earlier run that may be compared.
         """
         self.planned = planned
         self.metric = metric
         self.states: Counter[str] = Counter(ended or {})
         self.before = self.ended
-        self.best = best
+        self.values = dict(values or {})  # latest score of each trial that may be compared
         self.first_trial: float | None = None
         self.began = time.monotonic()
 
@@ -65,11 +65,18 @@ class Tally:
         match event:
             case TrialStarted():
                 self.states["running"] += 1
-            case TrialReported(report, best) if best and report.score is not None:
-                self.best = (report.score.value, report.number)
+            case TrialReported(report, ranked=True) if report.score is not None:
+                self.values[report.number] = report.score.value
             case TrialEnded():
                 self.states["running"] -= 1
+                if event.state == "failed":
+                    self.values.pop(event.number, None)
                 self.states["interrupted" if event.state == "running" else event.state] += 1
+
+    @property
+    def best(self) -> tuple[float, int] | None:
+        """The best score so far and its trial, as `study list` has it."""
+        return min(((value, trial) for trial, value in self.values.items()), default=None)
 
     @property
     def ended(self) -> int:
@@ -254,12 +261,12 @@ def make_display(
     planned: int,
     metric: str,
     ended: Mapping[str, int] | None = None,
-    best: tuple[float, int] | None = None,
+    values: Mapping[int, float] | None = None,
     console: Console | None = None,
 ) -> Display:
     """The display that suits where the output goes; see `Tally` for what it begins with."""
     console = console or Console()
-    tally = Tally(planned, metric, ended, best)
+    tally = Tally(planned, metric, ended, values)
     return LiveDisplay(tally, console) if console.is_terminal else PlainDisplay(tally, console)
 
 

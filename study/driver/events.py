@@ -20,10 +20,17 @@ class TrialStarted:
 
 @dataclass(frozen=True)
 class TrialReported:
-    """A trial sent a report; `best` says whether its score is the study's best so far."""
+    """A trial sent a report.
+
+    Attributes:
+        report: What it sent.
+        best: Whether its score was better than all before.
+        ranked: Whether its score may be compared with those of other trials.
+    """
 
     report: Report
     best: bool
+    ranked: bool = False
 
 
 @dataclass(frozen=True)

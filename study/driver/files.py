@@ -8,10 +8,10 @@ has two names unless it is the same.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable
 
+from study.results.content_digest import content_digest
 from study.results.storage import Storage, join
 
 _NAME = re.compile(
@@ -22,8 +22,7 @@ _NAME = re.compile(
 
 def checkpoint_name(study: str, trial: int, epoch: int, data: bytes) -> str:
     """Name of the state of a trial after a number of whole epochs."""
-    digest = hashlib.sha256(data).hexdigest()[:16]
-    file = f"trial-{trial:04d}-epoch-{epoch:05d}-{digest}.safetensors"
+    file = f"trial-{trial:04d}-epoch-{epoch:05d}-{content_digest(data)}.safetensors"
     return join(study, "checkpoints", file)
 
 
@@ -35,7 +34,7 @@ def samples_name(study: str, trial: int, epoch: int) -> str:
 def is_damaged(name: str, data: bytes) -> bool:
     """Whether a checkpoint's content is not that which its name was made of."""
     digest = _match(name)["digest"]
-    return digest is not None and digest != hashlib.sha256(data).hexdigest()[:16]
+    return digest is not None and digest != content_digest(data)
 
 
 def checkpoint_epoch(name: str) -> int:

@@ -56,19 +56,21 @@ class EarlierRun:
         )
 
     @property
-    def best(self) -> tuple[float, int] | None:
-        """The search's best score so far that may be compared with the others, and its trial."""
+    def values(self) -> dict[int, float]:
+        """Latest score of each trial of the search that may be compared with the others."""
         score = self.study_file.study.score
-        values = [
-            (value, number)
-            for number, trial in enumerate(self.trials)
-            for epoch, value in trial.reports.items()
-            if math.isfinite(value)
-            and (
-                score.is_full(epoch) or (trial.state == "complete" and epoch == max(trial.reports))
-            )
-        ]
-        return min(values, default=None)
+        latest: dict[int, float] = {}
+        for number, trial in enumerate(self.trials):
+            for epoch, value in sorted(trial.reports.items()):
+                over = trial.state == "complete" and epoch == max(trial.reports)
+                if trial.state != "failed" and (over or score.is_full(epoch)):
+                    latest[number] = value
+        return {number: value for number, value in latest.items() if math.isfinite(value)}
+
+    @property
+    def best(self) -> tuple[float, int] | None:
+        """The search's best score so far, and its trial."""
+        return min(((value, trial) for trial, value in self.values.items()), default=None)
 
     def summary(self, planned: int) -> str:
         """One line for people.

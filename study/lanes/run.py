@@ -144,7 +144,7 @@ class _Run:
             planned + (0 if spec.finalists is None else spec.finalists.runs),
             spec.score.metric_name,
             None if earlier is None else earlier.states,
-            None if earlier is None else earlier.best,
+            None if earlier is None else earlier.values,
         )
         try:
             display.message(_welcome(self.study_file, self.storage, cluster, placement, planned))

@@ -8,16 +8,16 @@ The last part is a digest of what was written, so that damage is noticed whereve
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 
 import pyarrow as pa
 from pyarrow import parquet
 
+from study.results.content_digest import content_digest
 from study.results.lease_record import driver_mark, read_accepted
 from study.results.storage import Storage, join
-from study.spec.errors import UserError
+from study.spec.errors import StudyWarning, UserError
 
 # Version 0.1.0 had 12 random digits in the place of the digest.
 _NAME = re.compile(
@@ -25,7 +25,7 @@ _NAME = re.compile(
 )
 
 
-class DamagedFileWarning(UserWarning):
+class DamagedFileWarning(StudyWarning):
     """A file of the ledger was left out, since it is not what was written."""
 
 
@@ -58,7 +58,7 @@ def file_name(stamp: str, data: bytes | pa.Buffer, driver: tuple[int, int] | Non
             one; None if no driver does.
     """
     mark = "" if driver is None else f"-{driver_mark(*driver)}"
-    return f"{stamp}{mark}-{_digest(data)}.parquet"
+    return f"{stamp}{mark}-{content_digest(data)}.parquet"
 
 
 def table_files(storage: Storage, study: str, table: str) -> list[str]:
@@ -84,7 +84,7 @@ def read_file(storage: Storage, file: str) -> pa.Table | Damage:
     match = _NAME.fullmatch(file.rpartition("/")[2])
     if match is None:
         return Damage(file, "it has no name of the ledger's", storage.locate(file))
-    if len(match["digest"]) == 16 and match["digest"] != _digest(data):
+    if len(match["digest"]) == 16 and match["digest"] != content_digest(data):
         return Damage(file, "its content was changed", storage.locate(file))
     try:
         source = pa.BufferReader(data)
@@ -92,8 +92,3 @@ def read_file(storage: Storage, file: str) -> pa.Table | Damage:
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         return Damage(file, reason, storage.locate(file))
-
-
-def _digest(data: bytes | pa.Buffer) -> str:
-    """64 bits of the sha256, in hex."""
-    return hashlib.sha256(data).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""The one exception that a user's mistake raises."""
+"""The one exception that a user's mistake raises, and the warnings that are ours."""
 
 from __future__ import annotations
 
@@ -12,3 +12,7 @@ class UserError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(message.split()))
+
+
+class StudyWarning(UserWarning):
+    """Something that a person should know, in one line; the work goes on."""

@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 from specs import RATES, study_file
 
-from study.check import report
+from study.check import examination, report
 from study.check.report import check_study
 from study.driver.conductor import Conductor
 from study.driver.messages import Assignment
@@ -59,7 +59,7 @@ def test_a_check_validates_each_corner_once(
     tmp_path: Path, validated: list[Study], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # What it estimates are trials, which are drawn as a search draws them, and validated each.
-    monkeypatch.setattr(report, "estimate", lambda *arguments: None)
+    monkeypatch.setattr(examination, "estimate", lambda *arguments: None)
     monkeypatch.setattr(report, "_print_cost", lambda *arguments: None)
     kinds = {"choice": [{"kind": "cosine"}, {"kind": "linear", "scaled": True}]}
     file = study_file(

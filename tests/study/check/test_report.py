@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 from study_trees import changed, parse_study, tree
 
-from study.check import report as checking
+from study.check import examination as checking
 from study.check.costs import Line, TrainingCost
 from study.check.estimate import Estimate, NetworkEstimate
 from study.check.forecast import Forecast

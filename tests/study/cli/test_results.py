@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ledger_rows import complete, final, final_score, score, write, write_every_state
+from paths import ROOT
 from typer.testing import CliRunner
 
 from study.cli import app
 from study.results.storage import Storage
+from study.results.table_files import table_files
 from study.spec.errors import UserError
 
 
@@ -93,3 +97,17 @@ def test_a_join_shows_every_column(ranked: Storage, form: str) -> None:
     shown = call("query", f"select * {sql}", "--format", form, "--storage", ranked.uri)
     for name in ("trial_1", "value_1", "spec_hash", "embedder"):
         assert name in shown
+
+
+def test_a_damaged_file_is_left_out_with_one_line(ranked: Storage) -> None:
+    write(ranked, "s", complete(9, 1.0))
+    file = table_files(ranked, "s", "trials")[-1]
+    ranked.write_atomic(file, b"not what was written")
+    done = subprocess.run(
+        [sys.executable, "-m", "study", "list", "--storage", ranked.uri],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"study: warning: {ranked.locate(file)} is damaged")
+    assert line.endswith("and is left out")
+    assert done.stdout

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
+from random import Random
 
 import pytest
 from rich.console import Console
+from simulated import EPOCHS, grid_study, in_folder
 
 from study.driver.display import (
     LiveDisplay,
@@ -13,7 +16,14 @@ from study.driver.display import (
     make_display,
 )
 from study.driver.events import Event, SearchStopped, TrialEnded, TrialReported, TrialStarted
-from study.driver.messages import EpochResult, Progress, Report, ScoreResult
+from study.driver.messages import Assignment, EpochResult, Progress, Report, ScoreResult
+from study.driver.resume import read_earlier_run
+from study.results.storage import Storage
+from study.results.summary import summarise_study
+from study.simulation.faults import Interrupt
+from study.simulation.learning_curves import Curve, Point
+from study.simulation.run import simulate
+from study.spec import Picks
 
 
 def report(number: int, value: float) -> Report:
@@ -24,7 +34,7 @@ def report(number: int, value: float) -> Report:
 
 EVENTS: list[Event] = [
     TrialStarted(0, {"model.timesteps": 214, "train.learning_rate": 0.00123456}),
-    TrialReported(report(0, 8.5), True),
+    TrialReported(report(0, 8.5), True, ranked=True),
     TrialEnded(0, "pruned", "asha at epoch 1", 8.5, 1, "fd_vae"),
     TrialStarted(1, {}),
     TrialEnded(1, "failed", "diverged", None, 0, "fd_vae"),
@@ -120,3 +130,31 @@ def test_a_search_that_ends_early_says_why() -> None:
         display.close()
         line = "the search ends after 2 of 9 trials: all 2 points of the space have failed"
         assert line in stream.getvalue()
+
+
+@pytest.mark.parametrize("at", [120.0, 333.0, 500.0])
+def test_the_live_line_agrees_with_what_list_reads(tmp_path: Path, at: float) -> None:
+    # The learning curves go up and down, so that the best is not what it once was.
+    study, storage = grid_study(trials=8, pruner="asha"), in_folder(tmp_path)
+    tally = Tally(8, "fd_pixels")
+    simulate(study, storage, wavy, lanes=3, faults=[Interrupt(at)], listeners=[tally.take])
+    agrees(tally, storage)
+    earlier = read_earlier_run(storage, "small")
+    resumed = Tally(8, "fd_pixels", earlier.states, earlier.values)
+    agrees(resumed, storage)
+    simulate(study, storage, wavy, lanes=3, resume=True, listeners=[resumed.take])
+    agrees(resumed, storage)
+    assert resumed.ended == 8
+
+
+def wavy(assignment: Assignment, picks: Picks) -> Curve:
+    luck = Random(assignment.seed)
+    points = [Point(100 * e, 30.0 * e, 5 + luck.uniform(0, 5), 5.0) for e in range(1, EPOCHS + 1)]
+    return Curve(points, parameters=1)
+
+
+def agrees(tally: Tally, storage: Storage) -> None:
+    summary = summarise_study(storage, "small")
+    assert summary.best is not None
+    assert tally.best == (summary.best.value, summary.best.trial)
+    assert tally.ended == summary.ended
