@@ -25,6 +25,7 @@ from study.check.costs import (
 )
 from study.check.crew import MOST_PROCESSES, Crew, TooLarge, TooLong, free_memory
 from study.check.forecast import Forecast, draw, forecast, starting_seconds
+from study.check.network_names import distinct_names, network_name
 from study.check.preflight import Watch
 from study.driver.placement import Placement, this_machine
 from study.spec import Study, StudyFile
@@ -179,7 +180,7 @@ def measure_costs(drawn: Sequence[Study], placement: Placement, watch: Watch) ->
             sizes = [max(1, math.ceil(s.train.batch_size / placement.workers)) for s in specs]
             low, high = min(sizes), max(sizes)
             sized = f"batches of {low}" if low == high else f"batches of {low} to {high}"
-            what = f"training, {sized} ({_name(key)})"
+            what = f"training, {sized} ({network_name(key)})"
             cost = measuring("measure_training", what, specs[0], (low, high))
             costs.training[key] = cost or TrainingCost(
                 0, Line(MEASUREMENT_SECONDS, 0.0), complete=False
@@ -279,7 +280,7 @@ def _networks(drawn: Sequence[Study], costs: Costs) -> tuple[NetworkEstimate, ..
             groups.setdefault(nearest, []).append(spec)
         else:
             groups.setdefault(sampling_key(spec), []).append(spec)
-    names = _distinct_names([*groups])
+    names = distinct_names([*groups])
     networks = []
     for key, specs in groups.items():
         seconds = [costs.trial_seconds(spec) for spec in specs]
@@ -296,35 +297,3 @@ def _networks(drawn: Sequence[Study], costs: Costs) -> tuple[NetworkEstimate, ..
             )
         )
     return tuple(sorted(networks, key=lambda one: -one.share))
-
-
-def _name(key: Key) -> str:
-    """A network in a few words: its family and what kinds of parts it has."""
-    parts = dict(key)
-    kinds = [parts[n] for n in ("model.network.kind", "model.generator.kind") if n in parts]
-    return " ".join([str(parts["model.family"]), *kinds])
-
-
-def _distinct_names(keys: Sequence[Key]) -> dict[Key, str]:
-    """Each network's name with what it has otherwise than another one of that name."""
-    leaves = {key: _with_lists(key) for key in keys}
-    names: dict[Key, str] = {}
-    for key in keys:
-        alike = [leaves[other] for other in keys if _name(other) == _name(key)]
-        differing = [
-            path
-            for path in leaves[key]
-            if any(other.get(path) != leaves[key][path] for other in alike)
-        ]
-        shown = (f"{path.rpartition('.')[2]}={leaves[key][path]}" for path in differing)
-        names[key] = " ".join([_name(key), *shown])
-    return names
-
-
-def _with_lists(key: Key) -> dict[str, str]:
-    """A key's values as text, the entries of a list in one."""
-    values: dict[str, list[str]] = {}
-    for path, value in key:
-        name, _, last = path.rpartition(".")
-        values.setdefault(name if last.isdigit() else path, []).append(str(value))
-    return {path: ",".join(each) for path, each in values.items()}

@@ -11,7 +11,6 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from models.sampling import generate
 from models.training import train_epoch
 from models.training_options import TrainingOptions
 from models.training_state import TrainingState
+from study.check.as_worker import AsWorker, or_none
 from study.check.costs import (
     Limits,
     Line,
@@ -35,7 +35,7 @@ from study.data import ImageSet, user_cache_folder
 from study.scoring.embedders import LEARNERS, Embedder, make_embedder
 from study.scoring.frechet import Moments, Reference
 from study.scoring.measures import Comparison, measure
-from study.spec import Study, UserError
+from study.spec import Study
 from study.spec.embedder_info import embedder_info
 from study.spec.measure_info import MEASURES
 from study.spec.score import Score
@@ -79,7 +79,7 @@ def measure_training(
         UserError: The model cannot be built or trained on this machine.
         MemoryError: Not even two images fit.
     """
-    with _arithmetic(limits):
+    with AsWorker(limits):
         family = _family(spec, limits)
         period = getattr(family, "critic_steps", 1)  # batches until all players had a turn
         options = training_options(spec.train, 0, spec.data.training_images)
@@ -98,7 +98,7 @@ def measure_training(
             if expected * period > limits.seconds or cost.memory(size) > limits.memory:
                 break
             repeats = max(1, min(BATCHES, int(limits.seconds / (period * expected or 1e-3)) - 1))
-            seconds = _or_none(_batch_seconds, family, options, size, period, repeats)
+            seconds = or_none(_batch_seconds, family, options, size, period, repeats)
             if seconds is None:
                 break
             points[size] = seconds
@@ -129,7 +129,7 @@ def measure_sampling(spec: Study, limits: Limits) -> Iterator[SamplingCost]:
         MemoryError: Not even two images fit.
     """
     sampling = spec.sampling
-    with _arithmetic(limits):
+    with AsWorker(limits):
         family = _family(spec, limits).eval()
 
         def seconds(images: int, steps: int) -> float:
@@ -152,7 +152,7 @@ def measure_sampling(spec: Study, limits: Limits) -> Iterator[SamplingCost]:
         yield SamplingCost(0.0, start)
         images = int(min(CHUNK, spec.score.samples, limits.seconds / (4 * start)))
         if images > few:
-            longer = _or_none(seconds, images, 1)
+            longer = or_none(seconds, images, 1)
             if longer is None:
                 return
             start = longer / images
@@ -175,7 +175,7 @@ def measure_scoring(spec: Study, score: Score, limits: Limits) -> Iterator[Scori
         UserError: The embedder cannot be made.
     """
     real, samples = real_images(spec, score), score.samples
-    with _arithmetic(limits):
+    with AsWorker(limits):
         learning, embedder = _embedder(score.embedder_name, spec, limits)
         embedding = _embedding_seconds(embedder, spec, limits)
         yield ScoringCost(embedding, learning, real * embedding)
@@ -298,43 +298,3 @@ def _seconds(act: Callable[[], object]) -> float:
     clock = time.perf_counter()
     act()
     return time.perf_counter() - clock
-
-
-def _or_none(act: Callable[..., float], *arguments: Any) -> float | None:
-    """What an act answers; None if there is no memory for it."""
-    try:
-        return act(*arguments)
-    except (MemoryError, torch.OutOfMemoryError):
-        return None
-    except RuntimeError as error:
-        if _is_memory(error):
-            return None
-        raise
-
-
-def _is_memory(error: RuntimeError) -> bool:
-    """Whether torch's allocator of the CPU has failed, which has no error class of its own."""
-    return "DefaultCPUAllocator" in str(error)
-
-
-class _arithmetic:
-    """Threads as a worker has them, and errors as a user is to see them."""
-
-    def __init__(self, limits: Limits) -> None:
-        self.threads = limits.threads
-
-    def __enter__(self) -> None:
-        self.before = torch.get_num_threads()
-        torch.set_num_threads(self.threads)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: object
-    ) -> None:
-        torch.set_num_threads(self.before)
-        if isinstance(error, torch.OutOfMemoryError) or (
-            isinstance(error, RuntimeError) and _is_memory(error)
-        ):
-            raise MemoryError(str(error)) from error
-        if isinstance(error, ValueError) and not isinstance(error, UserError):
-            # A precision that the device does not have, say.
-            raise UserError(str(error)) from error

@@ -23,7 +23,7 @@ from study.driver.events import (
 from study.driver.finals import Race, sampling_seeds
 from study.driver.messages import Assignment, Report, Rest
 from study.driver.retention import Retention
-from study.driver.rows import file_row, first_row, report_rows, row_after
+from study.driver.rows import file_row, first_row, objective_values, report_rows, row_after
 from study.results.clock import SYSTEM_CLOCK, Clock
 from study.results.ledger import Ledger
 from study.results.tables import Row, State, TrialRow
@@ -210,7 +210,8 @@ class Conductor:
             self._fail(number, "collapsed")
             return False
         if over:
-            self._search.complete(number, self._objectives(report, value))
+            names = self._file.study.search.objectives
+            self._search.complete(number, objective_values(report, value, names))
             self._end(number, "complete", report.reason)
             return False
         if prune:
@@ -240,15 +241,6 @@ class Conductor:
         elif self._finals is not None:
             self._finals.end(number, ())
         self._end(number, "failed", reason)
-
-    def _objectives(self, report: Report, value: float) -> list[float]:
-        measured = {
-            "score": value,
-            "steps": float(report.score.steps if report.score else 0),
-            "parameters": float(report.parameters),
-            "train_seconds": report.seconds,
-        }
-        return [measured[name] for name in self._file.study.search.objectives]
 
     def _begin(
         self,

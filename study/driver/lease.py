@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from types import TracebackType
 
 from study.results.clock import SYSTEM_CLOCK, Clock
 from study.results.lease_record import (
@@ -104,12 +103,7 @@ class HeldLease:
         self._thread.start()
         return self.lease
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Release it."""
         self._ended.set()
         self._thread.join()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from statistics import fmean
@@ -81,6 +81,17 @@ def file_row(report: Report, kind: Literal["checkpoint", "samples"], file: Store
     return ArtifactRow(
         trial=report.number, epoch=report.epoch, kind=kind, path=file.name, bytes=file.bytes
     )
+
+
+def objective_values(report: Report, value: float, names: Sequence[str]) -> list[float]:
+    """The values of a complete trial's objectives, in their order (see `search.objectives`)."""
+    measured = {
+        "score": value,
+        "steps": float(report.score.steps if report.score else 0),
+        "parameters": float(report.parameters),
+        "train_seconds": report.seconds,
+    }
+    return [measured[name] for name in names]
 
 
 def _value(report: Report) -> float | None:

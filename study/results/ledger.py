@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
 from typing import Protocol
 
 import pyarrow as pa
@@ -94,12 +93,7 @@ class Ledger:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Flush what is left, whatever ended the context."""
         with self._lock:
             self._closed = True

@@ -24,6 +24,7 @@ from urllib.parse import unquote, urlsplit
 import pyarrow as pa
 from pyarrow import fs as pafs
 
+from study.results.folder_files import create_file, replace_file, write_synced
 from study.results.object_creation import create_by_marks
 from study.spec.errors import UserError
 
@@ -138,15 +139,7 @@ class Storage:
             with self.filesystem.open_output_stream(self.path(name)) as stream:
                 stream.write(data)
             return
-        target = Path(self.path(name))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{uuid.uuid4().hex}.tmp")
-        try:
-            _write_synced(temporary, data)
-            temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        replace_file(Path(self.path(name)), data)
 
     def create(self, name: str, data: bytes) -> bool:
         """Write a file that is not there yet; of several processes that try at once, one does.
@@ -159,18 +152,7 @@ class Storage:
         """
         if not self.is_local:
             return create_by_marks(self.filesystem, self.path(name), data)
-        # A link is made under a name that is free, or not at all, on a network share too.
-        target = Path(self.path(name))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{uuid.uuid4().hex}.tmp")
-        try:
-            _write_synced(temporary, data)
-            os.link(temporary, target)
-        except FileExistsError:
-            return False
-        finally:
-            temporary.unlink(missing_ok=True)
-        return True
+        return create_file(Path(self.path(name)), data)
 
     def read(self, name: str) -> bytes:
         """The content of a file.
@@ -289,7 +271,7 @@ class Storage:
         temporary = folder.with_name(f".claim-{uuid.uuid4().hex}")
         temporary.mkdir(parents=True)
         try:
-            _write_synced(temporary / STUDY_FILE, data)
+            write_synced(temporary / STUDY_FILE, data)
             temporary.rename(folder)
         except OSError:
             if not folder.exists():
@@ -298,10 +280,3 @@ class Storage:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return True
-
-
-def _write_synced(path: Path, data: bytes | pa.Buffer) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())  # or a power failure leaves the new name with no content
