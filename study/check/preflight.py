@@ -62,20 +62,30 @@ def preflight(
     from study.worker.workbench import Workbench
 
     bench = bench or Workbench(storage, torch.device("cpu"))
+    done: set[str] = set()  # branches share their images, and an embedder is tried once on them
+
+    def reading(dataset: str) -> None:
+        if dataset not in done:
+            watch(f"reading {dataset}")
+        done.add(dataset)
+
     for spec in specs.values():
         if _may_be_missing(spec.data.dataset):
-            watch(f"reading {spec.data.dataset}")
+            reading(spec.data.dataset)
             bench.images(spec.data)
         towards = getattr(spec.model, "towards", None)
         if towards is not None and _may_be_missing(towards.dataset):
-            watch(f"reading {towards.dataset}")
+            reading(towards.dataset)
             bench.towards(spec)
         if _is_user_model(spec):
             watch("trying the model of your own on 2 images")
             _try_model(spec)
         for name in _embedders(spec):
-            watch(f"trying the embedder {name}")
-            _try_embedder(name, spec, storage)
+            tried = f"{name} on {spec.data.image_shape}"
+            if tried not in done:
+                watch(f"trying the embedder {name}")
+                _try_embedder(name, spec, storage)
+            done.add(tried)
     return bench.remarks
 
 

@@ -11,7 +11,9 @@ import pytest
 import torch
 from PIL import Image
 from specs import study_file
+from study_trees import changed, parse_study
 
+from study.check import preflight as preflighting
 from study.check.preflight import preflight
 from study.check.report import check_study
 from study.driver.messages import Assignment
@@ -205,3 +207,17 @@ def test_what_is_read_and_tried_is_told_before(folder: Path, module: Path) -> No
     told.clear()
     preflight(with_network("own_scale:Scale"), Storage.from_uri(str(module)), told.append)
     assert told == ["trying the model of your own on 2 images"]
+
+
+def test_what_branches_share_is_read_and_tried_once(
+    folder: Path, module: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+    monkeypatch.setattr(preflighting, "_try_embedder", lambda name, *more: tried.append(name))
+    told: list[str] = []
+    data = {"dataset": str(folder), "size": 8, "on_error": "skip"}
+    file = parse_study(changed(data=data, score={"metric": "fd", "embedder": "own:Net"}))
+    assert len(file.branches()) > 1
+    preflight(file, Storage.from_uri(str(module)), told.append)
+    assert told == [f"reading {folder}", "trying the embedder own:Net"]
+    assert tried == ["own:Net"]
