@@ -89,7 +89,8 @@ def test_make_calls_it_quickstart_unless_that_is_taken(
     if taken:
         (tmp_path / (storage or "studies") / "quickstart").mkdir(parents=True)
     environment = {**os.environ, "STUDY_STORAGE": storage}
-    environment.pop("NAME", None)
+    for name_of_another_make in ("NAME", "MAKEFLAGS", "MFLAGS", "MAKELEVEL"):  # it runs the tests
+        environment.pop(name_of_another_make, None)
     made = subprocess.run(
         ["make", "-n", "quickstart"],
         cwd=tmp_path,

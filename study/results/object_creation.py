@@ -52,13 +52,18 @@ def create_by_marks(filesystem: pafs.FileSystem, path: str, data: bytes) -> bool
 
 
 def _has_rivals(filesystem: pafs.FileSystem, path: str, mark: str) -> bool:
-    selector = pafs.FileSelector(path.rpartition("/")[0], allow_not_found=True)
+    """Whether a listing shows another's mark, or is too old to show this one's."""
+    folder, _, prefix = _prefix(path).rpartition("/")
+    # By base names: some stores list paths with a slash in front.
     marks = {
-        info.path: info.mtime
-        for info in filesystem.get_file_info(selector)
-        if info.path.startswith(_prefix(path))
+        info.base_name: info.mtime
+        for info in filesystem.get_file_info(pafs.FileSelector(folder, allow_not_found=True))
+        if info.base_name.startswith(prefix)
     }
-    mine = marks.pop(mark, None)  # by the store's clock, as theirs
+    own = mark.rpartition("/")[2]
+    if own not in marks:
+        return True
+    mine = marks.pop(own)  # by the store's clock, as theirs
     return any(
         mine is None or other is None or (mine - other).total_seconds() < MARK_SECONDS
         for other in marks.values()

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import pickle
+import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -51,25 +54,36 @@ def test_claim_writes_the_study_file_and_takes_the_name(any_storage: Storage) ->
     assert any_storage.files("mnist.1") == ["study.yaml"]
 
 
-def test_only_one_of_many_threads_gets_a_name(any_storage: Storage) -> None:
-    won: list[int] = []
+@pytest.fixture
+def restless_threads() -> Iterator[None]:
+    """Threads take turns after microseconds rather than after milliseconds."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("restless_threads")
+def test_only_one_of_many_threads_gets_each_name(any_storage: Storage) -> None:
     barrier = threading.Barrier(6)
 
-    def race(index: int) -> None:
-        barrier.wait()
-        try:
-            any_storage.claim("wanted", f"{index}")
-        except UserError:
-            return
-        won.append(index)
+    def race(index: int) -> list[str]:
+        won = []
+        for name in map(str, range(20)):
+            barrier.wait()
+            try:
+                any_storage.claim(name, f"{index}")
+            except UserError:
+                continue
+            won.append(name)
+        return won
 
-    threads = [threading.Thread(target=race, args=(index,)) for index in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(won) == 1
-    assert any_storage.read("wanted/study.yaml") == str(won[0]).encode()
+    with ThreadPoolExecutor(6) as pool:
+        won = [*pool.map(race, range(6))]
+    assert sorted(itertools.chain(*won), key=int) == [*map(str, range(20))]
+    for index, names in enumerate(won):
+        for name in names:
+            assert any_storage.read(f"{name}/study.yaml") == str(index).encode()
 
 
 def test_only_one_of_two_processes_gets_each_name(storage: Storage) -> None:
