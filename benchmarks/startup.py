@@ -65,7 +65,7 @@ def make_ledger(folder: Path, trials: int) -> None:
 
     def curve(assignment: object, picks: Picks) -> Curve:
         value = float(picks["train.learning_rate"] or 0)
-        points = [Point(100 * e, 1.0 * e, value / e, 0.1, 0.01, 1 / e, "") for e in range(1, 4)]
+        points = [Point(100 * e, 1.0 * e, value / e, 0.1, 0.01, 1 / e) for e in range(1, 4)]
         return Curve(points, parameters=100)
 
     file = read_study_text(STUDY.replace("TRIALS", str(trials)), "digits")
