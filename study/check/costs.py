@@ -203,12 +203,15 @@ class Costs:
 
     Attributes:
         workers: That share a trial's batches and images.
+        process_seconds: What the start of a measuring process took of a processor; a machine that
+            starts these slowly starts lanes slowly.
     """
 
     workers: int = 1
     training: dict[Key, TrainingCost] = field(default_factory=dict)
     sampling: dict[Key, SamplingCost] = field(default_factory=dict)
     scoring: dict[Key, ScoringCost] = field(default_factory=dict)
+    process_seconds: float = 0.0
 
     @property
     def complete(self) -> bool:

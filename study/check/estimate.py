@@ -126,7 +126,8 @@ def estimate(
     drawn = draw(study_file, DRAWS) or [study_file.study]
     costs = measure_costs(drawn, placement, watch)
     cores = this_machine()["CPU"]
-    starting = starting_seconds(placement.lanes, cores) + reading + costs.preparation_seconds
+    starting = starting_seconds(placement.lanes, cores, costs.process_seconds)
+    starting += reading + costs.preparation_seconds
     prunes = study_file.study.search.pruner.stops_trials
     watch("simulating the study with these costs")
     course = forecast(study_file, costs, placement.lanes, starting=starting)
@@ -201,7 +202,7 @@ def measure_costs(drawn: Sequence[Study], placement: Placement, watch: Watch) ->
             what = f"{score.metric_name} of {score.samples:,} images"
             cost = measuring("measure_scoring", what, spec, score)
             costs.scoring[key] = cost or ScoringCost(embedding=MEASUREMENT_SECONDS, complete=False)
-    return costs
+        return dataclasses.replace(costs, process_seconds=crew.start_seconds)
 
 
 class _Measuring:

@@ -29,12 +29,17 @@ from study.spec.space import Space
 from study.spec.study_file import Corner
 from study.spec.yaml_file import parse_yaml
 
-RAY_SECONDS = 8.0
-"""From the command until Ray is up (7 to 9 s on two cores)."""
-LANE_SECONDS = 13.0
+# In units of what the start of one measuring process takes of a processor (`Costs.process_seconds`,
+# 3.6 s on the two cores where these were measured; a process of a lane imports much the same).
+RAY = 3.3
+"""From the command until Ray is up."""
+LANE = 5.5
 """Until a lane is ready, alone on its machine."""
-LANE_CPU_SECONDS = 25.0
-"""What a lane's start keeps processors busy for: side by side, lanes wait for one another."""
+LANE_OF_A_CORE = 10.5
+"""What a lane's start keeps a core busy for: side by side, lanes wait for one another."""
+FIRST_TRIAL = 1.0
+"""From a lane's being ready until its first batch."""
+
 END_SECONDS = 4.0
 """From the last trial's end to that of the command."""
 BETWEEN_SECONDS = 0.1
@@ -69,9 +74,16 @@ class Forecast:
     starting: float
 
 
-def starting_seconds(lanes: int, cores: float) -> float:
-    """Seconds until lanes that start side by side on one machine are ready."""
-    return RAY_SECONDS + max(LANE_SECONDS, LANE_CPU_SECONDS * lanes / max(1.0, cores))
+def starting_seconds(lanes: int, cores: float, process_seconds: float) -> float:
+    """Seconds until lanes that start side by side on one machine train.
+
+    Args:
+        lanes: How many lanes.
+        cores: How many cores share their start.
+        process_seconds: What the start of a process that imports torch takes of a core.
+    """
+    lane = max(LANE, LANE_OF_A_CORE * lanes / max(1.0, cores))
+    return (RAY + lane + FIRST_TRIAL) * process_seconds
 
 
 def forecast(

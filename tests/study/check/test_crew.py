@@ -26,6 +26,11 @@ def test_every_process_answers_with_the_last_that_it_gave(crew: Crew) -> None:
     assert crew.call("numbers", 2, seconds=60) == [(pid, 1) for pid, _ in answers]  # the same ones
 
 
+def test_what_their_start_takes_is_known(crew: Crew) -> None:
+    crew.call("numbers", 1, seconds=60)
+    assert 0 < crew.start_seconds < 120
+
+
 def test_they_work_at_the_same_time(crew: Crew, tmp_path: Path) -> None:
     assert crew.call("meets", str(tmp_path), 2, seconds=60) == [2, 2]
 

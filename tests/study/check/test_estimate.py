@@ -24,6 +24,9 @@ MEASURED = {
 }
 
 
+PROCESS = 2.0
+
+
 class FakeCrew:
     """Answers at once; notes what it is asked for."""
 
@@ -31,7 +34,7 @@ class FakeCrew:
     answer: Callable[[str, tuple[Any, ...]], Any]
 
     def __init__(self, size: int, module: str, memory: float | None = None) -> None:
-        self.size, self.memory = size, memory
+        self.size, self.memory, self.start_seconds = size, memory, PROCESS
         self.calls: list[tuple[str, tuple[Any, ...]]] = []
         FakeCrew.made.append(self)
 
@@ -228,7 +231,7 @@ def test_reading_the_images_and_learning_comes_before_the_first_trial() -> None:
         return result.time.starting
 
     assert starting(reading=50.0) == pytest.approx(starting() + 50.0)
-    assert starting() == pytest.approx(forecasting.starting_seconds(1, 4.0) + 3.0)
+    assert starting() == pytest.approx(forecasting.starting_seconds(1, 4.0, PROCESS) + 3.0)
 
 
 @pytest.mark.slow
@@ -243,5 +246,5 @@ def test_a_study_is_measured_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
     assert network.cost.parameters > 1000
     assert network.cost.batches_tried
     assert network.train_seconds > 0
-    assert cost.time.starting > forecasting.starting_seconds(2, 1e9)
+    assert cost.time.starting > forecasting.starting_seconds(2, 1e9, 0.1)
     assert spec.train.epochs == 2

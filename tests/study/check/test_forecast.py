@@ -121,7 +121,11 @@ def test_long_trainings_are_simulated_by_few_trials(monkeypatch: pytest.MonkeyPa
 
 
 def test_lanes_start_side_by_side_as_far_as_there_are_cores() -> None:
-    assert starting_seconds(1, 8) == starting_seconds(4, 16) < starting_seconds(4, 2)
+    assert starting_seconds(1, 8, 2.0) == starting_seconds(4, 16, 2.0) < starting_seconds(4, 2, 2.0)
+
+
+def test_lanes_start_slowly_where_processes_do() -> None:
+    assert starting_seconds(2, 2, 5.0) == 2 * starting_seconds(2, 2, 2.5)
 
 
 def test_trials_are_drawn_as_at_the_start_with_the_starting_points_first() -> None:
