@@ -33,10 +33,18 @@ from study.spec import Picks, Study, StudyFile, UserError
 
 @dataclass(frozen=True)
 class Unfinished:
-    """A trial that an earlier run left: its last row, and where it goes on."""
+    """A trial that an earlier run left.
+
+    Attributes:
+        row: Its last row.
+        assignment: Where it goes on.
+        checkpoints: Those that it has up to there, by rising epoch, each with its score if that may
+            be compared with the trial's others.
+    """
 
     row: TrialRow
     assignment: Assignment
+    checkpoints: tuple[tuple[str, float | None], ...] = ()
 
 
 class Conductor:
@@ -167,7 +175,9 @@ class Conductor:
         number = trial.assignment.number
         self._busy.add(number)
         self._rows[number] = replace(trial.row, state="running", reason="")
-        self._ledger.append(self._rows[number])
+        written = self._ledger.append(self._rows[number])
+        for name, value in trial.checkpoints:
+            self._retention.note(number, name, value, written)
         self._tell(TrialStarted(number, dict(trial.row.picks), trial.row.repeats))
         return trial.assignment
 

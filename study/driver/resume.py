@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from study.driver.conductor import Unfinished
 from study.driver.files import checkpoint_epoch, checkpoints, delete_files
 from study.driver.finals import FinalRunState, sampling_seeds
+from study.driver.kept_checkpoints import (
+    known_checkpoints,
+    last_checkpoint,
+    ranked_values,
+    unneeded_checkpoints,
+)
 from study.driver.messages import Assignment
 from study.driver.repair import (
     has_lost_rows,
@@ -17,7 +23,7 @@ from study.driver.repair import (
     set_aside_damaged_rows,
 )
 from study.results.objective import final_scores, scores_by_trial
-from study.results.reader import read_rows
+from study.results.reader import ReadRows, read_rows
 from study.results.storage import Storage, join
 from study.results.tables import END_STATES, ReportRow, ScoreRow, TrialRow
 from study.search import PastTrial
@@ -33,7 +39,7 @@ class EarlierRun:
         trials: Every trial that was begun, by number.
         unfinished: Those of them that are to go on.
         finals: The final runs that were begun.
-        orphans: Checkpoints that no row names, of trials that are to go on; nobody needs them.
+        orphans: Checkpoints that nobody needs.
         notes: What was lost, a line each.
     """
 
@@ -106,14 +112,26 @@ def take_up(storage: Storage, name: str) -> EarlierRun:
     return replace(earlier, notes=(*lines, *earlier.notes))
 
 
-def read_earlier_run(storage: Storage, name: str) -> EarlierRun:
+def read_earlier_run(
+    storage: Storage,
+    name: str,
+    study_file: StudyFile | None = None,
+    read_rows: ReadRows = read_rows,
+) -> EarlierRun:
     """Read a study's ledger.
+
+    Args:
+        storage: Where the study is.
+        name: Its name.
+        study_file: Its study file, if that is known; it is read by default.
+        read_rows: Reads a table of it.
 
     Raises:
         UserError: Its study file cannot be read any more.
     """
-    file = join(name, "study.yaml")
-    study_file = read_study_text(storage.read(file).decode(), storage.locate(file))
+    if study_file is None:
+        file = join(name, "study.yaml")
+        study_file = read_study_text(storage.read(file).decode(), storage.locate(file))
     trials = read_rows(storage, TrialRow, name)
     reports = read_rows(storage, ReportRow, name)
     scores = scores_by_trial(read_rows(storage, ScoreRow, name))
@@ -122,11 +140,17 @@ def read_earlier_run(storage: Storage, name: str) -> EarlierRun:
         trials, lines = _reopen(trials, reports, scores)
         notes += lines
     files = checkpoints(storage, name)
-    unfinished = [
-        _unfinished(study_file, row, files.get(row.trial, []))
-        for row in trials
-        if row.state == "running"
-    ]
+    reported: dict[int, list[ReportRow]] = {}
+    for report in reports:
+        reported.setdefault(report.trial, []).append(report)
+    unfinished: list[Unfinished] = []
+    orphans: list[str] = []
+    for row in trials:
+        of_trial = files.get(row.trial, [])
+        ranked = ranked_values(row, reported.get(row.trial, ()), study_file.study.score)
+        orphans += unneeded_checkpoints(row, of_trial, ranked)
+        if row.state == "running":
+            unfinished.append(_unfinished(study_file, row, of_trial, ranked))
     # What is trained again is reported again.
     known = {one.row.trial: _epoch(one.assignment.checkpoint) for one in unfinished}
     values: dict[int, dict[int, float]] = {}
@@ -148,7 +172,7 @@ def read_earlier_run(storage: Storage, name: str) -> EarlierRun:
         tuple(past_trials),
         tuple(unfinished),
         tuple(final_runs),
-        orphans=tuple(_orphans(unfinished, files)),
+        orphans=tuple(orphans),
         notes=tuple(notes),
     )
 
@@ -180,14 +204,6 @@ def _reopen(
         )
         rows.append(fresh)
     return rows, lines
-
-
-def _orphans(unfinished: Sequence[Unfinished], files: Mapping[int, Sequence[str]]) -> Iterator[str]:
-    for one in unfinished:
-        name = one.assignment.checkpoint
-        for file in files.get(one.row.trial, ()):
-            if checkpoint_epoch(file) > _epoch(name):
-                yield file
 
 
 def _final_run(row: TrialRow, repeats: int, scores: Sequence[ScoreRow]) -> FinalRunState:
@@ -226,22 +242,19 @@ def _epoch(checkpoint: str | None) -> int:
     return 0 if checkpoint is None else checkpoint_epoch(checkpoint)
 
 
-def _unfinished(study_file: StudyFile, row: TrialRow, files: Sequence[str]) -> Unfinished:
+def _unfinished(
+    study_file: StudyFile, row: TrialRow, files: Sequence[str], values: Mapping[int, float]
+) -> Unfinished:
     """A trial that goes on from the checkpoint that its row names, or from the one before."""
-    checkpoint = None
-    if row.checkpoint is not None:
-        known = checkpoint_epoch(row.checkpoint)
-        older = [file for file in files if checkpoint_epoch(file) <= known]
-        checkpoint = row.checkpoint if row.checkpoint in files else next(reversed(older), None)
     study, settings = study_file.study.name, study_file.study.finalists
     assignment = Assignment(
         study=study,
         number=row.trial,
         seed=row.seed,
         spec=row.study,
-        checkpoint=checkpoint,
+        checkpoint=last_checkpoint(row, files),
         sampling_seeds=sampling_seeds(settings, row.seed)
         if settings is not None and row.stage == "final"
         else (),
     )
-    return Unfinished(row, assignment)
+    return Unfinished(row, assignment, known_checkpoints(row, files, values))

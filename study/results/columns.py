@@ -115,12 +115,16 @@ class CheckedRow:
         core: Values of the core columns, in their order.
         config: Value of each `config.*` column, by name.
         types: Arrow types of those, by name.
+        row: The row itself.
+        stamp: What the ledger adds to it.
     """
 
     table: str
     core: tuple[object, ...]
     config: Mapping[str, ConfigValue]
     types: Mapping[str, pa.DataType]
+    row: Row
+    stamp: Stamp
 
 
 def check_row(row: Row, stamp: Stamp) -> CheckedRow:
@@ -137,7 +141,8 @@ def check_row(row: Row, stamp: Stamp) -> CheckedRow:
         types = {CONFIG_PREFIX + name: _config_type(name, value) for name, value in config.items()}
     except ValueError as error:
         raise ValueError(f"{table}, trial {row.trial}: {error}") from None
-    return CheckedRow(table, core, {CONFIG_PREFIX + n: v for n, v in config.items()}, types)
+    config = {CONFIG_PREFIX + name: value for name, value in config.items()}
+    return CheckedRow(table, core, config, types, row, stamp)
 
 
 def to_tables(rows: Iterable[CheckedRow]) -> list[pa.Table]:
@@ -179,6 +184,8 @@ def concat(tables: Sequence[pa.Table], core: pa.Schema) -> pa.Table:
 
 def _conform(table: pa.Table | None, target: pa.Schema) -> pa.Table:
     """The table with the columns of a schema; no table is one without rows."""
+    if table is not None and table.schema.equals(target):
+        return table
     rows = 0 if table is None else len(table)
     arrays = [
         pa.nulls(rows, field.type)

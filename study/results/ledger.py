@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import pyarrow as pa
-from pyarrow import parquet
 
 from study.results.clock import SYSTEM_CLOCK, Clock
 from study.results.columns import SCHEMAS, CheckedRow, check_row, concat, to_tables
 from study.results.storage import Storage, join
-from study.results.table_files import file_name
+from study.results.table_files import file_name, to_parquet
 from study.results.tables import END_STATES, TABLES, Row, Stamp, TrialRow, table_of
 from study.spec.errors import UserError
 
@@ -158,7 +158,7 @@ class Ledger:
                 self.check_driver()
             for table in _FLUSH_ORDER:
                 if self._rows[table]:
-                    self._write(table, concat(to_tables(self._rows[table]), SCHEMAS[table]))
+                    self._write(table, self._rows[table])
                     self._rows[table] = []
             self._flushed = self._clock.seconds()
             self._durable = self._sequence - 1
@@ -168,18 +168,8 @@ class Ledger:
         self._written = max(self._clock.now(), self._written + timedelta(microseconds=1))
         return self._written
 
-    def _write(self, table: str, rows: pa.Table) -> None:
-        buffer = pa.BufferOutputStream()
-        # Small files: statistics and dictionaries would be most of them.
-        parquet.write_table(
-            rows,
-            buffer,
-            compression="zstd",
-            use_dictionary=False,
-            write_statistics=False,
-            write_page_checksum=True,
-        )
-        data = buffer.getvalue()
+    def _write(self, table: str, rows: Sequence[CheckedRow]) -> None:
+        data = self._encode(rows)
         stamp = f"{self._written:{_FILE_TIME}}"
         writer: tuple[int, int] | None = None
         if self._driver is not None:
@@ -187,6 +177,10 @@ class Ledger:
             writer = self._driver.number, self._files
         name = file_name(stamp, data, writer)
         self.storage.write_atomic(join(self.study, table, name), data)
+
+    def _encode(self, rows: Sequence[CheckedRow]) -> bytes | pa.Buffer:
+        """Rows of one table as a file's content."""
+        return to_parquet(concat(to_tables(rows), SCHEMAS[rows[0].table]))
 
     def _flush_in_time(self) -> None:
         """Write rows that nothing else writes, as soon as they are old enough."""

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +19,13 @@ from study.results.tables import LedgerRow, ScoreRow, Stamp, TrialRow, table_of
 from study.spec.errors import UserError
 
 AnyRow = TypeVar("AnyRow", bound=LedgerRow)
+
+
+class ReadRows(Protocol):
+    """A function that reads the newest row of each key of one of a study's tables."""
+
+    def __call__(self, storage: Storage, row_type: type[AnyRow], study: str) -> list[AnyRow]:
+        """The rows, in the order of the keys."""
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,21 @@ def file_name(stamp: str, data: bytes | pa.Buffer, driver: tuple[int, int] | Non
     return f"{stamp}{mark}-{content_digest(data)}.parquet"
 
 
+def to_parquet(rows: pa.Table) -> pa.Buffer:
+    """Rows as a file's content."""
+    buffer = pa.BufferOutputStream()
+    # Small files: statistics and dictionaries would be most of them.
+    parquet.write_table(
+        rows,
+        buffer,
+        compression="zstd",
+        use_dictionary=False,
+        write_statistics=False,
+        write_page_checksum=True,
+    )
+    return buffer.getvalue()
+
+
 def table_files(storage: Storage, study: str, table: str) -> list[str]:
     """Names in the storage of the files of a study's table that count, oldest first."""
     files = [name for name in storage.files(join(study, table)) if name.endswith(".parquet")]

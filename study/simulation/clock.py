@@ -27,6 +27,14 @@ class SimulatedClock:
         """Simulated seconds since the start."""
         return self._seconds
 
+    def suspend(self, until: datetime) -> None:
+        """The process stands still: the time of day goes on, its seconds do not.
+
+        Args:
+            until: The time of day at which it goes on; nothing happens if that is past.
+        """
+        self._start += max(timedelta(0), until - self.now())
+
     def move_to(self, seconds: float) -> None:
         """Make it so many seconds since the start.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -18,7 +18,7 @@ from study.driver.events import Event, TrialEnded, TrialStarted
 from study.driver.messages import Assignment, Report, Rest, failed
 from study.driver.retry import RetryPolicy
 from study.results.ledger import Ledger
-from study.simulation.buffered_storage import BufferedStorage
+from study.results.storage import Storage
 from study.simulation.clock import SimulatedClock
 from study.simulation.faults import Fault, Interrupt, Kill, LaneLoss, Preemption, WorkerDeath
 from study.simulation.learning_curves import Curve, Curves
@@ -75,7 +75,7 @@ class SimulatedLanes:
         ledger: The conductor's.
         curves: Gives each trial's learning curve.
         lanes: How many trials are run at a time.
-        storage: The ledger's, where checkpoints are; those of trials that do not end are left.
+        storage: The ledger's, where checkpoints are.
         clock: Moved on with each event.
         faults: What goes wrong.
         timing: What takes time beside trials.
@@ -89,7 +89,7 @@ class SimulatedLanes:
         curves: Curves,
         lanes: int,
         *,
-        storage: BufferedStorage,
+        storage: Storage,
         clock: SimulatedClock,
         faults: Sequence[Fault] = (),
         timing: Timing = Timing(),
@@ -119,6 +119,11 @@ class SimulatedLanes:
         """Seconds that each lane has spent on trials, what faults undid included."""
         return tuple(lane.busy for lane in self._lanes)
 
+    @property
+    def open_trials(self) -> Collection[int]:
+        """Numbers of the trials that have begun and not ended."""
+        return self._trials.keys()
+
     def run(self) -> None:
         """Run until no lane has an assignment, or the driver is killed.
 
@@ -137,7 +142,6 @@ class SimulatedLanes:
         for lane in self._lanes:
             if lane.phase == "training":
                 self._stop(lane)  # the driver was killed
-        self._storage.write_out(self._trials)
 
     def _write_rows_due(self, seconds: float) -> None:
         """Write the rows that the ledger's own thread would have written before a moment."""
@@ -162,8 +166,7 @@ class SimulatedLanes:
                 lane.assignment = assignment
                 self._start_lane(lane)
                 if isinstance(assignment, Assignment):
-                    self._begin_trial(assignment)
-                    self._train(lane)
+                    self._begin_trial(lane, assignment)
                 else:
                     lane.phase = "resting"
 
@@ -172,10 +175,17 @@ class SimulatedLanes:
             lane.started = True
             lane.since = self._clock.seconds() + self._timing.start
 
-    def _begin_trial(self, assignment: Assignment) -> None:
-        curve = self._curves(assignment, self._picks.pop(assignment.number))
-        last = first_report(assignment, self._storage)
-        self._trials[assignment.number] = _Trial(assignment, curve, last)
+    def _begin_trial(self, lane: _Lane, assignment: Assignment) -> None:
+        number = assignment.number
+        curve = self._curves(assignment, self._picks.pop(number))
+        try:
+            last = first_report(assignment, self._storage)
+        except FileNotFoundError as error:  # of its checkpoint: another driver has deleted it
+            self._trials[number] = _Trial(assignment, curve, failed(number, str(error)))
+            self._report(lane, self._trials[number].last)
+        else:
+            self._trials[number] = _Trial(assignment, curve, last)
+            self._train(lane)
 
     def _train(self, lane: _Lane) -> None:
         """Train the lane's trial from its last report to the next one."""

@@ -148,6 +148,7 @@ def simulate(
     record = _Record(clock, simulated)
     conductor.listen(record)
     simulated.run()
+    storage.write_out(simulated.open_trials)
     if not simulated.killed:
         ledger.write()
     return SimulationResult(

@@ -26,3 +26,13 @@ def test_time_never_goes_back() -> None:
     clock.move_to(5.0)
     with pytest.raises(ValueError, match=r"it is 5.0 s already, but the next event is at 4.9"):
         clock.move_to(4.9)
+
+
+def test_a_process_that_stands_still_counts_no_seconds() -> None:
+    clock = SimulatedClock()
+    clock.move_to(5.0)
+    clock.suspend(until=START + timedelta(seconds=60))
+    assert (clock.now() - START, clock.seconds()) == (timedelta(seconds=60), 5.0)
+    clock.suspend(until=START)  # that is past
+    clock.move_to(6.0)
+    assert clock.now() - START == timedelta(seconds=61)
