@@ -86,12 +86,13 @@ class EarlierRun:
         """
         states = Counter(trial.state for trial in self.trials)
         kept = [f"{states[state]} {state}" for state in END_STATES if states[state]]
+        begun = sum(trial.picks is not None for trial in self.trials)
         finals = sum(run.scores is not None for run in self.finals)
         if finals:
             kept.append(f"{finals} final runs")
         return (
             f"kept: {', '.join(kept) or 'nothing'}; to go on with: {len(self.unfinished)}; "
-            f"to begin: {max(0, planned - len(self.trials))}"
+            f"to begin: {max(0, planned - begun)}"
         )
 
 
@@ -218,11 +219,11 @@ def _final_run(row: TrialRow, repeats: int, scores: Sequence[ScoreRow]) -> Final
 def _past_trial(
     study_file: StudyFile, row: TrialRow | None, values: Mapping[int, float]
 ) -> PastTrial:
-    if row is None:  # begun, but its row was lost with the process that was to write it
-        return PastTrial(None, "failed", (), {})
+    if row is None:  # its file is damaged: it is begun again
+        return PastTrial(None, "running", (), {})
     names = study_file.study.search.objectives if row.state == "complete" else ()
     measured = tuple(_objective(row, name) for name in names)
-    return PastTrial(dict(row.picks), row.state, measured, values)
+    return PastTrial(dict(row.picks), row.state, measured, values, row.started, row.ended)
 
 
 def _objective(row: TrialRow, name: str) -> float:

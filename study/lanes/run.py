@@ -129,7 +129,7 @@ class _Run:
     def is_over(self) -> bool:
         """Whether there is nothing left to do."""
         assert self.earlier is not None
-        begun_all = len(self.earlier.trials) >= self.search.planned or self.search.stopped
+        begun_all = self.search.asked >= self.search.planned or self.search.stopped
         if self.earlier.unfinished or not begun_all:
             return False
         finals = self._finals()

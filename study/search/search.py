@@ -7,16 +7,16 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import optuna
-from optuna.distributions import BaseDistribution
-from optuna.trial import TrialState, create_trial
+from optuna.trial import TrialState
 
-from study.search.dimensions import distribution, suggest
+from study.search.dimensions import suggest
 from study.search.proposers import SAMPLERS
 from study.search.pruners import like_with_like, make_pruner
 from study.search.tried import FreshSampler, TriedPoints
-from study.spec import Dimension, Picks, Space, StudyFile
+from study.spec import Picks, Space, StudyFile
 from study.spec.holes import Label
 from study.spec.search import SEARCH_SAMPLERS
 
@@ -37,16 +37,20 @@ class PastTrial:
     """A trial of an earlier run, read back from the ledger.
 
     Attributes:
-        picks: What filled the holes; None if that is not known.
+        picks: What filled the holes; None of one whose row was lost, which is begun again.
         state: `complete`, `pruned`, `failed`, or `running` for one that is to go on.
         values: The objectives' values, in the study's order; empty if it failed before a report.
         reports: Score by epoch.
+        started: When it was proposed; None if that is not known.
+        ended: When the search was told of its end; None if that is not known.
     """
 
     picks: Picks | None
     state: str
     values: tuple[float, ...]
     reports: Mapping[int, float]
+    started: datetime | None = None
+    ended: datetime | None = None
 
 
 class Search:
@@ -63,14 +67,18 @@ class Search:
         self._space = study_file.space
         self._settings = study_file.study.search
         self._score = study_file.study.score
-        # A search that goes on must not draw again what it drew at its start.
-        seed = trial_seed(self._settings.seed, -len(past)) if past else self._settings.seed
         self._tried = TriedPoints(self._space)
-        sampler = SAMPLERS[self._settings.sampler](seed)
+        self._sampler = FreshSampler(
+            SAMPLERS[self._settings.sampler],
+            self._space,
+            self._tried,
+            self._settings.seed,
+            remembers=SEARCH_SAMPLERS[self._settings.sampler].remembers,
+        )
         self._study = optuna.create_study(
             study_name=study_file.study.name,
             directions=["minimize"] * len(self._settings.objectives),
-            sampler=FreshSampler(sampler, self._space, self._tried, seed),
+            sampler=self._sampler,
             pruner=like_with_like(
                 make_pruner(self._settings.pruner, study_file.most_epochs), self._score
             ),
@@ -81,9 +89,9 @@ class Search:
         if SEARCH_SAMPLERS[self._settings.sampler].enumerates:
             points = [*itertools.islice(_grid_from(self._space, points), self._planned)]
             self._planned = len(points)
-        for trial in past:
-            self._add_past(trial)
-        self._asked = len(past)
+        self._lost: list[Suggestion] = []
+        self._replay(past, points)
+        self._asked = len(past) - len(self._lost)
         for point in points[len(past) :]:
             self._study.enqueue_trial(dict(point))
 
@@ -110,12 +118,8 @@ class Search:
         """
         if self._asked >= self._planned or self.stopped:
             return None
-        trial = self._study.ask()
         self._asked += 1
-        filled = self._space.fill(lambda dimension: suggest(trial, dimension))
-        self._tried.add(filled.picks)
-        self._running[trial.number] = trial
-        return Suggestion(trial.number, trial_seed(self._settings.seed, trial.number), filled.picks)
+        return self._lost.pop(0) if self._lost else self._ask()
 
     def report(self, number: int, epoch: int, value: float, *, last: bool = False) -> bool:
         """Note a running trial's score after an epoch; answers whether it should be pruned.
@@ -150,26 +154,35 @@ class Search:
         """Every trial as Optuna knows it."""
         return self._study.get_trials(deepcopy=False)
 
-    def _add_past(self, past: PastTrial) -> None:
-        distributions: dict[str, BaseDistribution] = {}
-        picks: Picks = {}
-        if past.picks is not None:
+    def _ask(self) -> Suggestion:
+        trial = self._study.ask()
+        filled = self._space.fill(lambda dimension: suggest(trial, dimension))
+        self._tried.add(filled.picks)
+        self._running[trial.number] = trial
+        return Suggestion(trial.number, trial_seed(self._settings.seed, trial.number), filled.picks)
 
-            def note(dimension: Dimension) -> None:
-                distributions[dimension.name] = distribution(dimension)
+    def _replay(self, past: Sequence[PastTrial], points: Sequence[Picks]) -> None:
+        """Ask for the trials of an earlier run again, and tell what they told, in its order."""
+        for number, is_end in _in_order(past):
+            trial = past[number]
+            if is_end:
+                self._tell_past(number, trial)
+            elif trial.picks is None:
+                if number < len(points):
+                    self._study.enqueue_trial(dict(points[number]))
+                self._lost.append(self._ask())
+            else:
+                picks = self._space.refill(trial.picks).picks
+                start = points[number] if number < len(points) else None
+                self._sampler.recall(picks, start, in_hand=trial.state == "running")
+                self._ask()
 
-            picks = self._space.refill(past.picks, note).picks
-            self._tried.add(picks)
-            if past.state == "failed":
-                self._tried.fail(picks)
+    def _tell_past(self, number: int, past: PastTrial) -> None:
+        """What a trial of an earlier run has reported, and how it ended if it has."""
+        trial = self._running[number]
         reports = {epoch: v for epoch, v in past.reports.items() if math.isfinite(v)}
         if past.state == "complete" and reports and not self._score.is_full(max(reports)):
             del reports[max(reports)]  # as when it was reported
-        self._study.add_trial(
-            create_trial(state=TrialState.RUNNING, params=picks, distributions=distributions)
-        )
-        added = self._study.get_trials(deepcopy=False)[-1]
-        trial = optuna.Trial(self._study, added._trial_id)
         for epoch, value in sorted(reports.items()):
             trial.report(value, step=epoch)
             if self._settings.pruner.keeps_rungs:
@@ -177,13 +190,13 @@ class Search:
                 self._pass_rungs(trial, once=stopped)
         match past.state:
             case "running":
-                self._running[added.number] = trial
+                pass
             case "complete":
-                self._study.tell(trial, list(past.values))
+                self.complete(number, past.values)
             case "pruned":
-                self._study.tell(trial, state=TrialState.PRUNED)
+                self.prune(number)
             case _:
-                self._study.tell(trial, state=TrialState.FAIL)
+                self.fail(number)
 
     def _pass_rungs(self, trial: optuna.Trial, *, once: bool) -> None:
         """Have successive halving note which rungs a trial has reached, whatever it thinks of it.
@@ -197,6 +210,27 @@ class Search:
             trial.should_prune()
             if once or len(self.trials[trial.number].system_attrs) == noted:
                 return
+
+
+def _in_order(past: Sequence[PastTrial]) -> list[tuple[int, bool]]:
+    """Beginnings and ends of an earlier run's trials in their order: the number, and which it is.
+
+    One that is to go on comes to its end, as far as it has reported, after all others.
+    """
+    order: list[tuple[datetime, int, int, bool]] = []
+    latest = datetime.min.replace(tzinfo=UTC)
+    for number, trial in enumerate(past):
+        latest = max(latest, trial.started or latest)  # they were proposed one after another
+        order.append((latest, 1, number, False))
+        if trial.picks is None:
+            continue
+        if trial.state == "running":
+            order.append((datetime.max.replace(tzinfo=UTC), 2, number, True))
+        elif trial.ended is None or trial.ended <= latest:
+            order.append((latest, 1, number, True))
+        else:
+            order.append((trial.ended, 0, number, True))
+    return [(number, is_end) for _, _, number, is_end in sorted(order)]
 
 
 def _grid_from(space: Space, starting_points: Sequence[Picks]) -> Iterator[Picks]:

@@ -1,5 +1,8 @@
 """Points that were tried: none is proposed again while there are others, and none that has failed.
 
+What is proposed is a function of the study's seed, the trial's number and what the search was told
+before: a study that goes on proposes what it would have proposed without the break.
+
 Samplers repeat points of a small space, one that fails (and so is never told to them) as gladly as
 the best one. A trial survives what is not its point's fault (see `study.driver.retry`), so a failed
 one would most likely fail again.
@@ -7,7 +10,8 @@ one would most likely fail again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -77,18 +81,47 @@ class FreshSampler(BaseSampler):
     would: a point that no one has tried is the one that the sampler alone would have proposed.
 
     Args:
-        sampler: Proposes points.
+        make_sampler: Makes what proposes points, of a seed.
         space: What a point is.
         tried: The points that were tried, kept by the search.
-        seed: Of what is drawn at random where the sampler goes on repeating itself.
+        seed: The study's; each trial draws with one that follows from it and the trial's number.
+        remembers: Whether the sampler lives from trial to trial, as what it proposes follows from
+            what it proposed before; if not, there is one for each trial.
     """
 
-    def __init__(self, sampler: BaseSampler, space: Space, tried: TriedPoints, seed: int) -> None:
-        self._sampler = sampler
+    def __init__(
+        self,
+        make_sampler: Callable[[int], BaseSampler],
+        space: Space,
+        tried: TriedPoints,
+        seed: int,
+        *,
+        remembers: bool = False,
+    ) -> None:
+        self._make_sampler = make_sampler
+        self._sampler = make_sampler(seed)
         self._space = space
         self._tried = tried
+        self._seed = seed
+        self._remembers = remembers
         self._random = RandomSampler(seed=seed)
         self._drawn: dict[int, Picks] = {}
+        self._recorded: Picks | None = None
+        self._start: Mapping[str, Label] | None = None
+        self._in_hand = False
+
+    def recall(
+        self, picks: Picks, start: Mapping[str, Label] | None, *, in_hand: bool = False
+    ) -> None:
+        """The next trial is one of an earlier run: its point is known.
+
+        Args:
+            picks: The point.
+            start: Those of its values that a starting point of the study gave, and no sampler; None
+                if it was none.
+            in_hand: Whether it has not ended: samplers keep notes with such a trial.
+        """
+        self._recorded, self._start, self._in_hand = picks, start, in_hand
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
@@ -100,13 +133,15 @@ class FreshSampler(BaseSampler):
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Draw a whole point, and keep it until its values are asked for one by one."""
-        # A starting point, or a trial of an earlier run: it is what it is.
-        if trial.params or "fixed_params" in trial.system_attrs:
+        recorded, self._recorded = self._recorded, None
+        if recorded is not None:
+            if self._remembers or self._in_hand:
+                self._draw_again(study, trial, search_space, recorded)
+            self._drawn[trial.number] = recorded
+        elif "fixed_params" in trial.system_attrs:  # a starting point
             return self._sampler.sample_relative(study, trial, search_space)
-        for picks in self._draw(study, trial, search_space):
-            if self._tried.takes(picks):
-                self._drawn[trial.number] = picks
-                break
+        elif (drawn := self._draw_fresh(study, trial, search_space)) is not None:
+            self._drawn[trial.number] = drawn
         return {}
 
     def sample_independent(
@@ -127,7 +162,10 @@ class FreshSampler(BaseSampler):
         self._sampler.reseed_rng()
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """As the sampler does."""
+        """Make the trial's sampler."""
+        if not self._remembers:
+            self._sampler = self._make_sampler(_draw_seed(self._seed, trial.number))
+        self._random = RandomSampler(seed=_draw_seed(self._seed, trial.number))
         self._sampler.before_trial(study, trial)
 
     def after_trial(
@@ -140,6 +178,35 @@ class FreshSampler(BaseSampler):
         """As the sampler does."""
         self._drawn.pop(trial.number, None)
         self._sampler.after_trial(study, trial, state, values)
+
+    def _draw_again(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        search_space: dict[str, BaseDistribution],
+        recorded: Picks,
+    ) -> None:
+        """Have the sampler draw what it drew in an earlier run, for what it notes of that."""
+        if self._start is None:
+            self._draw_fresh(study, trial, search_space)
+            return
+        relative = self._sampler.sample_relative(study, trial, search_space)
+        known = {**self._start, **relative}
+
+        def draw(dimension: Dimension) -> Label:
+            name, values = dimension.name, distribution(dimension)
+            if name not in known and not values.single():
+                self._sampler.sample_independent(study, trial, name, values)
+            return recorded[name]
+
+        self._space.fill(draw)
+
+    def _draw_fresh(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> Picks | None:
+        """A point that may be proposed; None if there is none."""
+        drawn = self._draw(study, trial, search_space)
+        return next((picks for picks in drawn if self._tried.takes(picks)), None)
 
     def _draw(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -175,3 +242,9 @@ class FreshSampler(BaseSampler):
             return label
 
         return self._space.fill(draw).picks
+
+
+def _draw_seed(study_seed: int, number: int) -> int:
+    """What a trial's point is drawn with (32 bits); its training has another seed."""
+    digest = hashlib.sha256(f"{study_seed}:{number}:point".encode()).digest()
+    return int.from_bytes(digest[:4], "big")

@@ -137,6 +137,8 @@ class SearchSamplerInfo:
             have; if not, it draws them at random.
         random_trials: How many trials have to end before it searches; until then it draws at
             random.
+        remembers: Whether what it proposes follows from what it proposed before, and not from the
+            trials alone.
     """
 
     several_objectives: bool = True
@@ -144,19 +146,21 @@ class SearchSamplerInfo:
     searches_choices: bool = True
     searches_branches: bool = True
     random_trials: int = 0
+    remembers: bool = False
 
 
 SEARCH_SAMPLERS: Mapping[SearchSampler, SearchSamplerInfo] = {
     "tpe": SearchSamplerInfo(random_trials=10),
     "gp": SearchSamplerInfo(searches_branches=False, random_trials=10),
     "random": SearchSamplerInfo(),
-    "qmc": SearchSamplerInfo(searches_branches=False),
+    "qmc": SearchSamplerInfo(searches_branches=False, remembers=True),
     "grid": SearchSamplerInfo(enumerates=True),
     "cma-es": SearchSamplerInfo(
         several_objectives=False,
         searches_choices=False,
         searches_branches=False,
         random_trials=1,
+        remembers=True,
     ),
 }
 

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ledger_rows import complete, write
 from stages import Stage
-from study_trees import TEXT, changed, parse_study
+from study_trees import TEXT, changed, parse_study, tree
 
 from study.driver.files import checkpoint_name
 from study.driver.messages import StoredFile
 from study.driver.resume import read_earlier_run
 from study.results.storage import Storage
+from study.search import Search
 from study.spec import Study
 
 
@@ -44,12 +46,21 @@ def test_every_trial_of_the_search_is_read_back(tmp_path: Path) -> None:
     assert earlier.summary(4) == "kept: 1 complete, 1 failed; to go on with: 2; to begin: 0"
 
 
-def test_a_trial_whose_row_was_lost_failed(storage: Storage) -> None:
+def test_a_trial_whose_row_was_lost_is_begun_again(storage: Storage) -> None:
     storage.claim("small", TEXT)
-    write(storage, "small", complete(1, 2.0))
-    lost, kept = read_earlier_run(storage, "small").trials
-    assert (lost.picks, lost.state, lost.values) == (None, "failed", ())
+    file = parse_study(tree())
+    first, second = itertools.islice(iter(Search(file).ask, None), 2)
+    write(storage, "small", replace(complete(1, 2.0), picks=second.picks))
+    earlier = read_earlier_run(storage, "small")
+    lost, kept = earlier.trials
+    assert (lost.picks, lost.values) == (None, ())
     assert (kept.state, kept.values) == ("complete", (2.0,))
+    assert "1 complete; to go on with: 0; to begin: 3" in earlier.summary(4)
+    search = Search(file, earlier.trials)
+    assert search.asked == 1
+    again, following = itertools.islice(iter(search.ask, None), 2)
+    assert again == first
+    assert following.number == 2
 
 
 @pytest.mark.parametrize(("names", "validated"), [(["score"], 0), (["score", "steps"], 3)])

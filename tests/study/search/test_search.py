@@ -5,6 +5,8 @@ import math
 import random
 import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +214,93 @@ def test_a_search_is_rebuilt_from_what_happened(tmp_path: Path, pruner: str) -> 
     _, rest = run(tmp_path / "again", study_file, failing=1000, search=again)
     assert sorted(rest) == [13, 14, 15]
     assert all(trial.state.is_finished() for trial in again.trials)
+
+
+class Course:
+    """A search in which some trials are in hand at a time, and the oldest of them ends next."""
+
+    def __init__(self, study_file: StudyFile, in_hand: int) -> None:
+        self.file = study_file
+        self.in_hand = in_hand
+        self.search = Search(study_file)
+        self.running: list[Suggestion] = []
+        self.past: dict[int, PastTrial] = {}
+        self.proposed: list[Picks] = []
+        self.moment = itertools.count()
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=next(self.moment))
+
+    def step(self) -> bool:
+        """Begin a trial or end one; whether there was one."""
+        asks = len(self.running) < self.in_hand
+        if asks and (suggestion := self.search.ask()) is not None:
+            self.running.append(suggestion)
+            self.proposed.append(suggestion.picks)
+            self.past[suggestion.number] = PastTrial(
+                suggestion.picks, "running", (), {}, self.now()
+            )
+            return True
+        if not self.running:
+            return False
+        self.end(self.running.pop(0))
+        return True
+
+    def end(self, suggestion: Suggestion) -> None:
+        number, state = suggestion.number, "complete"
+        values = curve(suggestion, suggestion.picks)
+        reports: dict[int, float] = {}
+        if number % 7 == 6:
+            self.search.fail(number)
+            state = "failed"
+        else:
+            for epoch, value in enumerate(values, start=1):
+                reports[epoch] = value
+                if self.search.report(number, epoch, value, last=epoch == EPOCHS):
+                    self.search.prune(number)
+                    state = "pruned"
+                    break
+            else:
+                self.search.complete(number, [values[-1]])
+        self.past[number] = replace(
+            self.past[number],
+            state=state,
+            values=(values[-1],) if state == "complete" else (),
+            reports=reports,
+            ended=self.now(),
+        )
+
+    def interrupted(self) -> Course:
+        """The same, with a search that is made anew from what happened."""
+        again = Course(self.file, self.in_hand)
+        again.search = Search(self.file, [self.past[n] for n in range(len(self.past))])
+        again.running, again.past = [*self.running], {**self.past}
+        again.proposed, again.moment = [*self.proposed], self.moment
+        return again
+
+
+@pytest.mark.parametrize("in_hand", [1, 3])
+@pytest.mark.parametrize("pruner", ["none", "asha", "hyperband", "median"])
+@pytest.mark.parametrize(
+    "sampler",
+    # A Gaussian process is fitted again for each point: seconds.
+    [pytest.param(n, marks=[pytest.mark.slow] if n == "gp" else []) for n in SAMPLERS],
+)
+def test_a_search_that_goes_on_proposes_what_it_would_have(
+    sampler: str, pruner: str, in_hand: int
+) -> None:
+    trials = 14 if sampler == "gp" else 24
+    points = [] if sampler == "grid" else POINTS
+    study_file = make(sampler, pruner, trials=trials, enqueue=points)
+    whole = Course(study_file, in_hand)
+    while whole.step():
+        pass
+    course, steps = Course(study_file, in_hand), itertools.count()
+    while course.step():
+        if next(steps) % 9 == 4:  # again and again, in all phases of a trial
+            course = course.interrupted()
+    assert course.proposed == whole.proposed
+    assert [course.past[n].state for n in course.past] == [whole.past[n].state for n in whole.past]
 
 
 def test_starting_points_that_were_not_reached_come_after_a_rebuild() -> None:

@@ -10,7 +10,7 @@ from study_trees import changed, parse_study
 from study.search import PastTrial, Search, Suggestion
 from study.search import search as search_module
 from study.search.proposers import SAMPLERS
-from study.search.tried import DRAWS
+from study.search.tried import DRAWS, FreshSampler
 from study.spec import Picks, StudyFile
 from study.spec.search import SEARCH_SAMPLERS
 
@@ -76,24 +76,22 @@ def test_in_a_continuous_space_points_are_those_of_the_sampler_alone(
     def value(suggestion: Suggestion) -> float:
         return abs(float(suggestion.picks["model.timesteps"] or 0) - 40)
 
-    def begun() -> list[PastTrial]:
-        proposed = [*iter(Search(study_file).ask, None)][:9]
-        states = ["complete", "failed", "running"] * 3
-        return [
-            PastTrial(
-                one.picks, state, (value(one),) if state == "complete" else (), {1: value(one)}
-            )
-            for one, state in zip(proposed, states, strict=True)
-        ]
+    def proposed() -> list[Picks]:
+        return play(Search(study_file), lambda picks: picks["model.timesteps"] == 12, value)
 
-    def both() -> list[list[Picks]]:
-        whole = play(Search(study_file), lambda picks: picks["model.timesteps"] == 12, value)
-        return [whole, play(Search(study_file, begun()), values=value)]
+    ours = proposed()
+    monkeypatch.setattr(FreshSampler, "sample_relative", relative_alone)
+    monkeypatch.setattr(FreshSampler, "sample_independent", independent_alone)
+    assert proposed() == ours
+    assert len(ours) == trials
 
-    ours = both()
-    monkeypatch.setattr(search_module, "FreshSampler", lambda sampler, *_: sampler)
-    assert both() == ours
-    assert len(ours[0]) == trials
+
+def relative_alone(self: Any, *arguments: Any) -> Any:
+    return self._sampler.sample_relative(*arguments)
+
+
+def independent_alone(self: Any, *arguments: Any) -> Any:
+    return self._sampler.sample_independent(*arguments)
 
 
 @pytest.mark.parametrize("name", PROPOSING)
