@@ -25,7 +25,7 @@ from study.simulation.invariants import Heard, History, Resumption, torn_trials
 from study.simulation.lanes import SimulatedLanes, Timing
 from study.simulation.learning_curves import Curves
 from study.simulation.memory_storage import MemoryStorage, PickledLedger, read_pickled_rows
-from study.spec import StudyFile
+from study.spec import StudyFile, UserError
 
 PAUSE = timedelta(seconds=40)
 """Between two drivers."""
@@ -157,15 +157,23 @@ class Interleaving:
         driver = _Driver(stops[index] if index < len(stops) else None, clock)
         self._running.append(driver)
         try:
-            lease = take_lease(self.storage, self._name, takeover=True, clock=clock)
-            driver.number = lease.number
-            self._run_trials(lease, index, clock)
-            self._ended = True
+            lease = self._take_lease(clock)
+            if lease is not None:
+                driver.number = lease.number
+                self._run_trials(lease, index, clock)
+                self._ended = True
         except (Killed, LeaseLost):
             pass
         finally:
             self._running.pop()
             self._now = max(self._now, clock.now())
+
+    def _take_lease(self, clock: SimulatedClock) -> Lease | None:
+        """The next driver's lease, unless another one was quicker while this one was suspended."""
+        try:
+            return take_lease(self.storage, self._name, takeover=True, clock=clock)
+        except UserError:
+            return None
 
     def _run_trials(self, lease: Lease, index: int, clock: SimulatedClock) -> None:
         earlier = read_earlier_run(self.storage, self._name, self._file, read_pickled_rows)

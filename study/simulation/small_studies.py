@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from study.driver.messages import Assignment
 from study.simulation.interleavings import Interleaving, Plan
-from study.simulation.invariants import violations
+from study.simulation.invariants import Outcome, violations
 from study.simulation.learning_curves import Curve, Point
 from study.spec import Picks, StudyFile, read_study_text
 
@@ -76,6 +76,14 @@ class SmallStudy:
         """What is wrong with one, a line each."""
         storage, name = interleaving.storage, self.file.study.name
         yield from violations(storage, name, interleaving.history)
+        if self.same_decisions:
+            undisturbed = Outcome.read(self.undisturbed.storage, name)
+            yield from Outcome.read(storage, name).differences(undisturbed)
+
+    @property
+    def same_decisions(self) -> bool:
+        """Whether the search decides the same whatever happens: it hears all in one order then."""
+        return self.lanes == 1 or (self.sampler == "random" and self.pruner == "none")
 
 
 SMALL_STUDIES = (
