@@ -17,7 +17,7 @@ from study.driver.events import Event
 from study.driver.files import delete_files
 from study.driver.lease import Lease, LeaseLost, take_lease
 from study.driver.resume import read_earlier_run
-from study.results.lease_record import newest_number
+from study.results.lease_record import newest_number, read_accepted
 from study.search import Search
 from study.simulation.clock import START, SimulatedClock
 from study.simulation.faults import Fault, LaneLoss, Preemption, WorkerDeath
@@ -224,6 +224,8 @@ class Interleaving:
         if self.operations in self._plan.reads:
             self.history.torn += torn_trials(self.storage, self._name)
         driver = self._running[-1]
+        if driver.number and driver.number < read_accepted(self.storage, self._name).since:
+            self.history.late.append(name)
         if driver.stop is not None and driver.operations == driver.stop.operation:
             self._stop(driver, driver.stop, applied=True)
 

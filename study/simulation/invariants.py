@@ -11,7 +11,8 @@ from study.driver.events import Event, TrialEnded, TrialReported, TrialStarted
 from study.driver.files import checkpoint_epoch, checkpoints
 from study.driver.resume import EarlierRun
 from study.results.storage import Storage
-from study.results.tables import END_STATES, ReportRow, ScoreRow, TrialRow
+from study.results.table_files import table_files
+from study.results.tables import END_STATES, TABLES, ReportRow, ScoreRow, TrialRow
 from study.simulation.memory_storage import read_all_rows, read_pickled_rows
 
 ON_DISK = timedelta(seconds=2)
@@ -58,12 +59,14 @@ class History:
         heard: Every event, in its order.
         stopped: When each driver was killed or suspended.
         resumptions: What each driver but the first read when it took over.
+        late: Files that drivers wrote after another one had said which of theirs count.
         torn: What was wrong with what a reader saw, a line each.
     """
 
     heard: list[Heard] = field(default_factory=list)
     stopped: dict[int, datetime] = field(default_factory=dict)
     resumptions: list[Resumption] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
     torn: list[str] = field(default_factory=list)
 
     @property
@@ -124,7 +127,8 @@ def violations(storage: Storage, study: str, history: History) -> list[str]:
         *_incomplete(outcome),
         *_forgotten(outcome, history),
         *_done_again(history),
-        *_wrong_files(storage, study, outcome),
+        *_wrong_files(storage, study, outcome, history),
+        *_unfenced(storage, study, history),
     ]
 
 
@@ -221,14 +225,26 @@ def _done_again(history: History) -> Iterator[str]:
                         )
 
 
-def _wrong_files(storage: Storage, study: str, outcome: Outcome) -> Iterator[str]:
-    """Checkpoints that rows name and are gone, and those that nobody needs."""
+def _wrong_files(storage: Storage, study: str, outcome: Outcome, history: History) -> Iterator[str]:
+    """Checkpoints that rows name and are gone, and those that nobody needs.
+
+    What comes late of a driver that has lost the study lies there until somebody resumes it.
+    """
     files = checkpoints(storage, study)
     for number, row in outcome.trials.items():
         if row.checkpoint is not None and not storage.exists(row.checkpoint):
             yield f"trial {number}: its checkpoint {row.checkpoint} is gone"
-        if row.state in END_STATES and len(files.get(number, ())) > KEPT:
-            yield f"trial {number} has left {len(files[number])} checkpoints"
+        left = {*files.get(number, ())} - {*history.late}
+        if row.state in END_STATES and len(left) > KEPT:
+            yield f"trial {number} has left {len(left)} checkpoints"
+
+
+def _unfenced(storage: Storage, study: str, history: History) -> Iterator[str]:
+    """Rows that count, of drivers that had lost the study when they wrote them."""
+    counted = {file for table in TABLES for file in table_files(storage, study, table)}
+    for file in history.late:
+        if file in counted:
+            yield f"{file} counts, although its driver had lost the study"
 
 
 _TIMES = {"stamp", "started", "ended", "lane", "host", "seconds"}

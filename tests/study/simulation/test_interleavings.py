@@ -29,6 +29,7 @@ def test_the_plans_do_what_they_say() -> None:
     runs = [study.disturbed(seed) for seed in range(PLANS)]
     assert any(len(run.history.resumptions) == 3 for run in runs)
     assert any(not heard.counts for run in runs for heard in run.history.heard)
+    assert any(run.history.late for run in runs)
     finished = study.undisturbed.history
     assert [*finished.resumptions, *finished.stopped] == []
 
@@ -63,7 +64,7 @@ def test_a_driver_that_is_not_fenced_is_noticed(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(lease.Lease, "check", lambda self: None)
     monkeypatch.setattr(table_files, "read_accepted", accept_all)
-    assert first_violation(SMALL_STUDIES[1])
+    assert "although its driver had lost the study" in first_violation(SMALL_STUDIES[1])
 
 
 def test_a_checkpoint_deleted_before_the_next_is_on_disk_is_noticed(
