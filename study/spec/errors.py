@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+MOST_CHARACTERS = 600
+"""Of a message: what is longer, such as a value that is quoted, is cut in its middle."""
+
 
 class UserError(Exception):
     """A mistake in what the user gave us, in one line: what, where, the rule.
@@ -11,7 +14,15 @@ class UserError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+        super().__init__(_cut(" ".join(message.split())))
+
+
+def _cut(line: str) -> str:
+    """Begin and end of a line that is too long: where it is stands first, the rule last."""
+    if len(line) <= MOST_CHARACTERS:
+        return line
+    half = (MOST_CHARACTERS - 5) // 2
+    return f"{line[:half]} ... {line[-half:]}"
 
 
 class StudyWarning(UserWarning):

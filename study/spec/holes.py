@@ -117,6 +117,9 @@ class Choice:
 
 Hole = Range | Choice
 
+MOST_OPTIONS = 1000
+"""Of a choice: each is validated before a study starts."""
+
 _KINDS = ("float", "int", "choice")
 _A = {"float": "a float", "int": "an int", "choice": "a choice"}
 _OPTIONS = {"float": {"log", "step"}, "int": {"log", "step"}, "choice": set[str]()}
@@ -184,6 +187,11 @@ def _parse_choice(options: Any) -> Choice:
         )
     if not options:
         raise HoleError("an empty choice: at least one option must be given")
+    if len(options) > MOST_OPTIONS:
+        raise HoleError(
+            f"a choice has at most {MOST_OPTIONS:,} options, this one has {len(options):,}: "
+            "a range is written {int: [low, high]} or {float: [low, high]}"
+        )
     for option in options:
         if is_hole(option):
             raise HoleError(

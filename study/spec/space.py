@@ -26,6 +26,10 @@ from study.spec.tree import (
 )
 from study.spec.yaml_file import TreePath
 
+MOST_BRANCHES = 1024
+"""Ways through the choices between sub-trees: each is validated before a study starts."""
+MOST_CORNERS = 2048
+
 
 @dataclass(frozen=True)
 class Filled:
@@ -79,7 +83,7 @@ class Space:
 
         return self.fill(recorded)
 
-    def branches(self, limit: int = 4096) -> Iterator[Filled]:
+    def branches(self, limit: int = MOST_BRANCHES) -> Iterator[Filled]:
         """One filled tree for each way through the choices between sub-trees.
 
         Ranges and plain choices take their first value.
@@ -118,22 +122,29 @@ class Space:
         """Filled trees that together try every option and both ends of every range.
 
         For each branch: all ranges at their low and at their high end; then each dimension in turn
-        at its ends or options with the others at their first value.
+        at its ends or options with the others at their first value. Where that makes more than
+        `MOST_CORNERS`, each dimension's turn comes in the first branch that reaches it alone.
+
+        Raises:
+            HoleError: There are too many branches.
         """
-        for base in self.branches():
+        bases = [*self.branches()]
+        reached = [[d for d in self._reached(base.picks) if not _is_fork(d)] for base in bases]
+        many = sum(len(_ends(each.hole)) for turns in reached for each in turns) > MOST_CORNERS
+        tried: set[str] = set()
+        for base, turns in zip(bases, reached, strict=True):
             for end in (0, -1):
                 yield self.fill(_with_ends(base.picks, end))
-            for dimension in self._reached(base.picks):
+            for dimension in turns:
+                if many and dimension.name in tried:
+                    continue
+                tried.add(dimension.name)
                 for value in _ends(dimension.hole):
                     yield self.fill(_with_override(base.picks, dimension.name, value))
 
     def way(self, picks: Picks) -> frozenset[tuple[str, Label]]:
         """Which way some picks go through the choices between sub-trees."""
-        choices = {
-            each.name
-            for each in self.dimensions()
-            if isinstance(each.hole, Choice) and any(map(each.hole.is_branch, each.hole.labels))
-        }
+        choices = {each.name for each in self.dimensions() if _is_fork(each)}
         return frozenset((name, label) for name, label in picks.items() if name in choices)
 
     def locate(self, path: TreePath, picks: Mapping[str, Label]) -> TreePath:
@@ -211,12 +222,16 @@ def _index(answer: tuple[Label, Sequence[Label]]) -> int:
     return next(i for i, v in enumerate(values) if v == chosen and type(v) is type(chosen))
 
 
+def _is_fork(dimension: Dimension) -> bool:
+    """Whether a dimension is a choice between sub-trees."""
+    hole = dimension.hole
+    return isinstance(hole, Choice) and any(map(hole.is_branch, hole.labels))
+
+
 def _branch_values(dimension: Dimension) -> Sequence[Label]:
     """All options of a choice between sub-trees, the first value of anything else."""
-    hole = dimension.hole
-    if isinstance(hole, Choice) and any(map(hole.is_branch, hole.labels)):
-        return [*hole.labels]
-    return _ends(hole)[:1]
+    ends = _ends(dimension.hole)
+    return ends if _is_fork(dimension) else ends[:1]
 
 
 def _grid_values(dimension: Dimension) -> Sequence[Label]:

@@ -20,8 +20,12 @@ from study.spec.errors import UserError
 
 TreePath = tuple[str | int, ...]
 
-MOST_VALUES = 100_000
+MOST_CHARACTERS = 200_000
+"""More than any study file has; a parser takes seconds for so many."""
+MOST_VALUES = 20_000
 """More than any study file holds. Aliases of aliases can stand for billions in a few lines."""
+MOST_DIGITS = 40
+"""Of a whole number."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,8 @@ for _tag, _pattern, _first in (
 def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int:
     # PyYAML reads 010 as octal; YAML 1.2 reads ten, and writes octal 0o10.
     text = loader.construct_scalar(node)
+    if len(text) > MOST_DIGITS:
+        raise ValueError(f"a whole number of more than {MOST_DIGITS} digits")
     return int(text, 0 if text[:2] in ("0o", "0x") else 10)
 
 
@@ -102,7 +108,8 @@ def read_yaml(path: Path) -> Document:
         UserError: The file is missing, unreadable, not UTF-8, or not valid YAML.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(MOST_CHARACTERS + 1)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except UnicodeDecodeError as error:
@@ -114,6 +121,10 @@ def read_yaml(path: Path) -> Document:
 
 def parse_yaml(text: str, source: str) -> Document:
     """Parse one YAML document; `source` names it in errors."""
+    if len(text) > MOST_CHARACTERS:
+        raise UserError(
+            f"{source}: a study file has at most {MOST_CHARACTERS:,} characters, this one has more"
+        )
     lines: dict[TreePath, int] = {}
     loader: _Loader | None = None
     try:
@@ -165,8 +176,10 @@ class _Builder:
             return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
         try:
             return self._loader.construct_object(node)
-        except ValueError as error:  # a tag that its text does not fit, as in `!!int many`
-            raise self._error(node, f"broken YAML: {error}") from None
+        except (ValueError, LookupError, AttributeError, TypeError) as error:
+            # A tag that its text does not fit, as in `!!int many`; PyYAML lets through what breaks.
+            what = error if isinstance(error, ValueError) else f"this is no {node.tag}"
+            raise self._error(node, f"broken YAML: {what}") from None
 
     def _entries(self, node: yaml.MappingNode) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
         """Keys and values of a mapping, merged ones first: its own win, then those merged first."""
