@@ -14,7 +14,8 @@ from study.cli import recipes, init, run, results, rescore, explain, score, trus
 
 # isort: on
 from study.cli.streams import adapt_streams
-from study.spec.errors import StudyWarning, UserError
+from study.results.outage import StorageUnavailable
+from study.spec.errors import MachineFault, StudyWarning, UserError
 
 __all__ = ["app", "main"]
 
@@ -35,6 +36,12 @@ def main() -> None:
     except UserError as error:
         print(f"study: {error}", file=sys.stderr)
         sys.exit(2)
+    except StorageUnavailable as error:
+        print(f"study: {error}", file=sys.stderr)
+        sys.exit(2)
+    except MachineFault as error:
+        print(f"study: {error}", file=sys.stderr)
+        sys.exit(1)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "ray":
             raise

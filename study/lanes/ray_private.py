@@ -6,6 +6,7 @@ Ray is pinned below its next minor release because of them.
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import traceback
 from typing import Any
@@ -36,6 +37,9 @@ NAMESPACE = "fidtune"
 
 ANSWER_SECONDS = 8.0
 """How long a cluster may take to answer at all."""
+
+CONNECT_SECONDS = 2.0
+"""How long a process of Ray may take to accept a connection."""
 
 TOKEN_PLACES = "RAY_AUTH_TOKEN, a file named by RAY_AUTH_TOKEN_PATH, or ~/.ray/auth_token"
 """Where Ray looks for a token, in this order."""
@@ -111,6 +115,34 @@ def dashboard_of_this_process() -> str | None:
     """The dashboard of the cluster that this process is connected to, without a scheme."""
     url = ray._private.worker.global_worker.node.address_info.get("webui_url")
     return None if url is None else str(url)
+
+
+def started_here() -> bool:
+    """Whether this process has started the Ray that it is connected to, and ends it too."""
+    node = ray._private.worker._global_node
+    return node is not None and bool(node.is_head())
+
+
+def silent_part() -> str | None:
+    """What of the Ray that this process is connected to takes no connections; None if all does.
+
+    A process of it that was killed is noticed at once; Ray itself waits for up to a minute, and
+    then ends this process.
+    """
+    node = ray._private.worker.global_worker.node
+    if node is None:
+        return None
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(node.raylet_socket_name)
+        except OSError:
+            return "the raylet of this machine"
+    host, _, port = str(node.gcs_address).rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except OSError:
+        return f"the GCS at {node.gcs_address}"
+    return None
 
 
 def why_silent(address: str) -> str | None:

@@ -6,6 +6,7 @@ import logging
 import os
 import tempfile
 import threading
+import time
 import uuid
 
 import ray
@@ -13,15 +14,29 @@ from ray import tune
 
 from study.driver.conductor import Conductor
 from study.driver.display import Display
-from study.driver.events import Event, TrialEnded
+from study.driver.events import Event, TrialEnded, TrialReported
+from study.driver.lease import HeldLease
+from study.driver.messages import Progress
 from study.driver.placement import Placement
 from study.driver.retry import RetryPolicy
+from study.lanes.deaths import in_a_line
 from study.lanes.interrupt import on_interrupt
 from study.lanes.lane import Lane
 from study.lanes.mailbox import Mailbox
+from study.lanes.ray_private import silent_part, started_here
 from study.lanes.settings import LaneSettings
-from study.lanes.tune_faces import ConductorScheduler, ConductorSearcher, TrialErrors
+from study.lanes.tune_faces import ConductorScheduler, ConductorSearcher, Halt, TrialErrors
 from study.results.storage import Storage
+from study.spec.errors import MachineFault
+
+OWN_RAY_SECONDS = 3.0
+"""How long a Ray of our own may take no connections. Nobody starts its processes again."""
+
+JOINED_RAY_SECONDS = 45.0
+"""As long of a cluster, whose head may be started again. After 60 s Ray ends this process."""
+
+ANSWER_SECONDS = 10.0
+"""How long the mailbox may take to answer."""
 
 POLL_SECONDS = 1.0
 """How often the display asks what the lanes are doing."""
@@ -37,8 +52,11 @@ def run_trials(
     placement: Placement,
     display: Display,
     retry: RetryPolicy,
+    lease: HeldLease | None = None,
 ) -> None:
     """Run all trials that a conductor hands out, or until Ctrl-C.
+
+    A fault of the machine ends the run, and no trial: those in hand stay open.
 
     Args:
         name: The study's.
@@ -47,6 +65,12 @@ def run_trials(
         placement: How many lanes there are, and what each worker asks of Ray.
         display: Shows what the lanes are doing.
         retry: How often what dies is started again.
+        lease: Says if the study is lost to another driver.
+
+    Raises:
+        MachineFault: Ray has failed, or the study's mailbox in it.
+        UserError: Another driver has taken the study over, or its folder is gone.
+        StorageUnavailable: What has happened could not be written until the run was to end.
     """
     _quiet_tune()
     mailbox = (
@@ -72,27 +96,38 @@ def run_trials(
     # Lanes are started side by side; by itself Tune would start one, wait for it, start the next.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(placement.lanes)
 
-    def wake_resting(event: Event) -> None:
-        if isinstance(event, TrialEnded):
-            mailbox.ended.options(enable_task_events=False).remote(conductor.ended)
+    def tell_mailbox(event: Event) -> None:
+        match event:
+            case TrialReported(report):
+                mailbox.heard.options(enable_task_events=False).remote(report)
+            case TrialEnded():
+                mailbox.ended.options(enable_task_events=False).remote(conductor.ended)
 
-    conductor.listen(wake_resting)
+    conductor.listen(tell_mailbox)
 
     def interrupt() -> None:
         conductor.interrupt()
         display.message("stopping: trials stop at their next batch (Ctrl-C again to stop at once)")
-        ray.get(mailbox.interrupt.remote())
+        mailbox.interrupt.remote()
 
+    def stop_workers(error: Exception) -> None:
+        conductor.interrupt()
+        mailbox.interrupt.remote()
+
+    halt = Halt(stop_workers)
+    watch = _Watch(name, mailbox, display, halt, conductor)
+    if lease is not None:
+        lease.lost = halt.halt
     with (
         tempfile.TemporaryDirectory(prefix="fidtune-tune-") as folder,
-        _Poll(mailbox, display),
+        watch,
         on_interrupt(interrupt),
     ):
         tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
-                search_alg=ConductorSearcher(conductor),
-                scheduler=ConductorScheduler(conductor),
+                search_alg=ConductorSearcher(conductor, halt),
+                scheduler=ConductorScheduler(conductor, halt),
                 num_samples=-1,
                 reuse_actors=True,
                 trial_name_creator=lambda trial: f"{name}-{trial.config['assignment'].label}",
@@ -102,21 +137,36 @@ def run_trials(
                 name=name,
                 storage_path=folder,  # Tune's own files: all that matters is in the ledger
                 verbose=0,
+                stop=halt,
                 failure_config=tune.FailureConfig(max_failures=retry.lane_losses),
                 # Tune's own last checkpoint would hold up each trial's end, for an empty folder.
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                callbacks=[TrialErrors(conductor)],
+                callbacks=[TrialErrors(conductor, halt, watch.fault)],
             ),
         ).fit()
     ray.kill(mailbox)
+    if halt.error is not None:
+        raise halt.error
 
 
-class _Poll:
-    """Updates the display with what the lanes are doing, on a thread."""
+class _Watch:
+    """Shows what the lanes are doing, and sees what Ray has lost, on a thread."""
 
-    def __init__(self, mailbox: ray.actor.ActorHandle, display: Display) -> None:
+    def __init__(
+        self,
+        study: str,
+        mailbox: ray.actor.ActorHandle,
+        display: Display,
+        halt: Halt,
+        conductor: Conductor,
+    ) -> None:
+        self.study = study
         self.mailbox = mailbox
         self.display = display
+        self.halt = halt
+        self.conductor = conductor
+        self.patience = OWN_RAY_SECONDS if started_here() else JOINED_RAY_SECONDS
+        self.silent_since: float | None = None
         self.over = threading.Event()
         self.thread = threading.Thread(target=self._run, name="progress", daemon=True)
 
@@ -127,11 +177,46 @@ class _Poll:
         self.over.set()
         self.thread.join()
 
+    def fault(self) -> MachineFault | None:
+        """What of Ray's has failed, that every trial needs; None if nothing has."""
+        try:
+            self._snapshot()
+        except ray.exceptions.GetTimeoutError:
+            return None  # it is slow, and not lost
+        except ray.exceptions.RayError as error:
+            return self._lost("the study's mailbox", error)
+        return None
+
     def _run(self) -> None:
         while not self.over.wait(POLL_SECONDS):
-            # Not among the tasks of the Ray dashboard: there would be little else to see.
-            snapshot = self.mailbox.snapshot.options(enable_task_events=False)
-            self.display.lanes(ray.get(snapshot.remote()))
+            if (part := silent_part()) is not None:
+                now = time.monotonic()
+                self.silent_since = self.silent_since or now
+                if now - self.silent_since >= self.patience:
+                    self.halt.halt(self._lost(part))
+                    return
+                continue
+            self.silent_since = None
+            try:
+                self.display.lanes(self._snapshot())
+            except ray.exceptions.GetTimeoutError:
+                continue
+            except ray.exceptions.RayError as error:
+                self.halt.halt(self._lost("the study's mailbox", error))
+                return
+
+    def _snapshot(self) -> list[Progress]:
+        # Not among the tasks of the Ray dashboard: there would be little else to see.
+        snapshot = self.mailbox.snapshot.options(enable_task_events=False)
+        lanes: list[Progress] = ray.get(snapshot.remote(), timeout=ANSWER_SECONDS)
+        return lanes
+
+    def _lost(self, part: str, error: Exception | None = None) -> MachineFault:
+        why = "" if error is None else f" ({in_a_line(str(error), 200)})"
+        return MachineFault(
+            f"Ray has lost {part}{why}: no trial has failed, and all that was reported is kept; "
+            f"`study resume {self.study}` goes on"
+        )
 
 
 def _quiet_tune() -> None:

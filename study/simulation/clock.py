@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -26,6 +27,10 @@ class SimulatedClock:
     def seconds(self) -> float:
         """Simulated seconds since the start."""
         return self._seconds
+
+    def sleep(self, seconds: float, woken: threading.Event | None = None) -> None:
+        """Move on by so many seconds: nothing else happens meanwhile."""
+        self._seconds += seconds
 
     def move_to(self, seconds: float) -> None:
         """Make it so many seconds since the start.

@@ -1,4 +1,4 @@
-"""The one exception that a user's mistake raises, and the warnings that are ours."""
+"""What a user's mistake raises, what a fault of the machine raises, and our own warnings."""
 
 from __future__ import annotations
 
@@ -8,6 +8,16 @@ class UserError(Exception):
 
     The command line prints the message and exits with code 2; Python callers catch it. Everything
     else that escapes is a bug of ours and shows its traceback.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
+
+
+class MachineFault(Exception):
+    """What a study needs to run has failed, in one line; it stays open, and can be resumed.
+
+    It is no mistake of the user's, nor a bug: the command line exits with code 1.
     """
 
     def __init__(self, message: str) -> None:
