@@ -96,6 +96,10 @@ class Conductor:
         self.interrupted = True
         self._ledger.patience.hurry()
 
+    def record(self) -> None:
+        """Write what has happened, now: this process may end at any time."""
+        self._ledger.flush()
+
     def listen(self, listener: Listener) -> None:
         """Add a listener to events."""
         self._listeners.append(listener)

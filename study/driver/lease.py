@@ -135,6 +135,10 @@ class HeldLease:
 
     def __exit__(self, *exception: object) -> None:
         """Release it."""
+        self.release()
+
+    def release(self) -> None:
+        """Give no more signs of life, and the study back."""
         self._ended.set()
         self._thread.join()
         # The storage is away: the lease lapses. Or the study is another's, who has said so.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import tempfile
 import threading
 import time
 import uuid
+from collections.abc import Callable
 
 import ray
 from ray import tune
@@ -19,21 +21,21 @@ from study.driver.lease import HeldLease
 from study.driver.messages import Progress
 from study.driver.placement import Placement
 from study.driver.retry import RetryPolicy
-from study.lanes.deaths import in_a_line
 from study.lanes.interrupt import on_interrupt
 from study.lanes.lane import Lane
 from study.lanes.mailbox import Mailbox
-from study.lanes.ray_private import silent_part, started_here
+from study.lanes.ray_private import leave_ray, lost_part, started_here
 from study.lanes.settings import LaneSettings
 from study.lanes.tune_faces import ConductorScheduler, ConductorSearcher, Halt, TrialErrors
 from study.results.storage import Storage
 from study.spec.errors import MachineFault
 
-OWN_RAY_SECONDS = 3.0
-"""How long a Ray of our own may take no connections. Nobody starts its processes again."""
+OUTAGE_SECONDS = 40.0
+"""How long a cluster may take no connections: its head may be started again. After 60 s Ray ends
+this process."""
 
-JOINED_RAY_SECONDS = 45.0
-"""As long of a cluster, whose head may be started again. After 60 s Ray ends this process."""
+LEAVE_SECONDS = 10.0
+"""How long Tune may take to stop where Ray is lost: it may wait for an answer that never comes."""
 
 ANSWER_SECONDS = 10.0
 """How long the mailbox may take to answer."""
@@ -115,36 +117,48 @@ def run_trials(
         mailbox.interrupt.remote()
 
     halt = Halt(stop_workers)
-    watch = _Watch(name, mailbox, display, halt, conductor)
     if lease is not None:
         lease.lost = halt.halt
-    with (
-        tempfile.TemporaryDirectory(prefix="fidtune-tune-") as folder,
-        watch,
-        on_interrupt(interrupt),
-    ):
-        tune.Tuner(
-            trainable,
-            tune_config=tune.TuneConfig(
-                search_alg=ConductorSearcher(conductor, halt),
-                scheduler=ConductorScheduler(conductor, halt),
-                num_samples=-1,
-                reuse_actors=True,
-                trial_name_creator=lambda trial: f"{name}-{trial.config['assignment'].label}",
-                trial_dirname_creator=lambda trial: trial.config["assignment"].label,
-            ),
-            run_config=tune.RunConfig(
-                name=name,
-                storage_path=folder,  # Tune's own files: all that matters is in the ledger
-                verbose=0,
-                stop=halt,
-                failure_config=tune.FailureConfig(max_failures=retry.lane_losses),
-                # Tune's own last checkpoint would hold up each trial's end, for an empty folder.
-                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                callbacks=[TrialErrors(conductor, halt, watch.fault)],
-            ),
-        ).fit()
-    ray.kill(mailbox)
+    folder = tempfile.TemporaryDirectory(prefix="fidtune-tune-")
+
+    def abandon() -> None:
+        display.close()
+        if lease is not None:
+            lease.release()
+        folder.cleanup()
+
+    watch = _Watch(name, mailbox, display, halt, conductor, abandon)
+    tuner = tune.Tuner(
+        trainable,
+        tune_config=tune.TuneConfig(
+            search_alg=ConductorSearcher(conductor, halt),
+            scheduler=ConductorScheduler(conductor, halt),
+            num_samples=-1,
+            reuse_actors=True,
+            trial_name_creator=lambda trial: f"{name}-{trial.config['assignment'].label}",
+            trial_dirname_creator=lambda trial: trial.config["assignment"].label,
+        ),
+        run_config=tune.RunConfig(
+            name=name,
+            storage_path=folder.name,  # Tune's own files: all that matters is in the ledger
+            verbose=0,
+            stop=halt,
+            failure_config=tune.FailureConfig(max_failures=retry.lane_losses),
+            # Tune's own last checkpoint would hold up each trial's end, for an empty folder.
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            callbacks=[TrialErrors(conductor, halt, watch.fault)],
+        ),
+    )
+    try:
+        with folder, watch, on_interrupt(interrupt):
+            tuner.fit()
+    except Exception:
+        if halt.error is None and (fault := watch.fault()) is not None:
+            halt.halt(fault)
+        if halt.error is None:
+            raise
+    finally:
+        ray.kill(mailbox)
     if halt.error is not None:
         raise halt.error
 
@@ -159,14 +173,16 @@ class _Watch:
         display: Display,
         halt: Halt,
         conductor: Conductor,
+        abandon: Callable[[], None],
     ) -> None:
         self.study = study
         self.mailbox = mailbox
         self.display = display
         self.halt = halt
         self.conductor = conductor
-        self.patience = OWN_RAY_SECONDS if started_here() else JOINED_RAY_SECONDS
-        self.silent_since: float | None = None
+        self.abandon = abandon
+        self.patience = 0.0 if started_here() else OUTAGE_SECONDS
+        self.lost_since: float | None = None
         self.over = threading.Event()
         self.thread = threading.Thread(target=self._run, name="progress", daemon=True)
 
@@ -179,6 +195,8 @@ class _Watch:
 
     def fault(self) -> MachineFault | None:
         """What of Ray's has failed, that every trial needs; None if nothing has."""
+        if (part := lost_part()) is not None:
+            return self._lost(part)
         try:
             self._snapshot()
         except ray.exceptions.GetTimeoutError:
@@ -189,14 +207,14 @@ class _Watch:
 
     def _run(self) -> None:
         while not self.over.wait(POLL_SECONDS):
-            if (part := silent_part()) is not None:
+            if (part := lost_part()) is not None:
                 now = time.monotonic()
-                self.silent_since = self.silent_since or now
-                if now - self.silent_since >= self.patience:
-                    self.halt.halt(self._lost(part))
+                self.lost_since = self.lost_since or now
+                if now - self.lost_since >= self.patience:
+                    self._leave(self._lost(part))
                     return
                 continue
-            self.silent_since = None
+            self.lost_since = None
             try:
                 self.display.lanes(self._snapshot())
             except ray.exceptions.GetTimeoutError:
@@ -205,6 +223,20 @@ class _Watch:
                 self.halt.halt(self._lost("the study's mailbox", error))
                 return
 
+    def _leave(self, fault: MachineFault) -> None:
+        """End the run, and this process if Tune does not come back from the Ray that is gone.
+
+        Ray would end it too, a little later, and without a word of ours.
+        """
+        self.conductor.record()
+        threading.Thread(target=self.halt.halt, args=[fault], daemon=True).start()
+        if self.over.wait(LEAVE_SECONDS):
+            return
+        self.abandon()
+        leave_ray()
+        print(f"study: {fault}", file=sys.stderr, flush=True)
+        os._exit(1)
+
     def _snapshot(self) -> list[Progress]:
         # Not among the tasks of the Ray dashboard: there would be little else to see.
         snapshot = self.mailbox.snapshot.options(enable_task_events=False)
@@ -212,7 +244,9 @@ class _Watch:
         return lanes
 
     def _lost(self, part: str, error: Exception | None = None) -> MachineFault:
-        why = "" if error is None else f" ({in_a_line(str(error), 200)})"
+        # Ray's errors go on with advice and ids; a network's may be empty.
+        first = str(error).strip().partition("\n")[0].rstrip(".") if error is not None else ""
+        why = f" ({first[:200]})" if first else ""
         return MachineFault(
             f"Ray has lost {part}{why}: no trial has failed, and all that was reported is kept; "
             f"`study resume {self.study}` goes on"
