@@ -168,7 +168,10 @@ class Ledger:
         try:
             self.patience.keep("rows", self._write_all)
         except StorageUnavailable as error:
-            raise StorageUnavailable(f"{error}; {self._unwritten()} not on disk") from error
+            raise StorageUnavailable(
+                f"{error}; {self._unwritten()} not on disk: `study resume {self.study}` goes on "
+                "from what is"
+            ) from error
 
     def _write_all(self) -> None:
         with self._lock:

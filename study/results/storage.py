@@ -28,6 +28,7 @@ from pyarrow import fs as pafs
 from study.results.folder_files import create_file, replace_file, write_synced
 from study.results.object_creation import create_by_marks
 from study.results.outage import StorageUnavailable, cause, unless_unavailable
+from study.results.s3 import answers_soon
 from study.spec.errors import UserError
 
 STUDY_FILE = "study.yaml"
@@ -113,6 +114,7 @@ class Storage:
             raise UserError(f"The storage is {uri!r}, but must be a folder, file:// or s3:// URI")
         try:
             filesystem, root = pafs.FileSystem.from_uri(uri)
+            filesystem = answers_soon(filesystem)
         except (OSError, ValueError) as error:
             raise UserError(f"The storage {uri!r} cannot be opened: {error}") from error
         return cls(uri.rstrip("/"), filesystem, root.rstrip("/"))
