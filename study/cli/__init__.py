@@ -13,8 +13,9 @@ from study.cli.app import app
 from study.cli import recipes, init, run, results, rescore, explain, score, trust  # noqa: F401
 
 # isort: on
-from study.cli.streams import adapt_streams
-from study.spec.errors import StudyWarning, UserError
+from study.cli.streams import NO_ROOM, adapt_streams, flush_output
+from study.results.outage import StorageUnavailable
+from study.spec.errors import MachineFault, StudyWarning, UserError
 
 __all__ = ["app", "main"]
 
@@ -31,9 +32,24 @@ def main() -> None:
     if folder not in sys.path:  # where networks named by import path may lie
         sys.path.append(folder)
     try:
-        app(prog_name="study")  # `python -m study` too
+        try:
+            app(prog_name="study")  # `python -m study` too
+        finally:
+            flush_output()
     except UserError as error:
         print(f"study: {error}", file=sys.stderr)
+        sys.exit(2)
+    except StorageUnavailable as error:
+        print(f"study: {error}", file=sys.stderr)
+        sys.exit(2)
+    except MachineFault as error:
+        print(f"study: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        where = f" to {error.filename}" if error.filename else ""
+        print(f"study: The output cannot be written{where}: {error.strerror}", file=sys.stderr)
         sys.exit(2)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "ray":

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import os
 import sys
 import unicodedata
 from typing import TextIO
+
+from study.spec.errors import UserError
 
 _PLAIN = {
     "±": "+/-", "×": "x", "…": "...", "—": "-", "–": "-", "·": "*", "•": "*", "→": "->", "←": "<-",
@@ -17,6 +20,10 @@ _PLAIN = {
 """What stands for characters of ours that many encodings lack, in ASCII."""
 
 _HANDLER = "fidtune"
+
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+"""Error numbers of what is written where it cannot be: on a full disk, for example."""
 
 
 def adapt_streams() -> None:
@@ -42,6 +49,21 @@ def print_data(text: str) -> None:
     except UnicodeEncodeError:
         text = "".join(c if _fits(c, encoding) else _escaped(c) for c in text)
     print(text)
+
+
+def flush_output() -> None:
+    """Make sure that what was printed has arrived.
+
+    Raises:
+        UserError: It has not: the disk is full, for example. What is printed from now on is lost.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        with open(os.devnull, "w") as nowhere:  # the interpreter tries again at its end
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # whoever reads has seen enough
+            raise UserError(f"The output cannot be written: {error.strerror}") from None
 
 
 def _fits(character: str, encoding: str) -> bool:

@@ -97,8 +97,16 @@ class Conductor:
         self.best = best
 
     def interrupt(self) -> None:
-        """Hand out no more trials; those in hand end as `running` at their next report."""
+        """Hand out no more trials; those in hand end as `running` at their next report.
+
+        A storage that is away is not waited for much longer.
+        """
         self.interrupted = True
+        self._ledger.patience.hurry()
+
+    def record(self) -> None:
+        """Write what has happened, now: this process may end at any time."""
+        self._ledger.flush()
 
     def listen(self, listener: Listener) -> None:
         """Add a listener to events."""
@@ -186,6 +194,8 @@ class Conductor:
         number = report.number
         if number not in self._rows:
             return False
+        if report == self._last.get(number):
+            return True  # its lane was lost with the answer, and another one hands it in again
         if report.outcome != "interrupted" or report.epochs or report.checkpoint:
             self._last[number] = report
             self._write_report(report)
@@ -199,7 +209,8 @@ class Conductor:
             self.best = (value, number)
         self._tell(TrialReported(report, leads, ranked))
         if report.outcome == "interrupted" or (self.interrupted and report.outcome == "running"):
-            self._end(number, "running", "interrupted")
+            self.interrupted = True  # if nobody asked it to: what stays open is to be resumed
+            self._end(number, "running", report.reason or "interrupted")
             return False
         if report.outcome == "failed":
             self._fail(number, report.reason)

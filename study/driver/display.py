@@ -57,6 +57,7 @@ class Tally:
         self.states: Counter[str] = Counter(ended or {})
         self.before = self.ended
         self.values = dict(values or {})  # latest score of each trial that may be compared
+        self.waiting: dict[str, str] = {}  # lanes that wait, and for what
         self.first_trial: float | None = None
         self.began = time.monotonic()
 
@@ -72,6 +73,14 @@ class Tally:
                 if event.state == "failed":
                     self.values.pop(event.number, None)
                 self.states["interrupted" if event.state == "running" else event.state] += 1
+
+    def new_problems(self, lanes: list[Progress]) -> list[str]:
+        """A line for each lane that has begun to wait for something, or goes on."""
+        waiting = {lane.lane: lane.problem for lane in lanes if lane.state == "waiting"}
+        lines = [f"{lane}: {waiting[lane]}" for lane in waiting if lane not in self.waiting]
+        lines += [f"{lane} goes on" for lane in self.waiting if lane not in waiting]
+        self.waiting = waiting
+        return lines
 
     @property
     def best(self) -> tuple[float, int] | None:
@@ -149,7 +158,9 @@ class PlainDisplay:
                 self.message(str(event))
 
     def lanes(self, lanes: list[Progress]) -> None:
-        """Say once when all lanes are up."""
+        """Say once when all lanes are up, and when one waits or goes on."""
+        for line in self.tally.new_problems(lanes):
+            self.message(line)
         if not self.ready and lanes and all(lane.state != "starting" for lane in lanes):
             self.ready = True
             self.tally.first_trial = time.monotonic()
@@ -199,7 +210,9 @@ class LiveDisplay:
         self.live.update(self._render())
 
     def lanes(self, lanes: list[Progress]) -> None:
-        """Redraw with what the lanes are doing."""
+        """Redraw with what the lanes are doing, and say when one waits or goes on."""
+        for line in self.tally.new_problems(lanes):
+            self.message(line)
         self.progress = lanes
         if self.tally.first_trial is None and lanes and all(p.state != "starting" for p in lanes):
             self.tally.first_trial = time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Callable
 
 from study.results.clock import SYSTEM_CLOCK, Clock
 from study.results.lease_record import (
@@ -18,6 +19,8 @@ from study.results.lease_record import (
     read_lease,
     write_heartbeat,
 )
+from study.results.outage import StorageUnavailable
+from study.results.patience import Patience
 from study.results.process import this_process
 from study.results.storage import Storage, join
 from study.results.tables import TABLES
@@ -26,6 +29,10 @@ from study.spec.errors import UserError
 
 class LeaseLost(UserError):
     """Another driver has taken the study over: nothing more of this one counts."""
+
+
+class StudyGone(UserError):
+    """The study's folder was deleted, or is no longer there: there is nothing to write into."""
 
 
 class Lease:
@@ -63,9 +70,16 @@ class Lease:
 
         Raises:
             LeaseLost: It is not.
+            StudyGone: It is no longer in the storage.
             OSError: The storage cannot be read.
         """
-        if newest_number(self._storage, self._study) > self.number:
+        newest = newest_number(self._storage, self._study)
+        if newest < self.number or not self._storage.has_study(self._study):
+            raise StudyGone(
+                f"The study '{self._study}' is no longer in {self._storage.uri}: its folder was "
+                "deleted or moved while it ran, so that this run has ended"
+            )
+        if newest > self.number:
             newer = read_lease(self._storage, self._study)
             by = "" if newer is None else f" by {newer.process}"
             raise LeaseLost(f"The study '{self._study}' was taken over{by}: this run has ended")
@@ -74,8 +88,11 @@ class Lease:
         """Give a sign of life.
 
         Raises:
+            LeaseLost: The study is not this driver's any more.
+            StudyGone: It is no longer in the storage.
             OSError: The storage cannot be written.
         """
+        self.check()  # a sign in a folder that was deleted would make it again
         self._beats += 1
         beat = Heartbeat(self._clock.now(), self._beats, planned=self.planned)
         write_heartbeat(self._storage, self._study, self.number, beat)
@@ -84,17 +101,30 @@ class Lease:
         """Give the study back: the next driver need not wait.
 
         Raises:
+            LeaseLost: The study is not this driver's any more.
+            StudyGone: It is no longer in the storage.
             OSError: The storage cannot be written.
         """
+        self.check()
         beat = Heartbeat(self._clock.now(), self._beats + 1, True, self.planned)
         write_heartbeat(self._storage, self._study, self.number, beat)
 
 
 class HeldLease:
-    """A context in which a lease gives signs of life by itself; it is released at the end."""
+    """A context in which a lease gives signs of life by itself; it is released at the end.
 
-    def __init__(self, lease: Lease) -> None:
+    Args:
+        lease: What is held.
+        patience: Notes when a sign cannot be given, since the storage is away.
+
+    Attributes:
+        lost: Called once if the study is not this driver's any more, with the error; on a thread.
+    """
+
+    def __init__(self, lease: Lease, patience: Patience | None = None) -> None:
         self.lease = lease
+        self.patience = patience or Patience()
+        self.lost: Callable[[UserError], None] | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
@@ -105,17 +135,26 @@ class HeldLease:
 
     def __exit__(self, *exception: object) -> None:
         """Release it."""
+        self.release()
+
+    def release(self) -> None:
+        """Give no more signs of life, and the study back."""
         self._ended.set()
         self._thread.join()
-        with contextlib.suppress(OSError):  # the storage is away: the lease lapses
+        # The storage is away: the lease lapses. Or the study is another's, who has said so.
+        with contextlib.suppress(OSError, UserError):
             self.lease.release()
 
     def _beat(self) -> None:
         while not self._ended.wait(HEARTBEAT_SECONDS):
             try:
-                self.lease.beat()
-            except OSError:
-                continue  # the storage is away; so it may be for those who would take over
+                self.patience.once("a sign of life", self.lease.beat)
+            except StorageUnavailable:
+                continue  # so it may be for those who would take over
+            except UserError as error:
+                if self.lost is not None:
+                    self.lost(error)
+                return
 
 
 def take_lease(

@@ -158,15 +158,26 @@ def failed(number: int, reason: str, last: Report | None = None) -> Report:
     )
 
 
+def left_open(number: int, reason: str, last: Report | None = None) -> Report:
+    """The report of a trial that stops where its last report was, to go on in a later run."""
+    report = failed(number, reason, last)
+    return replace(report, outcome="interrupted", checkpoint=None)
+
+
 @dataclass(frozen=True)
 class Progress:
-    """What a lane is doing, for people."""
+    """What a lane is doing, for people.
+
+    Attributes:
+        problem: What it waits for, in a line, where it waits.
+    """
 
     lane: str
-    state: Literal["starting", "idle", "training", "scoring", "closed"]
+    state: Literal["starting", "idle", "training", "scoring", "waiting", "closed"]
     trial: int | None = None
     epoch: int = 0
     epochs: int = 0
     batch: int = 0
     batches: int = 0
     loss: float | None = None
+    problem: str = ""

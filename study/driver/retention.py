@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from study.driver.files import delete_files
 from study.results.ledger import Ledger
+from study.results.outage import StorageUnavailable
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Retention:
 
     A checkpoint counts once a row that names it is on disk: a study goes on from there. Of a trial
     that may go on that one is kept, the one before it in case it is damaged, what is newer, and the
-    best; of one that has ended, the last and the best.
+    best; of one that has ended, the last and the best. What the storage does not delete now is
+    deleted with what comes next.
 
     Args:
         ledger: Where rows name checkpoints.
@@ -29,6 +31,7 @@ class Retention:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._kept: dict[int, list[_Kept]] = {}
+        self._dropped: list[str] = []  # what is still to be deleted
 
     def note(self, trial: int, name: str, value: float | None, row: int) -> None:
         """A trial has written a checkpoint.
@@ -65,7 +68,12 @@ class Retention:
         dropped = [one for one in every[: max(0, first)] if one is not best]
         if not dropped:
             return
-        # After the last row was written: whoever took the study over since may need them.
-        self._ledger.check_driver()
-        delete_files(self._ledger.storage, [one.name for one in dropped])
         self._kept[trial] = [one for one in every if one not in dropped]
+        self._dropped += [one.name for one in dropped]
+        # After the last row was written: whoever took the study over since may need them.
+        try:
+            self._ledger.check_driver()
+            delete_files(self._ledger.storage, self._dropped)
+        except StorageUnavailable:
+            return  # nothing waits for it: they go with the next ones
+        self._dropped = []

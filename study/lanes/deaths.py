@@ -8,6 +8,7 @@ from ray.exceptions import RayActorError
 from ray.train import UserCallback
 
 from study.lanes.ray_private import base_exception
+from study.results.outage import StorageUnavailable
 
 
 class TrialFailedError(RuntimeError):
@@ -29,8 +30,8 @@ class DeathReporter(UserCallback):  # type: ignore[misc]  # ray has no types
     def after_exception(self, run_context: Any, worker_exceptions: dict[int, Exception]) -> None:
         """Workers ended with errors; the group is about to be started again."""
         errors = [*worker_exceptions.values()]
-        # Where one rank is preempted, or ends because its trial has failed, the others end with it.
-        if any(is_preemption(error) or is_trial_failure(error) for error in errors):
+        # Where one rank is preempted, or ends on purpose, the others end with it.
+        if any(is_preemption(error) or is_no_death(error) for error in errors):
             return
         # The controller's event loop must not wait. The group's next start takes seconds.
         self.mailbox.died.remote(self.lane, in_a_line(str(errors[0]), 300))
@@ -42,9 +43,9 @@ def is_preemption(error: Exception) -> bool:
     return isinstance(cause, RayActorError) and bool(cause.preempted)
 
 
-def is_trial_failure(error: Exception) -> bool:
-    """Whether a worker ended because its trial had failed."""
-    return isinstance(base_exception(error), TrialFailedError)
+def is_no_death(error: Exception) -> bool:
+    """Whether a worker ended since its trial had failed, or its storage was away."""
+    return isinstance(base_exception(error), TrialFailedError | StorageUnavailable)
 
 
 def in_a_line(text: str, most: int) -> str:

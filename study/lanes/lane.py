@@ -28,6 +28,8 @@ lane takes to notice that its workers have returned."""
 class Lane(tune.Trainable):  # type: ignore[misc]  # ray has no types
     """Tune's handle on a lane. A step is one report of the trial in hand."""
 
+    lane = "lane"  # until it has a name: Ray asks for its own, also where `setup` fails
+
     def setup(self, config: dict[str, Any], settings: LaneSettings) -> None:
         """Open the lane, start its worker group on a thread, and hand it its first trial."""
         self.settings = settings

@@ -31,6 +31,7 @@ class _Channel:
     commands: list[Command] = field(default_factory=list)
     answered: int = -1  # number of the last command that was answered
     last: Report | None = None
+    lost: Report | None = None  # of its trial: another lane was lost before it handed it in
     up: bool = False  # whether the group has joined since it last died
     joined_before: bool = False
     failed_starts: int = 0  # in a row
@@ -68,6 +69,7 @@ class Mailbox:
         self._retry = retry
         self._lanes: dict[str, _Channel] = {}
         self._checkpoints: dict[int, Report] = {}
+        self._unheard: dict[int, Report] = {}  # by trial: not known to have reached the driver
         self._deaths: Counter[int] = Counter()  # of a trial's workers, on whichever lane
         self._changed = asyncio.Condition()
         self._interrupted = asyncio.Event()
@@ -91,15 +93,21 @@ class Mailbox:
             # All that came before was answered: who has not read it need not (see `next`).
             channel.first, channel.commands = channel.end, [Assign(assignment)]
             channel.last = last
+            channel.lost = self._unheard.get(assignment.number)
             self._changed.notify_all()
 
     async def advance(self, lane: str) -> Report:
         """Tell a lane to train to its next report, and wait for it.
 
+        A report that was lost with the lane that was to hand it in comes first.
+
         Raises:
             LaneBroken: The worker group ended instead.
         """
         channel = self._lanes[lane]
+        lost, channel.lost = channel.lost, None
+        if lost is not None and self._unheard.get(lost.number) == lost:
+            return lost
         async with self._changed:
             number = channel.end
             channel.commands.append(Advance())
@@ -201,7 +209,7 @@ class Mailbox:
         async with self._changed:
             if sequence > channel.answered:
                 channel.answered, channel.last = sequence, report
-                self._checkpoints[report.number] = report
+                self._checkpoints[report.number] = self._unheard[report.number] = report
                 channel.progress = Progress(lane, "idle")
                 self._changed.notify_all()
 
@@ -217,6 +225,11 @@ class Mailbox:
         """What every lane that is not closed is doing."""
         noted = [channel.progress for channel in self._lanes.values()]
         return [progress for progress in noted if progress and progress.state != "closed"]
+
+    async def heard(self, report: Report) -> None:
+        """The driver has taken a report in."""
+        if self._unheard.get(report.number) == report:
+            del self._unheard[report.number]
 
     async def ended(self, trials: int) -> None:
         """How many trials have ended by now: lanes that rest look again for what to do."""

@@ -6,8 +6,10 @@ Ray is pinned below its next minor release because of them.
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
@@ -21,6 +23,7 @@ from ray._private.authentication.authentication_token_setup import (
 )
 from ray._private.grpc_utils import init_grpc_channel
 from ray._private.node import Node
+from ray._private.ray_constants import PROCESS_TYPE_GCS_SERVER, PROCESS_TYPE_RAYLET
 from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
 from ray.exceptions import AuthenticationError
 from ray.job_config import JobConfig
@@ -36,6 +39,9 @@ NAMESPACE = "fidtune"
 
 ANSWER_SECONDS = 8.0
 """How long a cluster may take to answer at all."""
+
+CONNECT_SECONDS = 2.0
+"""How long a process of Ray may take to accept a connection."""
 
 TOKEN_PLACES = "RAY_AUTH_TOKEN, a file named by RAY_AUTH_TOKEN_PATH, or ~/.ray/auth_token"
 """Where Ray looks for a token, in this order."""
@@ -113,6 +119,52 @@ def dashboard_of_this_process() -> str | None:
     return None if url is None else str(url)
 
 
+def started_here() -> bool:
+    """Whether this process has started the Ray that it is connected to, and ends it too."""
+    node = ray._private.worker._global_node
+    return node is not None and bool(node.is_head())
+
+
+def lost_part() -> str | None:
+    """What has ended, or takes no connections, of the Ray that this process is connected to.
+
+    None if nothing has. Ray itself waits for up to a minute, and then ends this process. A Ray that
+    was started here is known by its processes; of another one its sockets are tried.
+    """
+    node = ray._private.worker.global_worker.node
+    if node is None:
+        return None
+    raylet, gcs = "the raylet of this machine", f"the GCS at {node.gcs_address}"
+    if started_here():
+        names = {PROCESS_TYPE_RAYLET: raylet, PROCESS_TYPE_GCS_SERVER: gcs}
+        own = ray._private.worker._global_node.all_processes
+        ended = [name for kind, name in names.items() if _have_ended(own.get(kind, []))]
+        return ended[0] if ended else None
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(node.raylet_socket_name)
+        except OSError:
+            return raylet
+    host, _, port = str(node.gcs_address).rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except OSError:
+        return gcs
+    return None
+
+
+def leave_ray() -> None:
+    """Kill what is left of a Ray that was started here, without asking it."""
+    if started_here():
+        ray._private.worker._global_node.kill_all_processes(
+            check_alive=False, allow_graceful=False, wait=False
+        )
+
+
+def _have_ended(processes: Sequence[Any]) -> bool:
+    return any(info.process.poll() is not None for info in processes)
+
+
 def why_silent(address: str) -> str | None:
     """Why nobody answers at HOST:PORT, or None if a Ray cluster does.
 
@@ -152,8 +204,12 @@ def refusal(address: str) -> UserError:
     return UserError(f"{address} refuses our token: it is another cluster's (see {TOKEN_PLACES})")
 
 
+_UNSAID = ("worker processes have been started", "Raylet is terminated")
+"""In what Ray prints and we do not: it is meant to be, or said in a line of ours."""
+
+
 def drop_pool_warnings() -> None:
-    """Keep Ray's count of its worker processes off the terminal.
+    """Keep Ray's count of its worker processes off the terminal, and the log of a raylet that died.
 
     Ray warns of 'too many' processes from four a core on, and prints it on the driver's stdout
     with no setting to stop it. On two cores two lanes are that many, and meant to be: all but the
@@ -165,7 +221,7 @@ def drop_pool_warnings() -> None:
     original = worker.print_to_stdstream
 
     def print_others(data: dict[str, Any], *args: Any, **kwargs: Any) -> None:
-        lines = [line for line in data["lines"] if "worker processes have been started" not in line]
+        lines = [line for line in data["lines"] if not any(one in line for one in _UNSAID)]
         if lines:
             original({**data, "lines": lines}, *args, **kwargs)
 

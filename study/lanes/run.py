@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from study.check.preflight import preflight
@@ -12,7 +13,7 @@ from study.driver.conductor import Conductor
 from study.driver.display import Display, make_display
 from study.driver.files import samples_name
 from study.driver.finals import Race, read_candidates
-from study.driver.lease import HeldLease, Lease, take_lease
+from study.driver.lease import HeldLease, take_lease
 from study.driver.placement import Placement, place
 from study.driver.resume import EarlierRun, take_up
 from study.driver.retry import RetryPolicy
@@ -20,9 +21,14 @@ from study.lanes.cluster import Cluster, check_shared, connect
 from study.lanes.tuner import run_trials
 from study.results.leaderboard import Leader, Leaderboard, read_leaderboard
 from study.results.ledger import Ledger
+from study.results.outage import StorageUnavailable
+from study.results.patience import Patience
 from study.results.storage import Storage, join
 from study.search import Search
 from study.spec import StudyFile
+
+PICTURE_SECONDS = 20.0
+"""How long the copy of the best trial's picture is tried to be written, at the very end."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,8 @@ def run_study(
             the cluster cannot be reached or can never place a lane, or its nodes do not share the
             storage. Nothing has been started or written then. Or another driver has taken the
             study over while it ran.
+        MachineFault: Ray has failed; what was recorded is kept, and can be resumed.
+        StorageUnavailable: The storage could not be written when the run was to end.
     """
     name = study_file.study.name
     storage.check_writable()
@@ -70,8 +78,9 @@ def run_study(
     with connect(address, name) as cluster:
         placement = _place(study_file, search, cluster, storage)
         storage.claim(name, study_file.text)
-        with HeldLease(take_lease(storage, name)) as lease:
-            run = _Run(study_file, storage, search, lease, remarks=remarks)
+        held = HeldLease(take_lease(storage, name))
+        with held:
+            run = _Run(study_file, storage, search, held, remarks=remarks)
             interrupted = run.on(cluster, placement, display)
     return read_result(storage, name, interrupted)
 
@@ -102,10 +111,11 @@ def resume_study(
     """
     storage.require(name)
     storage.check_writable()
-    with HeldLease(take_lease(storage, name, takeover=takeover)) as lease:
+    held = HeldLease(take_lease(storage, name, takeover=takeover))
+    with held:
         earlier = take_up(storage, name)
         search = Search(earlier.study_file, earlier.trials)
-        run = _Run(earlier.study_file, storage, search, lease, earlier)
+        run = _Run(earlier.study_file, storage, search, held, earlier)
         if run.is_over:
             return read_result(storage, name, interrupted=False, was_over=True)
         with connect(address, name) as cluster:
@@ -121,7 +131,7 @@ class _Run:
     study_file: StudyFile
     storage: Storage
     search: Search
-    lease: Lease
+    held: HeldLease
     earlier: EarlierRun | None = None
     remarks: Sequence[str] = ()
 
@@ -138,20 +148,22 @@ class _Run:
     def on(self, cluster: Cluster, placement: Placement, display: Display | None) -> bool:
         """Run it; whether it was interrupted."""
         spec, earlier = self.study_file.study, self.earlier
-        planned = self.lease.planned = self.search.planned
-        self.lease.beat()
+        lease, patience = self.held.lease, self.held.patience
+        planned = lease.planned = self.search.planned
+        lease.beat()
         display = display or make_display(
             planned + (0 if spec.finalists is None else spec.finalists.runs),
             spec.score.metric_name,
             None if earlier is None else earlier.states,
             None if earlier is None else earlier.values,
         )
+        patience.say = display.message
         try:
             display.message(_welcome(self.study_file, self.storage, cluster, placement, planned))
             resumed = () if earlier is None else (*earlier.notes, earlier.summary(planned))
             for line in (*self.remarks, *resumed):
                 display.message(line)
-            with Ledger(self.storage, spec.name, driver=self.lease) as ledger:
+            with Ledger(self.storage, spec.name, driver=lease, patience=patience) as ledger:
                 conductor = Conductor(
                     self.study_file,
                     self.search,
@@ -163,9 +175,17 @@ class _Run:
                     self._finals(),
                     best=None if earlier is None else earlier.best,
                 )
-                run_trials(spec.name, conductor, self.storage, placement, display, RetryPolicy())
+                run_trials(
+                    spec.name,
+                    conductor,
+                    self.storage,
+                    placement,
+                    display,
+                    RetryPolicy(),
+                    self.held,
+                )
             if self.search.stopped:
-                self.lease.planned = self.search.asked
+                lease.planned = self.search.asked
         finally:
             display.close()
         return conductor.interrupted
@@ -174,10 +194,11 @@ class _Run:
         spec, settings = self.study_file.study, self.study_file.study.finalists
         if settings is None:
             return None
+        read = partial(read_candidates, self.storage, spec.name, settings.top)
         return Race(
             settings,
             self.search.planned,
-            lambda: read_candidates(self.storage, spec.name, settings.top),
+            lambda: self.held.patience.keep("finalists", read),
             () if self.earlier is None else self.earlier.finals,
         )
 
@@ -241,9 +262,14 @@ def _welcome(
     return "\n".join(lines)
 
 
-def _keep_picture(storage: Storage, name: str, leader: Leader) -> str:
-    """Copy the best trial's last sample grid to where it is easily found."""
+def _keep_picture(storage: Storage, name: str, leader: Leader) -> str | None:
+    """Copy the best trial's last sample grid to where it is easily found; None if it cannot be."""
     picture = samples_name(name, leader.run, leader.epoch or 0)
     kept = join(name, "best.png")
-    storage.write_atomic(kept, storage.read(picture))
+    try:
+        Patience(limit=PICTURE_SECONDS).keep(
+            "a picture", lambda: storage.write_atomic(kept, storage.read(picture))
+        )
+    except StorageUnavailable:
+        return None  # a copy: the study is none the worse for it
     return kept

@@ -8,6 +8,8 @@ import socket
 import sys
 import threading
 import time
+from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 import ray
@@ -15,11 +17,13 @@ import ray.train
 import torch
 
 from models.training import Step
-from study.driver.messages import Assignment, Progress, Report, failed
+from study.driver.messages import Assignment, Progress, Report, failed, left_open
 from study.lanes.commands import Advance, Assign, Quit
 from study.lanes.deaths import TrialFailedError
 from study.lanes.mailbox import LaneBroken
 from study.lanes.settings import LaneSettings
+from study.results.outage import StorageUnavailable
+from study.results.patience import Patience
 from study.results.storage import Storage, join
 from study.worker.begin import begin
 from study.worker.team import Team
@@ -38,6 +42,7 @@ def work(settings: LaneSettings, lane: str) -> None:
 
     Raises:
         TrialFailedError: A trial has failed on this worker, of several.
+        StorageUnavailable: This worker, of several, could not read what the others did.
     """
     context = ray.train.get_context()
     rank, world = context.get_world_rank(), context.get_world_size()
@@ -66,6 +71,7 @@ class _Worker:
         self.team = team
         self.trial: TrialRun | WeightsRun | None = None
         self.interrupted = threading.Event()
+        bench.patience = Patience(say=self._note_waiting)
         self.last_note = 0.0
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -99,11 +105,17 @@ class _Worker:
 
     def _advance(self, sequence: int, assignment: Assignment, last: Report | None) -> Report:
         try:
-            if self.trial is None:
-                self.trial = begin(assignment, self.bench, self.team)
-                if isinstance(self.trial, WeightsRun) and self.team.rank == 0:
-                    self._note("scoring", self.trial.epoch, self.trial.epoch)
-            report = self.trial.advance(self.interrupted.is_set, self._watch)
+            train = partial(self._train, assignment, last)
+            # Of several ranks none can begin anew alone: Ray Train starts the group again.
+            alone = self.team.world == 1
+            report = self.bench.patience.keep("a trial", train) if alone else train()
+        except StorageUnavailable as error:
+            report = left_open(assignment.number, str(error), last)
+            if self.team.rank == 0 and self.interrupted.is_set():
+                self._answer(sequence, report)  # away until all were asked to stop: no failure
+            if self.team.world > 1:
+                raise
+            return report
         except Exception as error:
             # A trial that cannot be built or run fails alone; its lane goes on. The cause
             # is one line, as a reason for the ledger.
@@ -118,6 +130,20 @@ class _Worker:
         if self.team.rank == 0:
             self._answer(sequence, report)
         return report
+
+    def _train(self, assignment: Assignment, last: Report | None) -> Report:
+        """Train to the next report; where the storage fails, begin anew from the last one."""
+        try:
+            if self.trial is None:
+                if last is not None and last.checkpoint is not None:
+                    assignment = replace(assignment, checkpoint=last.checkpoint.name)
+                self.trial = begin(assignment, self.bench, self.team)
+                if isinstance(self.trial, WeightsRun) and self.team.rank == 0:
+                    self._note("scoring", self.trial.epoch, self.trial.epoch)
+            return self.trial.advance(self.interrupted.is_set, self._watch)
+        except StorageUnavailable:
+            self.trial = None
+            raise
 
     def _answer(self, sequence: int, report: Report) -> None:
         signed = report.signed(self.lane, socket.gethostname())
@@ -148,6 +174,12 @@ class _Worker:
             Progress(self.lane, state, trial=trial, epoch=epoch, epochs=epochs, **details)
         )
 
+    def _note_waiting(self, line: str) -> None:
+        progress = Progress(self.lane, "waiting", problem=line)
+        if self.bench.patience.problem is None:
+            progress = Progress(self.lane, "idle")
+        self.settings.mailbox.note.options(enable_task_events=False).remote(progress)
+
     def _ask(self, method: str, *args: Any) -> Any:
         # The task's name is what the Ray dashboard shows.
         trial = "" if self.trial is None else f" trial {self.trial.assignment.number}"
@@ -160,3 +192,4 @@ class _Worker:
         except ray.exceptions.RayError:
             return  # the study has ended, and its mailbox with it
         self.interrupted.set()
+        self.bench.patience.hurry()

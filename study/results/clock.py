@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -16,6 +17,9 @@ class Clock(Protocol):
     def seconds(self) -> float:
         """Seconds since some moment; never goes back."""
 
+    def sleep(self, seconds: float, woken: threading.Event | None = None) -> None:
+        """Let so many seconds go by, or fewer if the event is set meanwhile."""
+
 
 class SystemClock:
     """The clock of this machine."""
@@ -27,6 +31,10 @@ class SystemClock:
     def seconds(self) -> float:
         """Seconds since some moment; never goes back."""
         return time.monotonic()
+
+    def sleep(self, seconds: float, woken: threading.Event | None = None) -> None:
+        """Let so many seconds go by, or fewer if the event is set meanwhile."""
+        (woken or threading.Event()).wait(seconds)
 
 
 SYSTEM_CLOCK: Clock = SystemClock()

@@ -11,7 +11,9 @@ from typing import Protocol
 import pyarrow as pa
 
 from study.results.clock import SYSTEM_CLOCK, Clock
-from study.results.columns import SCHEMAS, CheckedRow, check_row, concat, to_tables
+from study.results.columns import COLUMNS, SCHEMAS, CheckedRow, check_row, concat, to_tables
+from study.results.outage import StorageUnavailable
+from study.results.patience import Patience
 from study.results.storage import Storage, join
 from study.results.table_files import file_name, to_parquet
 from study.results.tables import END_STATES, TABLES, Row, Stamp, TrialRow, table_of
@@ -52,6 +54,9 @@ class Ledger:
     itself when a trial begins or ends, and otherwise at most `max_age` seconds after a row was
     appended, so that fast trials do not write a file a row: at the next append, or in a context
     (`with`) by a thread, whatever comes next. Leaving the context flushes what is left.
+
+    While the storage cannot be written, rows are kept, and a flush waits as long as `patience` has
+    it: whoever appends goes no further than what is recorded.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class Ledger:
         max_age: float = 2.0,
         clock: Clock = SYSTEM_CLOCK,
         driver: Driver | None = None,
+        patience: Patience | None = None,
     ) -> None:
         """Write nothing yet.
 
@@ -70,12 +76,14 @@ class Ledger:
             max_age: Least time between two flushes that no trial asked for, in seconds.
             clock: Says when a row is written.
             driver: Who runs the study; None if the rows are not those of a run.
+            patience: Waits while the storage cannot be written; None gives up at the first error.
         """
         self.storage = storage
         self.study = study
         self.max_age = max_age
         self._clock = clock
         self._driver = driver
+        self.patience = patience or Patience(limit=0.0, clock=clock)
         self._lock = threading.RLock()
         self._appended = threading.Condition(self._lock)
         self._closed = False
@@ -94,7 +102,9 @@ class Ledger:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Flush what is left, whatever ended the context."""
+        """Flush what is left, whatever ended the context; after an error it does not wait long."""
+        if any(exception):
+            self.patience.hurry()
         with self._lock:
             self._closed = True
             self._appended.notify_all()
@@ -141,10 +151,12 @@ class Ledger:
                 self._sequence += 1
             for table, checked_row in checked:
                 self._rows[table].append(checked_row)
-            if any(map(_is_notable, rows)) or self._clock.seconds() - self._flushed >= self.max_age:
-                self.flush()
+            last = self._sequence - 1
+            is_old = self._clock.seconds() - self._flushed >= self.max_age
             self._appended.notify_all()
-            return self._sequence - 1
+        if is_old or any(map(_is_notable, rows)):
+            self.flush()
+        return last
 
     def flush(self) -> None:
         """Write what is in the buffer.
@@ -153,6 +165,15 @@ class Ledger:
             OSError: The storage cannot be written; rows not yet written stay in the buffer.
             UserError: Another driver has taken the study over, or its folder is gone.
         """
+        try:
+            self.patience.keep("rows", self._write_all)
+        except StorageUnavailable as error:
+            raise StorageUnavailable(
+                f"{error}; {self._unwritten()} not on disk: `study resume {self.study}` goes on "
+                "from what is"
+            ) from error
+
+    def _write_all(self) -> None:
         with self._lock:
             if any(self._rows.values()):
                 self.check_driver()
@@ -162,6 +183,16 @@ class Ledger:
                     self._rows[table] = []
             self._flushed = self._clock.seconds()
             self._durable = self._sequence - 1
+
+    def _unwritten(self) -> str:
+        """How many rows are in the buffer, and of which trials."""
+        with self._lock:
+            rows = [row for rows in self._rows.values() for row in rows]
+        columns = {table: [column.name for column in COLUMNS[table]] for table in TABLES}
+        trials = sorted({int(str(row.core[columns[row.table].index("trial")])) for row in rows})
+        names = ", ".join(map(str, trials[:10])) + (", ..." if len(trials) > 10 else "")
+        which = f"trial {names}" if len(trials) == 1 else f"trials {names}"
+        return f"1 row of {which} is" if len(rows) == 1 else f"{len(rows)} rows of {which} are"
 
     def _now(self) -> datetime:
         """The time, but never earlier than a row before: the newest row has to be the newest."""
@@ -184,17 +215,22 @@ class Ledger:
 
     def _flush_in_time(self) -> None:
         """Write rows that nothing else writes, as soon as they are old enough."""
+        while self._wait_until_due():
+            # Who appends next is told of an error; until then, try again.
+            with contextlib.suppress(OSError, UserError):
+                self.flush()
+            self._flushed = self._clock.seconds()
+
+    def _wait_until_due(self) -> bool:
+        """Whether rows are due, or there will be no more."""
         with self._lock:
             while not self._closed:
                 due = self.due
                 wait = None if due is None else due - self._clock.seconds()
-                if wait is None or wait > 0:
-                    self._appended.wait(wait)
-                    continue
-                # Who appends next is told of an error; until then, try again.
-                with contextlib.suppress(OSError, UserError):
-                    self.flush()
-                self._flushed = self._clock.seconds()
+                if wait is not None and wait <= 0:
+                    return True
+                self._appended.wait(wait)
+            return False
 
 
 def _is_notable(row: Row) -> bool:

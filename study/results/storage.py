@@ -11,6 +11,7 @@ temporary or private: listings leave it out.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import re
@@ -26,9 +27,13 @@ from pyarrow import fs as pafs
 
 from study.results.folder_files import create_file, replace_file, write_synced
 from study.results.object_creation import create_by_marks
+from study.results.outage import StorageUnavailable, cause, unless_unavailable
+from study.results.s3 import answers_soon
 from study.spec.errors import UserError
 
 STUDY_FILE = "study.yaml"
+PROBE_BYTES = 2**20
+"""What is written to see whether a storage can be."""
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}")
 
 
@@ -109,6 +114,7 @@ class Storage:
             raise UserError(f"The storage is {uri!r}, but must be a folder, file:// or s3:// URI")
         try:
             filesystem, root = pafs.FileSystem.from_uri(uri)
+            filesystem = answers_soon(filesystem)
         except (OSError, ValueError) as error:
             raise UserError(f"The storage {uri!r} cannot be opened: {error}") from error
         return cls(uri.rstrip("/"), filesystem, root.rstrip("/"))
@@ -129,11 +135,13 @@ class Storage:
         head, mark, options = self.uri.partition("?")
         return f"{head}/{name}".rstrip("/") + mark + options
 
+    @unless_unavailable("written")
     def write_atomic(self, name: str, data: bytes | pa.Buffer) -> None:
         """Write a file that readers see whole or not at all, over any older one of that name.
 
         Raises:
-            OSError: The storage cannot be written.
+            StorageUnavailable: The storage cannot be written now.
+            OSError: The name cannot be written.
         """
         if not self.is_local:  # an object appears when its put is complete
             with self.filesystem.open_output_stream(self.path(name)) as stream:
@@ -141,6 +149,7 @@ class Storage:
             return
         replace_file(Path(self.path(name)), data)
 
+    @unless_unavailable("written")
     def create(self, name: str, data: bytes) -> bool:
         """Write a file that is not there yet; of several processes that try at once, one does.
 
@@ -148,17 +157,20 @@ class Storage:
             Whether this call wrote it; else there is one of that name.
 
         Raises:
-            OSError: The storage cannot be written.
+            StorageUnavailable: The storage cannot be written now.
+            OSError: The name cannot be written.
         """
         if not self.is_local:
             return create_by_marks(self.filesystem, self.path(name), data)
         return create_file(Path(self.path(name)), data)
 
+    @unless_unavailable("read")
     def read(self, name: str) -> bytes:
         """The content of a file.
 
         Raises:
             FileNotFoundError: There is no such file.
+            StorageUnavailable: The storage cannot be used now.
         """
         with self.filesystem.open_input_file(self.path(name)) as stream:
             content: bytes = stream.read()
@@ -168,28 +180,34 @@ class Storage:
         """Names of the files right in a folder, sorted, without the folder; none without it."""
         return sorted(i.base_name for i in self._entries(folder) if i.is_file)
 
+    @unless_unavailable("read")
     def exists(self, name: str) -> bool:
         """Whether there is a file or folder of that name."""
         info = self.filesystem.get_file_info(self.path(name))
         return bool(info.type != pafs.FileType.NotFound)
 
+    @unless_unavailable("written")
     def delete(self, name: str) -> None:
         """Delete a file.
 
         Raises:
             FileNotFoundError: There is no such file.
+            StorageUnavailable: The storage cannot be used now.
         """
         self.filesystem.delete_file(self.path(name))
 
+    @unless_unavailable("written")
     def move(self, name: str, to: str) -> None:
         """Give a file another name; its folder is made if there is none.
 
         Raises:
             FileNotFoundError: There is no such file.
+            StorageUnavailable: The storage cannot be used now.
         """
         self.filesystem.create_dir(self.path(to.rpartition("/")[0]), recursive=True)
         self.filesystem.move(self.path(name), self.path(to))
 
+    @unless_unavailable("read")
     def studies(self) -> list[str]:
         """Names of the studies in this storage, sorted."""
         names = [i.base_name for i in self._entries("") if i.type == pafs.FileType.Directory]
@@ -240,23 +258,31 @@ class Storage:
     def check_writable(self) -> None:
         """Make sure that this storage can be written, and leave nothing behind.
 
+        It is tried with as much as a small checkpoint holds: a full disk still makes empty files.
+
         Raises:
             UserError: It cannot.
         """
         probe = f".probe-{uuid.uuid4().hex}"
+        data = os.urandom(PROBE_BYTES)  # file systems that compress count what is left
         try:
             if self.is_local:  # the storage itself need not exist yet: its nearest ancestor must do
                 ancestors = (Path(self.root), *Path(self.root).parents)
-                folder = next(path for path in ancestors if path.exists())
-                (folder / probe).touch()
-                (folder / probe).unlink()
+                path = next(path for path in ancestors if path.exists()) / probe
+                try:
+                    write_synced(path, data)
+                finally:
+                    with contextlib.suppress(OSError):
+                        path.unlink()
             else:
-                self.write_atomic(probe, b"")
+                self.write_atomic(probe, data)
                 self.delete(probe)
+        except StorageUnavailable as error:
+            raise UserError(str(error)) from error
         except OSError as error:
-            reason = error.strerror or error
-            raise UserError(f"The storage {self.uri} cannot be written: {reason}") from error
+            raise UserError(f"The storage {self.uri} cannot be written: {cause(error)}") from error
 
+    @unless_unavailable("read")
     def _entries(self, folder: str) -> list[pafs.FileInfo]:
         selector = pafs.FileSelector(self.path(folder), allow_not_found=True)
         try:
@@ -265,6 +291,7 @@ class Storage:
             return []  # or made just now: Arrow stumbles where a folder appears as it looks
         return [info for info in entries if not info.base_name.startswith(".")]
 
+    @unless_unavailable("written")
     def _claim_folder(self, study: str, data: bytes) -> bool:
         # A folder cannot be renamed over one that has something in it, and a study's always has.
         folder = Path(self.path(study))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -34,6 +35,10 @@ class SimulatedClock:
             until: The time of day at which it goes on; nothing happens if that is past.
         """
         self._start += max(timedelta(0), until - self.now())
+
+    def sleep(self, seconds: float, woken: threading.Event | None = None) -> None:
+        """Move on by so many seconds: nothing else happens meanwhile."""
+        self._seconds += seconds
 
     def move_to(self, seconds: float) -> None:
         """Make it so many seconds since the start.

@@ -58,4 +58,21 @@ class Kill:
     seconds: float
 
 
-Fault = WorkerDeath | Preemption | LaneLoss | Interrupt | Kill
+@dataclass(frozen=True)
+class StorageOutage:
+    """The storage fails: nothing can be written, as on a full disk.
+
+    Attributes:
+        seconds: From when.
+        until: When it can be written again.
+        reads: Whether nothing can be read either, as where an endpoint is away.
+        writes_arrive: Whether what is written arrives, and only the answer is lost.
+    """
+
+    seconds: float
+    until: float
+    reads: bool = False
+    writes_arrive: bool = False
+
+
+Fault = WorkerDeath | Preemption | LaneLoss | Interrupt | Kill | StorageOutage

@@ -18,9 +18,19 @@ from study.driver.events import Event, TrialEnded, TrialStarted
 from study.driver.messages import Assignment, Report, Rest, failed
 from study.driver.retry import RetryPolicy
 from study.results.ledger import Ledger
+from study.results.outage import StorageUnavailable
+from study.results.patience import LONGEST_PAUSE
 from study.results.storage import Storage
 from study.simulation.clock import SimulatedClock
-from study.simulation.faults import Fault, Interrupt, Kill, LaneLoss, Preemption, WorkerDeath
+from study.simulation.faults import (
+    Fault,
+    Interrupt,
+    Kill,
+    LaneLoss,
+    Preemption,
+    StorageOutage,
+    WorkerDeath,
+)
 from study.simulation.learning_curves import Curve, Curves
 from study.simulation.trial import checkpoint, first_report, interrupted_report, next_report
 from study.spec import Picks
@@ -111,6 +121,8 @@ class SimulatedLanes:
         self._event_numbers = itertools.count()
         self._events: list[tuple[float, int, _Lane | None, Callable[[], None]]] = []
         for fault in faults:
+            if isinstance(fault, StorageOutage):
+                continue  # the storage's, and no event here
             self._schedule(fault.seconds, None, partial(self._apply_fault, fault))
         conductor.listen(self._on_event)
 
@@ -136,7 +148,8 @@ class SimulatedLanes:
             if lane is not None and lane.event != number:
                 continue  # a fault has put another event in its place
             self._write_rows_due(seconds)
-            self._clock.move_to(seconds)
+            # It is later where the driver has waited for the storage.
+            self._clock.move_to(max(seconds, self._clock.seconds()))
             action()
             self._end_pointless_rests()
         for lane in self._lanes:
@@ -178,8 +191,9 @@ class SimulatedLanes:
     def _begin_trial(self, lane: _Lane, assignment: Assignment) -> None:
         number = assignment.number
         curve = self._curves(assignment, self._picks.pop(number))
+        begin = partial(first_report, assignment, self._storage)
         try:
-            last = first_report(assignment, self._storage)
+            last = self._ledger.patience.keep("a checkpoint", begin)
         except FileNotFoundError as error:  # of its checkpoint: another driver has deleted it
             self._trials[number] = _Trial(assignment, curve, failed(number, str(error)))
             self._report(lane, self._trials[number].last)
@@ -198,11 +212,16 @@ class SimulatedLanes:
 
     def _report(self, lane: _Lane, report: Report) -> None:
         trial = self._trial(lane)
+        try:
+            if report.checkpoint is not None:
+                self._storage.write_atomic(report.checkpoint.name, checkpoint(report))
+        except StorageUnavailable:  # the workers try again
+            seconds = self._clock.seconds() + LONGEST_PAUSE
+            self._schedule(seconds, lane, partial(self._report, lane, report))
+            return
         self._stop(lane)
         self.images += report.images_seen - trial.last.images_seen
         trial.last = report.signed(lane.name, HOST)
-        if report.checkpoint is not None:
-            self._storage.write_atomic(report.checkpoint.name, checkpoint(report))
         if self._conductor.report(trial.last):
             self._train(lane)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from study.results.ledger import Ledger
+from study.results.patience import Patience
 from study.results.storage import Storage
 from study.simulation.clock import SimulatedClock
 
@@ -22,7 +23,7 @@ class SimulatedLedger(Ledger):
     def __init__(
         self, storage: Storage, study: str, clock: SimulatedClock, seconds: float | None
     ) -> None:
-        super().__init__(storage, study, clock=clock)
+        super().__init__(storage, study, clock=clock, patience=Patience(clock=clock))
         self._simulated = clock
         self._seconds = seconds
         self._next_write = 0.0

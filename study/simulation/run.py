@@ -18,7 +18,7 @@ from study.results.storage import Storage
 from study.search import Search
 from study.simulation.buffered_storage import BufferedStorage
 from study.simulation.clock import START, SimulatedClock
-from study.simulation.faults import Fault
+from study.simulation.faults import Fault, StorageOutage
 from study.simulation.lanes import SimulatedLanes, Timing
 from study.simulation.learning_curves import Curves
 from study.simulation.ledger import SimulatedLedger
@@ -110,7 +110,8 @@ def simulate(
         earlier = read_earlier_run(storage, name)
         study_file = earlier.study_file
         clock = SimulatedClock(_last_written(storage, name))
-    storage = BufferedStorage.over(storage)
+    outages = [fault for fault in faults if isinstance(fault, StorageOutage)]
+    storage = BufferedStorage.over(storage, outages, clock)
     ledger = SimulatedLedger(storage, name, clock, flush_seconds)
     search = Search(study_file, () if earlier is None else earlier.trials)
     settings = study_file.study.finalists
@@ -118,7 +119,8 @@ def simulate(
     def candidates() -> list[Candidate]:
         assert settings is not None
         ledger.write()
-        return read_candidates(storage, name, settings.top)
+        top = settings.top
+        return ledger.patience.keep("finalists", lambda: read_candidates(storage, name, top))
 
     finals = None if settings is None else Race(
         settings, search.planned, candidates, () if earlier is None else earlier.finals

@@ -1,4 +1,4 @@
-"""The one exception that a user's mistake raises, and the warnings that are ours."""
+"""What a user's mistake raises, what a fault of the machine raises, and our own warnings."""
 
 from __future__ import annotations
 
@@ -23,6 +23,16 @@ def _cut(line: str) -> str:
         return line
     half = (MOST_CHARACTERS - 5) // 2
     return f"{line[:half]} ... {line[-half:]}"
+
+
+class MachineFault(Exception):
+    """What a study needs to run has failed, in one line; it stays open, and can be resumed.
+
+    It is no mistake of the user's, nor a bug: the command line exits with code 1.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
 
 
 class StudyWarning(UserWarning):

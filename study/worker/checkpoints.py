@@ -13,24 +13,26 @@ from study.driver.messages import StoredFile
 from study.results.storage import Storage
 from study.spec.errors import UserError
 from study.worker.tensor_tree import from_safetensors, to_safetensors
+from study.worker.workbench import Workbench
 
 
 def write_checkpoint(
-    storage: Storage, study: str, trial: int, epoch: int, state: dict[str, Any]
+    bench: Workbench, study: str, trial: int, epoch: int, state: dict[str, Any]
 ) -> StoredFile:
     """Write tensors and plain values, under a name that says what is in the file.
 
     Args:
-        storage: Where the study is.
+        bench: Writes to the study's storage.
         study: Its name.
         trial: The trial's number.
         epoch: Whole epochs trained so far.
         state: What is to be read again.
+
+    Raises:
+        StorageUnavailable: The storage cannot be written for longer than the bench waits.
     """
     data = to_safetensors(state)
-    name = checkpoint_name(study, trial, epoch, data)
-    storage.write_atomic(name, data)
-    return StoredFile(name, len(data))
+    return bench.write(checkpoint_name(study, trial, epoch, data), data)
 
 
 def read_checkpoint(storage: Storage, name: str, device: torch.device | str) -> dict[str, Any]:

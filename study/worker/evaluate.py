@@ -13,7 +13,6 @@ from models.sampling import generate
 from study.driver.files import samples_name
 from study.driver.messages import ScoreResult, StoredFile
 from study.results.image_grid import image_grid
-from study.results.storage import Storage
 from study.spec import Study
 from study.spec.score import Score
 from study.worker.team import Team
@@ -93,14 +92,16 @@ def evaluate(
 
 
 def keep_picture(
-    storage: Storage, study: str, trial: int, epoch: int, images: Tensor
+    bench: Workbench, study: str, trial: int, epoch: int, images: Tensor
 ) -> StoredFile:
-    """Write a grid of a trial's first images, uint8 [N, C, H, W], to the storage."""
+    """Write a grid of a trial's first images, uint8 [N, C, H, W], to the storage.
+
+    Raises:
+        StorageUnavailable: The storage cannot be written for longer than the bench waits.
+    """
     name = samples_name(study, trial, epoch)
     buffer = io.BytesIO()
     scale = max(1, 48 // images.shape[-1])
     picture = image_grid(images[:GRID_IMAGES].cpu().numpy(), scale=scale)
     picture.save(buffer, format="PNG")
-    data = buffer.getvalue()
-    storage.write_atomic(name, data)
-    return StoredFile(name, len(data))
+    return bench.write(name, buffer.getvalue())

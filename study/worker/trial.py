@@ -27,7 +27,7 @@ from study.driver.messages import (
 from study.spec import Study
 from study.worker.build import build_model, training_options
 from study.worker.checkpoints import read_checkpoint, write_checkpoint
-from study.worker.evaluate import evaluate, keep_picture
+from study.worker.evaluate import GRID_IMAGES, evaluate, keep_picture
 from study.worker.team import Team
 from study.worker.trial_report import make_report
 from study.worker.workbench import Workbench
@@ -86,14 +86,15 @@ class TrialRun:
         except Diverged:
             return self._report("failed", epochs, reason="diverged")
         over = bool(reason) or self.state.epoch == last
-        scores, samples = self._score(over)
+        scores, images = self._score(over)
+        checkpoint = self._save()
         return self._report(
             "done" if over else "running",
             epochs,
             reason=reason,
-            checkpoint=self._save(),
+            checkpoint=checkpoint,
             scores=scores,
-            samples=samples,
+            samples=None if images is None else self._keep_picture(images),
         )
 
     def close(self) -> None:
@@ -168,10 +169,11 @@ class TrialRun:
             f"for {self.stopping.patience} epochs"
         )
 
-    def _score(self, over: bool) -> tuple[list[ScoreResult], StoredFile | None]:
+    def _score(self, over: bool) -> tuple[list[ScoreResult], Tensor | None]:
         """What is measured now; a final run is measured at its end alone, with each of its seeds.
 
-        Scores and a picture on rank 0, nothing on the others.
+        Scores and the images to be shown on rank 0, nothing on the others. They are written once
+        the workers need each other no more: a storage that is away holds up one of them alone.
         """
         settings = self.spec.score.at(self.state.epoch, last=over)
         seeds = self.assignment.sampling_seeds
@@ -179,7 +181,7 @@ class TrialRun:
             return [], None
         clock = time.perf_counter()
         results: list[ScoreResult] = []
-        picture: StoredFile | None = None
+        shown: Tensor | None = None
         for seed in seeds or (settings.seed,):
             scores, images = evaluate(
                 self.state.ema,
@@ -191,12 +193,15 @@ class TrialRun:
                 epoch=self.state.epoch,
             )
             results += scores
-            if self.team.rank == 0 and picture is None:
-                study, number = self.assignment.study, self.assignment.number
-                picture = keep_picture(self.bench.storage, study, number, self.state.epoch, images)
+            if self.team.rank == 0 and shown is None:
+                shown = images[:GRID_IMAGES].cpu().clone()
             del images  # before the next seed's are made
         self.score_seconds += time.perf_counter() - clock
-        return results, picture
+        return results, shown
+
+    def _keep_picture(self, images: Tensor) -> StoredFile:
+        study, number = self.assignment.study, self.assignment.number
+        return keep_picture(self.bench, study, number, self.state.epoch, images)
 
     def _save(self) -> StoredFile | None:
         # Every worker restores what rank 0 writes: sums that are the same for all.
@@ -212,7 +217,7 @@ class TrialRun:
             "stopping": None if self.stopping is None else asdict(self.stopping),
         }
         study, number = self.assignment.study, self.assignment.number
-        return write_checkpoint(self.bench.storage, study, number, self.state.epoch, state)
+        return write_checkpoint(self.bench, study, number, self.state.epoch, state)
 
     def _restore(self, name: str) -> None:
         saved = read_checkpoint(self.bench.storage, name, self.team.device)

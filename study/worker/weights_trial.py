@@ -72,7 +72,7 @@ class WeightsRun:
         samples = None
         if self.team.rank == 0:
             study, number = self.assignment.study, self.assignment.number
-            samples = keep_picture(self.bench.storage, study, number, self.epoch, images)
+            samples = keep_picture(self.bench, study, number, self.epoch, images)
         return self._report("done", time.perf_counter() - clock, scores, samples)
 
     def close(self) -> None:

@@ -11,11 +11,16 @@ from torch import Tensor
 
 from models.starts import MorphSet
 from study.data import SPLITS, ImageSet, Preparation, Split, load_images, split, user_cache_folder
+from study.driver.messages import StoredFile
+from study.results.patience import Patience
 from study.results.storage import Storage
 from study.scoring import Scorer, prepare_scorer
 from study.spec import Study
 from study.spec.data import Data
 from study.spec.study import Score
+
+WRITE_SECONDS = 60.0
+"""How long a file is tried to be written where nobody says otherwise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +67,12 @@ class Workbench:
     Args:
         storage: Where the study's results go; embedders and references are cached beside them.
         device: Where the images and the embedder live.
+        patience: Waits while the storage cannot be written.
     """
 
     storage: Storage
     device: torch.device
+    patience: Patience = field(default_factory=lambda: Patience(limit=WRITE_SECONDS))
     _sets: dict[tuple[str, Preparation], ImageSet] = field(default_factory=dict)
     _images: dict[Data, TrainingImages] = field(default_factory=dict)
     _towards: dict[tuple[str, Preparation], MorphSet] = field(default_factory=dict)
@@ -108,6 +115,15 @@ class Workbench:
         if settings not in self._scorers:
             self._scorers[settings] = self._prepared(settings)
         return self._scorers[settings]
+
+    def write(self, name: str, data: bytes) -> StoredFile:
+        """Write a file to the storage, as soon as that can be written.
+
+        Raises:
+            StorageUnavailable: It cannot be written for longer than the patience lasts.
+        """
+        self.patience.keep("a file", lambda: self.storage.write_atomic(name, data))
+        return StoredFile(name, len(data))
 
     def _prepared(self, settings: _ScorerSettings) -> Scorer:
         images = self.images(settings.data)

@@ -123,3 +123,36 @@ def test_a_working_folder_that_was_deleted(folder: Path, tmp_path: Path) -> None
         assert done.returncode == 2
         (line,) = done.stderr.splitlines()
         assert line == "study: the working folder does not exist any more: cd to another"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+@pytest.mark.parametrize("arguments", [["best"], ["best", "--format", "json"], ["list"], ["-h"]])
+def test_an_output_that_cannot_be_written_is_one_line(folder: Path, arguments: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "study", *arguments],
+            cwd=folder,
+            env={**os.environ, "STUDY_STORAGE": "plain"},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    lines = done.stderr.decode().splitlines()
+    assert lines[-1] == "study: The output cannot be written: No space left on device"
+    assert done.returncode == 2
+    assert not [line for line in lines if "Traceback" in line or "Exception ignored" in line]
+
+
+def test_who_reads_no_further_is_no_mistake(folder: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "study", "schema"],
+        cwd=folder,
+        stdout=write,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(write)
+    assert done.stderr == b""
+    assert done.returncode == 1

@@ -12,9 +12,11 @@ from study_trees import changed, parse_study, tree
 
 from study.driver.conductor import Unfinished
 from study.driver.events import TrialEnded, TrialReported, TrialStarted
-from study.driver.messages import Report, StoredFile
+from study.driver.messages import Report, StoredFile, left_open
 from study.results.reader import read_rows
 from study.results.tables import TrialRow
+
+CHECKPOINT = StoredFile("small/checkpoints/0/1.pt", 10)
 
 
 @pytest.fixture
@@ -300,3 +302,25 @@ def test_several_objectives_are_told_in_their_order(tmp_path: Path) -> None:
     stage.report(number, 2, 2.0, "done")
     assert stage.search.trials[0].values == [4.0, 2.0, 123.0]
     assert stage.table("trials")[0]["state"] == "complete"
+
+
+def test_a_report_that_is_handed_in_twice_counts_once(stage: Stage) -> None:
+    number = stage.start().number
+    assert stage.conductor.report(report(number, 1, 3.0, "running"))
+    assert stage.conductor.report(report(number, 1, 3.0, "running"))
+    assert sum(isinstance(event, TrialReported) for event in stage.events) == 1
+    assert stage.conductor.report(report(number, 2, 2.0, "running"))
+    assert [row["epoch"] for row in stage.table("reports")] == [1, 2]
+
+
+def test_a_trial_whose_storage_is_away_stays_open_and_the_study_can_be_resumed(
+    stage: Stage,
+) -> None:
+    number = stage.start().number
+    first = report(number, 1, 3.0, "running", checkpoint=CHECKPOINT)
+    assert stage.conductor.report(first)
+    assert not stage.conductor.report(left_open(number, "the storage is away", first))
+    (trial,) = stage.table("trials")
+    assert (trial["state"], trial["reason"]) == ("running", "the storage is away")
+    assert (trial["epoch"], trial["checkpoint"]) == (1, CHECKPOINT.name)
+    assert stage.conductor.interrupted  # the run is not over with it

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from study.driver import lease as lease_module
-from study.driver.lease import HeldLease, Lease, LeaseLost, take_lease
+from study.driver.lease import HeldLease, Lease, LeaseLost, StudyGone, take_lease
 from study.results.lease_record import (
     LAPSE_SECONDS,
     LeaseRecord,
@@ -152,3 +153,33 @@ def test_signs_of_life_come_by_themselves_and_end_with_the_context(
     assert last is not None
     assert last.released
     assert last.written - started.written < timedelta(minutes=10)
+
+
+@pytest.mark.parametrize("gone", ["s", "s/study.yaml", "s/lease"])
+def test_a_driver_whose_study_was_deleted_makes_no_new_one(storage: Storage, gone: str) -> None:
+    lease = take_lease(storage, "s")
+    path = Path(storage.path(gone))
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for act in (lease.check, lease.beat, lease.release):
+        with pytest.raises(StudyGone, match=r"'s' is no longer in .* deleted or moved"):
+            act()
+    assert not path.exists()
+
+
+def test_who_holds_a_study_hears_that_it_is_lost(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease_module, "HEARTBEAT_SECONDS", 0.01)
+    held = HeldLease(take_lease(storage, "s"))
+    errors, heard = list[UserError](), threading.Event()
+
+    def lost(error: UserError) -> None:
+        errors.append(error)
+        heard.set()
+
+    held.lost = lost
+    with held:
+        shutil.rmtree(storage.path("s"))
+        assert heard.wait(60)
+    assert [type(error) for error in errors] == [StudyGone]
+    assert not storage.exists("s")

@@ -8,6 +8,7 @@ from ledger_rows import report, running
 from study.driver.files import checkpoint_name
 from study.driver.retention import Retention
 from study.results.ledger import Ledger
+from study.results.outage import StorageUnavailable
 from study.results.storage import Storage
 from study.spec.errors import UserError
 
@@ -17,8 +18,11 @@ class Held:
 
     number = 1
     lost = False
+    away = False
 
     def check(self) -> None:
+        if self.away:
+            raise StorageUnavailable("away")
         if self.lost:
             raise UserError("taken over")
 
@@ -94,3 +98,18 @@ def test_a_checkpoint_written_again_is_one(training: Training) -> None:
         training.ledger.flush()
     training.epoch(4)
     assert training.kept == [2, 3, 4]
+
+
+def test_what_could_not_be_deleted_goes_with_the_next(training: Training) -> None:
+    for epoch in range(1, 5):
+        training.epoch(epoch)
+    training.ledger.flush()
+    training.driver.away = True
+    training.retention.end(0, over=True)  # nobody waits for that
+    assert training.kept == [1, 2, 3, 4]
+    training.driver.away = False
+    for epoch in range(5, 8):
+        training.epoch(epoch)
+        training.ledger.flush()
+    training.retention.end(0, over=True)
+    assert training.kept == [4, 7]

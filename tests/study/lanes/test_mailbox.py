@@ -314,6 +314,31 @@ def test_a_trial_moves_to_another_lane_with_its_checkpoint() -> None:
     run(scenario)
 
 
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_report_that_was_lost_with_its_lane_is_handed_in_by_the_next(heard: bool) -> None:
+    async def scenario(mailbox: Mailbox) -> None:
+        first, second = await mailbox.open(), await mailbox.open()
+        await mailbox.join(first, 0, 1)
+        await mailbox.assign(first, assignment())
+        waiting = asyncio.create_task(mailbox.advance(first))
+        await command(mailbox, first, 1)
+        waiting.cancel()  # the lane's actor is killed
+        await mailbox.answer(first, 1, report())
+        if heard:
+            await mailbox.heard(report())
+        await mailbox.join(second, 0, 1)
+        await mailbox.assign(second, assignment())
+        if not heard:
+            assert await mailbox.advance(second) == report()
+            await mailbox.heard(report())
+        training = asyncio.create_task(mailbox.advance(second))
+        assert await command(mailbox, second, 1) == Advance()  # it trains on from there
+        await mailbox.answer(second, 1, report(epoch=2))
+        assert await training == report(epoch=2)
+
+    run(scenario)
+
+
 def test_a_group_that_dies_while_joining_does_not_hold_up_the_next() -> None:
     async def scenario(mailbox: Mailbox) -> None:
         lane = await mailbox.open()

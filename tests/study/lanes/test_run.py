@@ -27,6 +27,7 @@ from study.results.reader import read_rows
 from study.results.storage import Storage
 from study.results.tables import TrialRow
 from study.spec import Study, UserError
+from study.spec.errors import MachineFault
 from study.trained.load import load_trial
 from study.worker.checkpoints import read_checkpoint
 from study.worker.team import Team
@@ -170,6 +171,33 @@ def test_a_killed_worker_and_a_killed_lane_lose_no_trial(tmp_path: Path) -> None
             "value": [report.score.value for report in reports if report.score],
             "loss": [report.epochs[0].loss for report in reports],
         }
+
+
+def test_a_killed_mailbox_ends_the_run_and_no_trial(tmp_path: Path) -> None:
+    storage = Storage.from_uri(str(tmp_path))
+
+    def kill(event: Event) -> None:
+        report = event.report if isinstance(event, TrialReported) else None
+        if report and (report.number, report.epoch) == (0, 2):
+            # Its process is called after what it does just now.
+            (name,) = [one for one in ray.util.list_named_actors() if "small mailbox" in one]
+            ray.kill(ray.get_actor(name))
+
+    display = Recorder(kill)
+    file = study_file(train={**RATES, "epochs": 4}, search={"trials": 2}, scale=ONE_LANE)
+    with pytest.raises(MachineFault, match=r"lost the study's mailbox .*`study resume small`"):
+        run_study(file, storage, display=display)
+    assert display.ends == {}
+    shown = [(report.number, report.epoch) for report in display.reports]
+    rows = query(storage, "select trial, epoch from reports order by trial, epoch").to_pylist()
+    assert [(row["trial"], row["epoch"]) for row in rows] == shown
+    wait_until_free()
+
+    resumed = Recorder()
+    resume_study("small", storage, display=resumed)
+    assert {end.state for end in resumed.ends.values()} == {"complete"}
+    assert [report.epoch for report in resumed.reports if report.number == 0] == [3, 4]
+    wait_until_free()
 
 
 def test_a_trial_whose_workers_keep_dying_fails_and_its_lane_goes_on(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from ledger_rows import artifact, complete, diagnostic, pruned, report, running,
 
 from study.driver.lease import take_lease
 from study.results.ledger import Ledger
+from study.results.outage import StorageUnavailable
 from study.results.parquet_tables import read_table
+from study.results.patience import Patience
 from study.results.query import query
 from study.results.storage import Storage
 from study.results.tables import TABLES
@@ -238,3 +240,64 @@ def test_rows_beside_a_run_count_whoever_holds_the_study(storage: Storage) -> No
     take_lease(storage, "s", takeover=True)
     write(storage, "s", score(1, 2.5))
     assert query(storage, "SELECT value FROM scores")["value"].to_pylist() == [1.5, 2.5]
+
+
+class Disk:
+    """A driver to whom the storage is full until it is told otherwise."""
+
+    number = 1
+    full = True
+
+    def check(self) -> None:
+        if self.full:
+            raise StorageUnavailable("The storage /s cannot be written: No space left on device")
+
+
+def test_who_appends_waits_until_the_storage_can_be_written(storage: Storage) -> None:
+    storage.claim("s", "")
+    disk, lines = Disk(), list[str]()
+
+    def say(line: str) -> None:
+        lines.append(line)
+        disk.full = False
+
+    patience = Patience(clock=SimulatedClock(), say=say)
+    ledger = Ledger(storage, "s", driver=disk, patience=patience)
+    assert ledger.append(running(0)) == ledger.durable == 0
+    assert len(query(storage, "FROM trials")) == 1
+    assert len(lines) == 2
+
+
+def test_rows_are_kept_in_order_while_the_storage_is_away(storage: Storage) -> None:
+    storage.claim("s", "")
+    disk = Disk()
+    ledger = Ledger(storage, "s", driver=disk)
+    for row in (running(0), report(0, 1), report(0, 2, loss=0.5), report(0, 2, loss=0.3)):
+        with pytest.raises(StorageUnavailable):
+            ledger.append(row)
+    disk.full = False
+    ledger.append(complete(0, 1.0))
+    assert query(storage, "SELECT loss FROM reports ORDER BY epoch")["loss"].to_pylist()[1] == 0.3
+    assert query(storage, "SELECT state FROM trials")["state"].to_pylist() == ["complete"]
+
+
+def test_who_gives_up_says_what_is_not_on_disk(storage: Storage) -> None:
+    storage.claim("s", "")
+
+    def fail() -> None:
+        patience = Patience(clock=SimulatedClock())
+        with Ledger(storage, "s", max_age=3600, driver=disk, patience=patience) as ledger:
+            disk.full = False
+            ledger.append(running(0))
+            disk.full = True
+            ledger.append(report(0, 1))
+            ledger.append(report(3, 1))
+            raise KeyboardInterrupt
+
+    disk = Disk()
+    with pytest.raises(StorageUnavailable) as caught:
+        fail()
+    assert str(caught.value) == (
+        "The storage /s cannot be written: No space left on device; 2 rows of trials 0, 3 are not "
+        "on disk: `study resume s` goes on from what is"
+    )

@@ -10,7 +10,14 @@ from simulated import EPOCHS, content, grid_study, in_folder, learning, table
 
 from study.driver.retry import RetryPolicy
 from study.results.storage import Storage
-from study.simulation.faults import Fault, LaneLoss, Preemption, WorkerDeath
+from study.simulation.faults import (
+    Fault,
+    Interrupt,
+    LaneLoss,
+    Preemption,
+    StorageOutage,
+    WorkerDeath,
+)
 from study.simulation.lanes import Timing
 from study.simulation.run import simulate
 
@@ -168,3 +175,45 @@ def test_a_lane_that_trains_nothing_has_nothing_to_lose(
 def test_a_lane_that_is_not_up_yet_cannot_die(tmp_path: Path) -> None:
     storage = run(tmp_path, WorkerDeath(24.0, 0), retry=RetryPolicy(worker_deaths=0))
     assert [row["state"] for row in table(storage, "trials")] == ["complete"]
+
+
+OUTAGES = {
+    "full": {},
+    "away": {"reads": True},
+    "answers are lost": {"writes_arrive": True},
+}
+
+
+@pytest.mark.parametrize("kind", OUTAGES)
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_a_storage_that_fails_for_a_while_loses_nothing(
+    tmp_path: Path, kind: str, lanes: int
+) -> None:
+    outages = [StorageOutage(at, at + 130.0, **OUTAGES[kind]) for at in (20.0, 200.0, 610.0)]
+    whole = run(tmp_path / "whole", trials=6, lanes=lanes, flush_seconds=None)
+    storage = run(tmp_path / "faults", *outages, trials=6, lanes=lanes, flush_seconds=None)
+    assert recorded(storage) == recorded(whole)
+    ends = [max(row["ended"] for row in table(one, "trials")) for one in (whole, storage)]
+    assert 100 < (ends[1] - ends[0]).total_seconds() < 3 * 160  # nothing was trained meanwhile
+
+
+def test_no_trial_goes_past_a_report_that_is_not_recorded(tmp_path: Path) -> None:
+    outage = StorageOutage(100.0, 1100.0)
+    storage = run(tmp_path, outage, trials=3, lanes=3, flush_seconds=None)
+    moments = sorted(row["written"] for row in table(storage, "reports"))
+    start = moments[0].replace(hour=0, minute=0, second=0, microsecond=0)
+    meanwhile = [m for m in moments if 100 < (m - start).total_seconds() < 1100]
+    assert len(meanwhile) <= 3  # one a lane
+
+
+def test_an_outage_in_the_finals_and_a_resume_after_one(tmp_path: Path) -> None:
+    study = grid_study(trials=4, finalists=FINALISTS)
+    whole, storage = in_folder(tmp_path / "whole"), in_folder(tmp_path / "faults")
+    simulate(study, whole, learning(), lanes=2, flush_seconds=None)
+    faults = [StorageOutage(300.0, 900.0, reads=True), Interrupt(1000.0)]
+    simulate(study, storage, learning(), lanes=2, flush_seconds=None, faults=faults)
+    assert "running" in {row["state"] for row in table(storage, "trials")}
+    later = [StorageOutage(400.0, 800.0, reads=True), StorageOutage(0.0, 90.0)]
+    simulate(study, storage, learning(), lanes=2, flush_seconds=None, faults=later, resume=True)
+    assert recorded(storage)["scores"] == recorded(whole)["scores"]
+    assert {row["state"] for row in table(storage, "trials")} == {"complete"}

@@ -12,6 +12,7 @@ from torch import nn
 from study.results.storage import Storage
 from study.spec.errors import UserError
 from study.worker.checkpoints import parse_checkpoint, read_checkpoint, write_checkpoint
+from study.worker.workbench import Workbench
 
 
 @pytest.fixture
@@ -19,10 +20,14 @@ def storage(tmp_path: Path) -> Storage:
     return Storage.from_uri(str(tmp_path))
 
 
+def bench(storage: Storage) -> Workbench:
+    return Workbench(storage, torch.device("cpu"))
+
+
 def test_tensors_and_plain_values_come_back_as_they_were(storage: Storage) -> None:
     model = nn.Linear(3, 2)
     state = {"model": model.state_dict(), "epoch": 7, "rate": 0.5, "names": ["a"], "rng": None}
-    file = write_checkpoint(storage, "small", 0, 7, state)
+    file = write_checkpoint(bench(storage), "small", 0, 7, state)
     assert len(storage.read(file.name)) == file.bytes
     again = read_checkpoint(storage, file.name, "cpu")
     assert all(torch.equal(again["model"][name], value) for name, value in state["model"].items())
@@ -32,7 +37,9 @@ def test_tensors_and_plain_values_come_back_as_they_were(storage: Storage) -> No
 
 @pytest.mark.parametrize("name", ["trial-0000-epoch-00001.pt", ""])
 def test_damage_is_one_line(storage: Storage, name: str) -> None:
-    file = write_checkpoint(storage, "small", 0, 1, {"weights": torch.arange(100.0)})
+    file = write_checkpoint(
+        Workbench(storage, torch.device("cpu")), "small", 0, 1, {"weights": torch.arange(100.0)}
+    )
     name = name or file.name
     data = storage.read(file.name)
     flipped = bytes([*data[:-9], data[-9] ^ 1, *data[-8:]])

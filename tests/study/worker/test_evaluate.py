@@ -93,14 +93,14 @@ def test_a_picture_shows_the_first_images_large_enough_to_be_seen(
 ) -> None:
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (count, 1, side, side), generator=generator).to(torch.uint8)
-    file = keep_picture(bench.storage, "small", 3, 7, images)
+    file = keep_picture(bench, "small", 3, 7, images)
     assert file.name == "small/samples/trial-0003-epoch-00007.png"
     data = bench.storage.read(file.name)
     assert len(data) == file.bytes
     picture = np.asarray(Image.open(io.BytesIO(data)).convert("L"))
     scale = max(1, 48 // side)
     assert min(picture.shape) >= side * scale
-    again = keep_picture(bench.storage, "small", 3, 8, images[:GRID_IMAGES])
+    again = keep_picture(bench, "small", 3, 8, images[:GRID_IMAGES])
     assert bench.storage.read(again.name) == data
 
 
