@@ -51,8 +51,12 @@ def known_checkpoints(
         values: Its scores by epoch (`ranked_values`).
     """
     last = last_checkpoint(row, files)
-    known = files[: files.index(last) + 1] if last else ()
-    return tuple((file, values.get(checkpoint_epoch(file))) for file in known)
+    if last is None:
+        return ()
+    epoch = checkpoint_epoch(last)
+    # Of one epoch there may be two, from its end and from the middle of the next one.
+    known = [file for file in files if checkpoint_epoch(file) <= epoch and file != last]
+    return tuple((file, values.get(checkpoint_epoch(file))) for file in (*known, last))
 
 
 def unneeded_checkpoints(

@@ -39,6 +39,15 @@ def test_one_that_is_gone_gives_way_to_the_one_before() -> None:
     assert unneeded_checkpoints(row(1), FILES[1:], VALUES) == FILES[1:]
 
 
+def test_of_two_of_one_epoch_the_one_that_the_row_names_is_the_last() -> None:
+    for content in map(b"other %d".__mod__, range(20)):  # names sort by digest
+        other = checkpoint_name("s", 0, 3, content)
+        files = sorted([*FILES[:3], other])
+        known = [name for name, _ in known_checkpoints(row(3), files, VALUES)]
+        assert known == [*FILES[:2], other, FILES[2]]
+        assert unneeded_checkpoints(row(3), files, VALUES) == []
+
+
 def test_a_trial_without_a_checkpoint_needs_none() -> None:
     assert last_checkpoint(running(0), FILES) is None
     assert unneeded_checkpoints(running(0), FILES, {}) == FILES
