@@ -69,6 +69,8 @@ def unneeded_checkpoints(
         files: Names of its checkpoints, by rising epoch.
         values: Its scores by epoch (`ranked_values`).
     """
+    if row.state != "running" and row.checkpoint is None:
+        return []  # nothing says which one it ended with
     known = known_checkpoints(row, files, values)
     kept = {name for name, _ in known}
     if row.state != "running":

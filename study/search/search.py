@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from optuna.trial import TrialState
 from study.search.dimensions import suggest
 from study.search.proposers import SAMPLERS
 from study.search.pruners import like_with_like, make_pruner
+from study.search.seeds import trial_seed
 from study.search.tried import FreshSampler, TriedPoints
 from study.spec import Picks, Space, StudyFile
 from study.spec.holes import Label
@@ -246,9 +246,3 @@ def _grid_from(space: Space, starting_points: Sequence[Picks]) -> Iterator[Picks
     for filled in space.grid():
         if tuple(filled.picks.items()) not in early:
             yield filled.picks
-
-
-def trial_seed(study_seed: int, number: int) -> int:
-    """A trial's seed (32 bits): a function of the study's seed and the trial's number alone."""
-    digest = hashlib.sha256(f"{study_seed}:{number}".encode()).digest()
-    return int.from_bytes(digest[:4], "big")

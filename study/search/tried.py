@@ -10,7 +10,6 @@ one would most likely fail again.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +19,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from study.search.dimensions import distribution
+from study.search.seeds import point_seed
 from study.spec import Dimension, Picks, Space
 from study.spec.holes import Choice, Label
 
@@ -164,8 +164,8 @@ class FreshSampler(BaseSampler):
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Make the trial's sampler."""
         if not self._remembers:
-            self._sampler = self._make_sampler(_draw_seed(self._seed, trial.number))
-        self._random = RandomSampler(seed=_draw_seed(self._seed, trial.number))
+            self._sampler = self._make_sampler(point_seed(self._seed, trial.number))
+        self._random = RandomSampler(seed=point_seed(self._seed, trial.number))
         self._sampler.before_trial(study, trial)
 
     def after_trial(
@@ -242,9 +242,3 @@ class FreshSampler(BaseSampler):
             return label
 
         return self._space.fill(draw).picks
-
-
-def _draw_seed(study_seed: int, number: int) -> int:
-    """What a trial's point is drawn with (32 bits); its training has another seed."""
-    digest = hashlib.sha256(f"{study_seed}:{number}:point".encode()).digest()
-    return int.from_bytes(digest[:4], "big")

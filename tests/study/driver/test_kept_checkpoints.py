@@ -53,6 +53,10 @@ def test_a_trial_without_a_checkpoint_needs_none() -> None:
     assert unneeded_checkpoints(running(0), FILES, {}) == FILES
 
 
+def test_of_one_that_has_ended_nothing_goes_where_its_row_names_none() -> None:
+    assert unneeded_checkpoints(complete(0, 2.0, epoch=3), FILES, VALUES) == []
+
+
 @pytest.mark.parametrize("ended", [complete(0, 2.0, epoch=3), pruned(0, 2.0, epoch=3)])
 def test_one_that_has_ended_keeps_its_last_and_its_best(ended: TrialRow) -> None:
     ended = replace(ended, checkpoint=FILES[2])
